@@ -32,7 +32,7 @@ PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 PYTEST = $(BIN)/python -m compileall -q detectors streams && \
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25
 
-.PHONY: help demo kafka fast test integration guides dist lint format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
+.PHONY: help demo kafka fast test integration guides dist lint rules format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
 
 help: ## this list
 	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
@@ -47,11 +47,14 @@ kafka: $(VENV)/.runtime ## the program in .venv, and Apache Kafka on 127.0.0.1:9
 fast: $(VENV)/.test ## about a minute: every test without a broker, a process, a server, a database, or a long property
 	@$(PYTEST) --numprocesses=$(PROCESSES) --hypothesis-profile=fast -m 'not (broker or kafka or faults or integration or guides or slow or bench or soak)' $(ARGS)
 
-test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java 17 and Maven are
+# mypy runs beside the tests, or half a minute of one core would pass before the first.
+test: $(VENV)/.test rules ## ruff, mypy and the tests, on Apache Kafka where Java 17 and Maven are
 	@mkdir -p .cache
-	@$(PYTEST) --numprocesses=$(PROCESSES) $(ARGS) | tee .cache/durations-test.txt
+	@$(BIN)/mypy >.cache/types.txt 2>&1 & types=$$!; \
+	$(PYTEST) --numprocesses=$(PROCESSES) $(ARGS) | tee .cache/durations-test.txt || failed=1; \
+	wait $$types || failed=1; cat .cache/types.txt; exit $${failed:-0}
 
-integration: $(VENV)/.test ## what needs machines of its own: systemd, images, PostgreSQL, Maven, SIP, frozen workers
+integration: $(VENV)/.test ## what needs machines of its own: systemd, images, PostgreSQL, Maven, SIP, dead brokers; long forms
 	@mkdir -p .cache
 	@$(PYTEST) --numprocesses=$(PROCESSES) -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt
 
@@ -62,10 +65,12 @@ dist: $(VENV)/.test ## the wheel, and a list of packages (SBOM, CycloneDX) for e
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@PYTHON='$(PYTHON)' deploy/docker/sbom dist
 
-lint: $(VENV)/.test ## ruff (rules and format) and mypy
+lint: $(VENV)/.test rules ## ruff (rules and format) and mypy
+	@$(BIN)/mypy
+
+rules: $(VENV)/.test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy
 
 format: $(VENV)/.test ## let ruff sort imports and lay the code out
 	@$(BIN)/ruff check --select I --fix --quiet .
@@ -89,7 +94,7 @@ enforce: $(VENV)/.test ## the throttle's promises in figures, real gateways: ARG
 
 soak: $(VENV)/.test ## a steady stream, then faults seed after seed; OTPGUARD_SOAK_S: seconds of each
 	@$(BIN)/python -m tests.faults soak
-	@OTPGUARD_TEST_STREAMS=3000 OTPGUARD_TEST_SCHEDULES=10000 $(BIN)/python -m pytest --numprocesses=2 --timeout=0 \
+	@OTPGUARD_TEST_STREAMS=3000 OTPGUARD_TEST_SCHEDULES=10000 $(BIN)/python -m pytest --numprocesses=2 --timeout=0 -m "not soak" \
 		tests/detectors/test_chain_properties.py tests/detectors/test_hot_properties.py tests/faults/test_simulation.py
 	@$(BIN)/python -m pytest -m soak --timeout=0 $(ARGS)
 

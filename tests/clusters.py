@@ -17,22 +17,25 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
-from tests.nodes import Broker, BrokerError, Kind, Node, answers, free_ports, own, tansu
+from tests.nodes import READY_S, Broker, BrokerError, Kind, Node, answers, free_ports, own, tansu
 from tests.waiting import END_S
 
 ADDRESS_VARIABLE: Final = "OTPGUARD_TEST_BROKER"
 KAFKA_VERSION: Final = "4.3.1"
 JAVA_VERSION_MIN: Final = 17  # the oldest that Kafka 4 brokers run on
 POM: Final = Path(__file__).parents[1] / "deploy" / "kafka" / "pom.xml"
+CLASSES: Final = "classes.jsa"
 TOOLS_POM: Final = Path(__file__).parent / "kafka-tools.pom.xml"
 
 
@@ -136,8 +139,9 @@ def why_no_kafka() -> str:
     java = _java_version()
     if java is None:
         return f"Apache Kafka needs Java {JAVA_VERSION_MIN} or newer, and there is no `java`"
-    if java < JAVA_VERSION_MIN:
-        return f"Apache Kafka needs Java {JAVA_VERSION_MIN} or newer, and `java` is {java}"
+    major = int(re.split(r"\D", java.removeprefix("1."))[0])
+    if major < JAVA_VERSION_MIN:
+        return f"Apache Kafka needs Java {JAVA_VERSION_MIN} or newer, and `java` is {major}"
     if not _jars().is_dir() and shutil.which("mvn") is None:
         return "Apache Kafka comes from Maven, and there is no `mvn`"
     return ""
@@ -161,6 +165,7 @@ def _kafka(
     properties: Mapping[str, str],
     heap: str,
     guarded: Guarded | None,
+    more_java: Sequence[str] = (),
 ) -> Broker:
     if why := why_no_kafka():
         raise BrokerError(why)
@@ -169,7 +174,7 @@ def _kafka(
     voters = ",".join(f"{i + 1}@127.0.0.1:{port}" for i, port in enumerate(controllers))
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     java = ["java", f"-Xmx{heap}", "-Dorg.apache.logging.log4j.level=WARN"]
-    java += ["-cp", f"{fetch_kafka()}/*"]
+    java += [*(more_java or [f"-XX:SharedArchiveFile={classes()}"]), "-cp", f"{fetch_kafka()}/*"]
     protocol = "PLAINTEXT" if guarded is None else "SASL_SSL"
     nodes = []
     for i in range(size):
@@ -208,6 +213,26 @@ def _kafka(
         nodes.append(Node(command, listeners[i], home / "server.log", ca=ca))
     bootstrap = ",".join(f"127.0.0.1:{port}" for port in listeners)
     return Broker("kafka", f"Apache Kafka {KAFKA_VERSION}", bootstrap, nodes)
+
+
+def classes() -> Path:
+    """The broker's classes as Java loads them fastest, written once for each Java.
+
+    A broker that reads them needs 2.4 s of CPU to start and stop in place of 4.4 s. Java ignores a
+    file that is missing or does not fit.
+    """
+
+    def write(new: Path) -> None:
+        option, folder = f"-XX:ArchiveClassesAtExit={new / CLASSES}", new / "broker"
+        folder.mkdir(parents=True)
+        with own(lambda home: _kafka(home, 1, {}, "1g", None, [option]), folder) as first:
+            node = first.nodes[0]
+            node.send(signal.SIGTERM)
+            assert node.process is not None
+            node.process.wait(READY_S)
+
+    fetch_kafka()  # now, as one folder is made at a time
+    return made_once(_jars(f"kafka-java-{_java_version()}"), write) / CLASSES
 
 
 def fetch_kafka() -> Path:
@@ -252,12 +277,16 @@ def _jars(name: str = "kafka") -> Path:
     return cache / "otpguard" / f"{name}-{KAFKA_VERSION}"
 
 
-def _java_version() -> int | None:
-    if shutil.which("java") is None:
-        return None
-    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
-    found = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)
-    return int(found[1]) if found else None
+def _java_version() -> str | None:
+    java = shutil.which("java")
+    return None if java is None else _version_of(java)
+
+
+@cache
+def _version_of(java: str) -> str | None:
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(\d[^"]*)"', said.stderr + said.stdout)
+    return found[1] if found else None
 
 
 def run_tool(command: Sequence[str]) -> None:

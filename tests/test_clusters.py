@@ -1,4 +1,7 @@
-"""Brokers start, answer, survive what the fault tests do to them, and leave nothing behind."""
+"""Brokers start, answer, survive what the fault tests do to them, and leave nothing behind.
+
+A cluster of three takes as much as the other brokers together: `make integration` has it.
+"""
 
 from __future__ import annotations
 
@@ -82,6 +85,7 @@ def test_a_paused_kafka_is_silent_and_goes_on_when_resumed(
     assert answers(*_host_port(kafka), timeout_s=END_S)
 
 
+@pytest.mark.integration
 @pytest.mark.kafka
 def test_a_cluster_survives_the_loss_of_one_node(
     own_kafka: Callable[..., Broker], unique: str

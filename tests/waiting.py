@@ -23,12 +23,14 @@ def wait_until(
     end_s: float = END_S,
     pause_s: float = 0.05,
 ) -> None:
-    """Return as soon as `true()` is; fail with `what` after so long.
+    """Return as soon as `true()` is; fail with `what` after `end_s`.
 
-    `pause_s` lies between two looks: longer where a look costs much.
+    `pause_s` is the time between two looks. It is three times the CPU time of the last look if
+    that is longer, up to a second: a look that reads a topic anew would else keep a core busy.
     """
-    end = time.monotonic() + end_s
+    end, looked = time.monotonic() + end_s, time.process_time()
     while not true():
         if time.monotonic() > end:
             pytest.fail(f"not within {end_s:g} s: {what}")
-        time.sleep(pause_s)
+        time.sleep(max(pause_s, min(1.0, 3 * (time.process_time() - looked))))
+        looked = time.process_time()

@@ -52,13 +52,18 @@ def observe_limit(
         repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse) if limited else None
         if platform not in book.names.trusted:
-            total = judge_total(repeats, key, suspect.seen)
+            total = judge_total(
+                repeats, key, suspect.seen, lambda p: not _is_limited(rules, suspect, p, cause.at_s)
+            )
     if trusted or not is_settled(rules, suspect, cause.at_s):
         return
     ends_ms, prolonged = dict[int, int](), set[int]()
     if total is not None:
-        end_ms = min(utc_ms(total.end_s), at_ms + LIMIT_MS)
-        ends_ms = dict.fromkeys(set(total.platforms) - book.names.trusted, end_ms)
+        ends_ms = {
+            p: min(utc_ms(end_s), at_ms + LIMIT_MS)
+            for p, end_s in total.ends_s.items()
+            if p not in book.names.trusted
+        }
         prolonged = {p for p in ends_ms if _is_limited(rules, suspect, p, cause.at_s)}
     if limit is not None:
         prolonged.add(platform)

@@ -15,6 +15,7 @@ from detectors.recipients.overflow import BLOCK, PLACES_MAX, RICH, Extent, Overf
 from detectors.recipients.row import first_place, shift
 from detectors.recipients.tables import Tables
 
+_TAGS_OF_RICH: Final = np.uint64(0x1_0000 - RICH)
 _PLACES: Final = np.arange(PLACES_MAX, dtype=np.int16)[:, None]
 
 
@@ -24,28 +25,27 @@ class Extents:
     Arrays are (r,), except `_held` (64, r), the content of the extents.
     """
 
-    __slots__ = ("_held", "_of", "_overflows", "_spot", "at", "blocks", "first", "marks")
+    __slots__ = ("_group", "_held", "_spot", "_tables", "at", "blocks", "first", "marks")
 
     def __init__(
         self,
         tables: Tables,
         group: NDArray[np.int64],
-        tags: NDArray[np.uint16],
+        tags: NDArray[np.uint64],
         low: NDArray[np.uint16],
     ) -> None:
         """Find the rows with an extent.
 
         `group` (m,): indices of the rows in the pass over `tables`. `tags` and `low` (m,): the bits
-        of each row that give the position of its extent (`Extent.of`).
+        of each row that give the position of its extent (`Extent.of`). Higher bits of `tags` have
+        no effect.
         """
-        self._overflows = [table.overflow for table in tables.tables]
-        self._of = tables_of(tables.edges, group)
-        self.at = at = indices(tags >= RICH)
-        link = tags[at].astype(np.int64)
-        self.first = (link >> 4 & 0xFF) << 16 | low[at]
-        self.blocks, self.marks = link >> 12, link & 15
-        self._held: NDArray[np.uint16] = np.zeros((PLACES_MAX, 0), np.uint16)
-        self._spot = np.full(len(at), PLACES_MAX, np.int16)
+        self._tables, self._group = tables, group
+        self.first = self.blocks = self.marks = self.at = at = indices(tags & _TAGS_OF_RICH)
+        if len(at):
+            link = tags[at].astype(np.int64) & 0xFFFF
+            self.first = (link >> 4 & 0xFF) << 16 | low[at]
+            self.blocks, self.marks = link >> 12, link & 15
 
     def find(self, wanted: NDArray[np.uint16], asked: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Look up the prints `wanted` (m,) in the extents of the rows where `asked` (m,) is true.
@@ -53,6 +53,7 @@ class Extents:
         Returns the indices of rows whose extent has the print.
         """
         some = indices(asked[self.at])
+        self._spot = np.full(len(self.at), PLACES_MAX, np.int16)
         self._held = held = np.zeros((PLACES_MAX, len(self.at)), np.uint16)
         for overflow, part in self._parts(np.arange(len(self.at))):
             held[:, part] = overflow.take(self.first[part], self.blocks[part])
@@ -66,6 +67,11 @@ class Extents:
         return self.at[(free < self._spot) & (self._spot < PLACES_MAX)]
 
     @property
+    def _of(self) -> NDArray[np.int64]:
+        """Return which table each row (m,) belongs to."""
+        return tables_of(self._tables.edges, self._group)
+
+    @property
     def _size(self) -> NDArray[np.int64]:
         """Return the number of places for known prints in each extent."""
         return self.blocks * BLOCK - self.marks
@@ -74,18 +80,19 @@ class Extents:
         """Yield the overflow of each table with the extents of `some` that belong to it."""
         of = self._of[self.at[some]]
         for table in np.unique(of).tolist():
-            yield self._overflows[table], some[of == table]
+            yield self._tables.tables[table].overflow, some[of == table]
 
     def without(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return those of these rows that have no extent and whose table allocates extents now."""
         rows = np.setdiff1d(rows, self.at, assume_unique=True)
-        opened = np.array([overflow.is_open for overflow in self._overflows])
+        opened = np.array([table.overflow.is_open for table in self._tables.tables])
         found: NDArray[np.int64] = rows[opened[self._of[rows]]]
         return found
 
     def spill(self, at: int, kept: Sequence[int], once: Sequence[int]) -> None:
         """Give the row at index `at` an extent with these prints."""
-        extent = self._overflows[self._of[at]].write(Extent(0, 0, 0), kept, once, ())
+        overflow = self._tables.tables[self._of[at]].overflow
+        extent = overflow.write(Extent(0, 0, 0), kept, once, ())
         self.at = np.append(self.at, at)
         self.first = np.append(self.first, extent.first)
         self.blocks = np.append(self.blocks, extent.blocks)
@@ -118,14 +125,14 @@ class Extents:
                 overflow.put(self.first[mine], self.blocks[mine], held[:, mine])
         for i in indices(full).tolist():
             back = int(held[self._spot[i], i]) if found[i] else 0
-            overflow = self._overflows[self._of[self.at[i]]]
+            overflow = self._tables.tables[self._of[self.at[i]]].overflow
             extent = Extent(int(self.first[i]), int(self.blocks[i]), int(self.marks[i]))
             *lists, marks = overflow.read(extent)
             lists = [
                 [each for each in (int(new[i]), *old) if each not in (0, back)]
                 for new, old in zip((kept, once), lists, strict=True)
             ]
-            extent = overflow.write(extent, *lists, marks)
+            extent = overflow.write(extent, lists[0], lists[1], marks)
             self.first[i], self.blocks[i], self.marks[i] = extent
 
     def links(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:

@@ -77,19 +77,19 @@ def _overflow(memory: NDArray[np.uint16], moves: Moves, extents: Extents) -> NDA
     what is at ONCE and does not fit into its 14 prints.
     """
     leaving, known, crowd, place, written = moves
+    if not (len(extents.at) or len(indices(memory[-1]))):
+        return leaving
     leaving = leaving.copy()
     full = (memory[-1] != 0) & (place < 0)
     closed = full.copy()
     closed[extents.at] = True
     leaving[closed & crowd & ~known] = 0
     full &= written & (leaving != 0)
-    rows = indices(full)
-    if not len(rows) and not len(extents.at):
-        return leaving
-    at = extents.at
-    last = np.where(full[at] & ~known[at], memory[-1, at], 0).astype(np.uint16)
-    extents.move(leaving[at] * known[at], last, written[at])
-    leaving[at[known[at]]] = 0
+    rows, at = indices(full), extents.at
+    if len(at):
+        last = np.where(full[at] & ~known[at], memory[-1, at], 0).astype(np.uint16)
+        extents.move(leaving[at] * known[at], last, written[at])
+        leaving[at[known[at]]] = 0
     for i in extents.without(rows).tolist():
         count = int(memory[1, i])
         kept, once = memory[2 : 2 + count, i].tolist(), memory[2 + count :, i].tolist()

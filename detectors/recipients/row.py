@@ -68,6 +68,8 @@ weeks, 18 are refused with 2 days and 224 with 3 days."""
 COUNT_MOST: Final = 0xFF
 """Maximum of a window's message count. The highest count that any reader needs is 50."""
 
+_HALF: Final = np.uint32(16)
+_LEAST_PRINT: Final = np.uint16(1)
 TAGS: Final = 0xFFFF_0000
 """Mask of the tags in word 1: the bits that are neither message counts nor the window number."""
 
@@ -83,9 +85,7 @@ def word(at_s: int, novel: int, platform: int) -> int:
 
 def prints_of(platforms: NDArray[np.uint32]) -> NDArray[np.uint16]:
     """Return the prints of platforms: `detectors.model.event.platform_print` over an array."""
-    folded = (platforms >> np.uint32(16) ^ platforms & np.uint32(0xFFFF)).astype(np.uint16)
-    folded[folded == 0] = 1
-    return folded
+    return np.maximum((platforms >> _HALF ^ platforms).astype(np.uint16), _LEAST_PRINT)
 
 
 def halves(taken: NDArray[np.uint64]) -> NDArray[np.uint16]:

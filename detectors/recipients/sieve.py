@@ -29,7 +29,6 @@ from detectors.model.arrays import begins, indices
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTimes
 from detectors.model.times import DAY_S
 from detectors.recipients.extents import Extents, tables_of
-from detectors.recipients.overflow import RICH
 from detectors.recipients.recall import Moves, recall
 from detectors.recipients.repeats import Repeats
 from detectors.recipients.row import (
@@ -66,6 +65,7 @@ _UPPER: Final = np.uint64(32)  # position of the upper half of a word
 _FLAGGED: Final = np.uint64(SUSPECT)  # flag in the first u16 of word 10
 _COUNT: Final = 0xFF  # mask of a u8
 _TAG: Final = np.uint64(16)
+_NOVEL: Final = np.uint64(1) << NOVEL
 _UNTAGGED: Final = np.uint64(0xFFFF_FFFF_0000_FFFF)
 _WINDOW: Final = 0x7FFF_FFFF
 _NEVER: Final = -(1 << 62)
@@ -472,24 +472,26 @@ def _sight(
         slot = first_place(same)
         again = indices(slot < RING)
         if len(again):
-            again, new = _repeats(held, slot, again, sighting, t, later_part[todo])
-            asked = again[new]
-            stirs[asked] = loud[todo[asked]] | _many(held.take(asked, axis=1))
+            again, seen = _repeats(held, slot, again, sighting, t, later_part[todo])
+            asked = again[seen & _NOVEL != 0]
+            if len(asked):
+                stirs[asked] = loud[todo[asked]] | _many(held.take(asked, axis=1))
         # For each recipient: messages before its first sighting are complete. That sighting is
         # applied now. Later messages see the changed row in the next round.
         stirs[_meets_astray(held[-1], t, clock, todo, sighting)] = True
         first, later = _first_of_each(g, sighting | stirs)
         if len(again):
-            counts = ~stirs[again] & np.isin(again, later, invert=True)
-            counts &= when[again] != held[slot[again], again] >> SECONDS  # else delivered twice
-            if over := _count_repeats(tables, taken, (g, p, when), again[counts]):
+            again = again[when[again] != seen >> SECONDS]  # else delivered twice
+            waits = stirs.copy()
+            waits[later] = True
+            if over := _count_repeats(tables, taken, (g, p, when), again[~waits[again]]):
                 stirs[over] = True
                 first, later = _first_of_each(g, sighting | stirs)
         handed = stirs[first]
         gone, first = first[handed], first[~handed]
         if len(first):
             one = slice(None) if len(first) == len(todo) else first
-            fresh = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
+            fresh = _New(g[one], p[one], t[one], held[:, one], slot[one], loud[todo[one]])
             promotes, met = _apply(params, tables, taken, ring, fresh)
             novel.append(todo[first[met]])
             stay = np.delete(first, promotes) if len(promotes) else first
@@ -517,10 +519,10 @@ def _repeats(
     sighting: NDArray[np.bool_],
     at_s: NDArray[np.int64],
     later: NDArray[np.bool_],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     """Return the codes, of those at indices `again`, that come within a day of their sighting.
 
-    Also returns which of these sightings are novel. Rings `held` (8, n) have the sightings at their
+    Also returns these sightings. Rings `held` (8, n) have the sightings at their
     places `slot` (n,). `sighting` (n,) is false for codes that are too late to count, and becomes
     false for repeats. Repeats that are `later` attempts or parts (n,) are not returned.
     """
@@ -529,7 +531,7 @@ def _repeats(
     fresh &= sighting[again]
     sighting[again[fresh]] = False
     fresh &= ~later[again]
-    return again[fresh], seen[fresh] >> NOVEL & np.uint64(1) == 1
+    return again[fresh], seen[fresh]
 
 
 def _count_repeats(
@@ -564,6 +566,8 @@ def _with_repeats(
     tables: Tables, taken: NDArray[np.uint64], codes: _Codes, at: NDArray[np.int64]
 ) -> Iterator[tuple[Repeats, int, int]]:
     """Yield, for the codes at these positions, their partition's repeats, their key and time."""
+    if not len(at):
+        return
     group = codes[0][at]
     columns = tables_of(tables.edges, group), taken[group, 0], codes[1][at], codes[2][at]
     for which, recipient, platform, at_s in zip(*(c.tolist() for c in columns), strict=True):
@@ -597,7 +601,7 @@ class _New(NamedTuple):
     platform: NDArray[np.uint32]
     at_s: NDArray[np.int64]
     held: NDArray[np.uint64]  # (8, m): the rings before these sightings
-    same: NDArray[np.bool_]  # (8, m): true where the ring has the platform, from over a day ago
+    slot: NDArray[np.int16]  # place in the ring of this platform, from over a day ago; 8: none
     loud: NDArray[np.bool_]
 
 
@@ -629,21 +633,24 @@ def _apply(
     others. The ring of a promoted recipient does not change, because the judge will record the
     sighting itself.
     """
-    g, p, t, held, same, loud = sightings
-    slot = first_place(same)
-    again = slot < RING
-    memory = halves(taken if len(g) == len(taken) else taken.take(g, axis=0))
+    g, p, t, held, slot, loud = sightings
+    words = taken if len(g) == len(taken) else taken.take(g, axis=0)
+    memory = halves(words)
     wanted = prints_of(p)
     place = first_place(memory[2:] == wanted)
+    again = slot < RING
     place[again] = PRINTS
     printed = place < PRINTS
+    once = printed & (place >= memory[1])
     unknown = ~(again | printed)
-    tags = (taken[g, 1] >> _TAG).astype(np.uint16)
-    extents = Extents(tables, g, tags, memory[1])
+    extents = Extents(tables, g, words[:, 1] >> _TAG, memory[1])
     if len(extents.at):
         unknown[extents.find(wanted, unknown)] = False
+        once[extents.at] = printed[extents.at]
+        once[extents.found_once()] = True
     asked = indices(unknown)
-    unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
+    if len(asked):
+        unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
     # `_exceeds` can only be true if there are already `EXCUSED` (two) sightings within a day.
     two = (held[-EXCUSED] >> SECONDS).astype(np.int64) > t - DAY_S
     asked = indices(~unknown & two)
@@ -655,39 +662,27 @@ def _apply(
     moved[-1] = t.astype(np.uint64) << SECONDS | novel << NOVEL | p
     back = indices(again)
     if len(back):  # the platform's own older sighting leaves the ring, not the oldest of all
-        slot[~again] = 0
-        moved = np.where(slot > _LANES, held, moved)
+        moved[:, back] = np.where(slot[back] > _LANES, held[:, back], moved[:, back])
     late = indices(moved[-1] < moved[-2])
     if len(late):
         moved[:, late] = np.sort(moved[:, late], axis=0)
     promoted = _promotes(params, moved, late) | unknown & loud
-    _write_rings(ring, g, moved, indices(~promoted))
-    place[~printed] = -1
-    met = again | printed
-    met[extents.found_once()] = True
-    _note_young(tables, taken, sightings, indices(met & ~(unknown | promoted)), place,
-                np.where(tags >= RICH, 0, memory[1]))  # fmt: skip
-    oldest = held[0]
-    leaving = prints_of(oldest.astype(np.uint32)) * ((oldest != 0) & ~again)
-    twice = oldest >> NOVEL & np.uint64(1) == 0
-    crowd = (moved[-1] >> SECONDS) - (oldest >> SECONDS) < np.uint64(CROWD_S)
-    leaves = Moves(leaving, twice, crowd, place, ~promoted)
-    _remember(taken, g, memory, leaves, extents)
-    return indices(promoted), indices(unknown & ~promoted)
-
-
-def _write_rings(
-    ring: NDArray[np.uint64],
-    g: NDArray[np.int64],
-    moved: NDArray[np.uint64],
-    kept: NDArray[np.int64],
-) -> None:
-    """Write those of the changed rings `moved` (8, m), of the rows `g`, that are `kept`."""
+    stays = ~promoted
+    kept = indices(stays)
     if len(kept) == ring.shape[1]:
         ring[:] = moved
     else:
-        for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
-            lane[g[kept]] = word[kept]
+        ring[:, g[kept]] = moved[:, kept]
+    _note_young(tables, taken, sightings, indices((again | once) & stays & ~unknown), once)
+    leaves = (held[0] != 0) & ~again
+    if len(extents.at) or leaves.any() or printed.any():
+        oldest = held[0]
+        place[~printed] = -1
+        crowd = (moved[-1] >> SECONDS) - (oldest >> SECONDS) < np.uint64(CROWD_S)
+        leaving = prints_of(oldest.astype(np.uint32)) * leaves
+        moves = Moves(leaving, oldest & _NOVEL == 0, crowd, place, stays)
+        _remember(taken, g, memory, moves, extents)
+    return indices(promoted), indices(unknown & stays)
 
 
 def _remember(
@@ -712,24 +707,20 @@ def _note_young(
     taken: NDArray[np.uint64],
     sightings: _New,
     at: NDArray[np.int64],
-    place: NDArray[np.int16],
-    kept: NDArray[np.uint16],
+    once: NDArray[np.bool_],
 ) -> None:
     """Remember which sightings, at these indices, are of platforms that came on one day before.
 
-    `place` (m,): index of the platform's print in the row, or -1. `kept` (m,): number of the row's
-    prints that are KEPT. A platform in neither the ring nor the row is in the extent, at ONCE.
+    `once` (m,): the row has the platform at ONCE. The others at these indices are in the ring.
     Prints have no time. Each is older than the ring, so the ring's oldest sighting decides.
     """
-    held = sightings.held[:, at]
-    slot = first_place(sightings.same[:, at])
-    ring = indices(slot < RING)
-    once = (place[at] < 0) | (place[at] >= kept[at])
-    slot = np.where(slot < RING, slot, np.minimum(first_place(held != 0), RING - 1))
-    words = held[slot, np.arange(len(at))]
-    once[ring] = words[ring] >> NOVEL & np.uint64(1) == 1
+    if not len(at):
+        return
+    held, slot = sightings.held[:, at], sightings.slot[at]
+    slot = np.minimum(slot, np.where(once[at], first_place(held != 0), RING))
+    words = held[np.minimum(slot, RING - 1), np.arange(len(at))]
     lately = sightings.at_s[at] - (words >> SECONDS).astype(np.int64) < YOUNG_S
-    at = at[once & lately]
+    at = at[lately & (once[at] | (words & _NOVEL != 0))]
     for repeats, pair, at_s in _with_repeats(tables, taken, sightings[:3], at):
         repeats.young[pair] = at_s
 
@@ -748,7 +739,7 @@ def _kin(
     if len(some):
         held = held.take(some, axis=1)
         old = (held >> SECONDS).astype(np.int64) <= at_s[some] - DAY_S
-        known = (held != 0) & (old | (held >> NOVEL & np.uint64(1) == 0))
+        known = (held != 0) & (old | (held & _NOVEL == 0))
         kin[some] = (alike[:, some] & known).any(axis=0)
     return kin
 
@@ -786,18 +777,19 @@ def _promotes(
     candidate = indices(close & ~promoted)
     if len(candidate):
         promoted[candidate] = _bucket(ring.take(candidate, axis=1))
-    fifth = (ring[RING - MASS_NOVEL] >> SECONDS).astype(np.int64)
-    candidate = indices((fifth > seconds - DAY_S) & ~promoted)
-    if len(candidate):
-        promoted[candidate] = _many(ring.take(candidate, axis=1))
-    return promoted
+    return promoted | _many(ring)
 
 
 def _many(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Return which rings (8, m) have at least `MASS_NOVEL` novel sightings in a day."""
-    seconds = (ring >> SECONDS).astype(np.int64)
-    novel = (ring >> NOVEL & np.uint64(1) == 1) & (seconds > seconds[-1] - DAY_S)
-    many: NDArray[np.bool_] = np.count_nonzero(novel, axis=0) >= MASS_NOVEL
+    fifth, newest = (word >> SECONDS for word in (ring[-MASS_NOVEL], ring[-1]))
+    many: NDArray[np.bool_] = fifth.astype(np.int64) > newest.astype(np.int64) - DAY_S
+    some = indices(many)
+    if len(some):
+        ring = ring.take(some, axis=1)
+        seconds = (ring >> SECONDS).astype(np.int64)
+        novel = (ring & _NOVEL != 0) & (seconds > seconds[-1] - DAY_S)
+        many[some] = np.add.reduce(novel, axis=0, dtype=np.int8) >= MASS_NOVEL
     return many
 
 

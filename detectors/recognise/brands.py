@@ -27,9 +27,9 @@ from detectors.recognise.capitals import (
 from detectors.recognise.fold import fold, name_key
 from detectors.recognise.keys import BRAND, brand_key, find_key
 from detectors.recognise.names import WORDS, is_plain, load_names, names_a_code
+from detectors.recognise.owners import has_price
 from detectors.recognise.reading import Look
 from detectors.recognise.registry import Registry
-from detectors.recognise.scenes import price
 from detectors.recognise.uncased import between, find_uncased, runs
 
 _OF_GOOGLE: Final = re.compile("(?<![\\w-])G-0{5,8}(?![\\w-])")  # only Google writes codes so
@@ -195,7 +195,8 @@ def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> st
         if any(key in name_key(place.name) for key in own):
             return None  # Amazon Prime
         if place.worth == listed_.worth and not (
-            _STOP.search(text, place.end, listed_.start) or (place.end == 0 and price(fold(text)))
+            _STOP.search(text, place.end, listed_.start)
+            or (place.end == 0 and has_price(fold(text)))
         ):
             continue
         if key := _as_key(registry, place.name):

@@ -11,7 +11,7 @@ hashed from them:
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -51,32 +51,17 @@ _CLASSES: Final = 3
 _HIGH: Final = 4  # an additional bit: a capital
 _WRITTEN_ON: Final = 8  # an additional bit: a script without spaces
 _UNKNOWN: Final = 255
-SHAPE_NAMES: Final = ("word", "short word", "Capital", "CAPS", "CAPITALS", "汉")
-"""Names of the shapes of words, indexed by the number of the shape."""
 
 
-class Clue(NamedTuple):
-    """All clues of one form in many texts."""
-
-    family: int  # index in FAMILIES
-    form: str  # description; `{0}` and `{1}` are tokens
-    at: slice | Ints  # token to which each clue belongs; the token is in the clue's text
-    place: Ints  # index of each clue in the table of weights
-    tokens: tuple[slice | Ints, ...]  # tokens of each clue
-
-
-class _Clues(NamedTuple):
+class Clues(NamedTuple):
     """Clues of several forms for the same tokens, hashed in one step.
 
     A single text has few tokens, so the number of numpy calls decides the cost.
     """
 
-    family: int
-    forms: tuple[str, ...]
-    at: slice | Ints
-    place: Ints  # (forms, tokens)
-    beside: Sequence[slice | Ints] | Ints  # tokens that the forms use
-    of: tuple[tuple[int, ...], ...]  # for each form, the indices in `beside`, in order
+    family: int  # index in FAMILIES
+    at: slice | Ints  # token to which each clue belongs; the token is in the clue's text
+    place: Ints  # (forms, tokens): index of each clue in the table of weights
 
 
 class Tokens(NamedTuple):
@@ -209,25 +194,18 @@ def _places(hashes: Hashes) -> Ints:
     return place.astype(np.int64)
 
 
-def clues(told: Tokens) -> Iterator[Clue]:
-    """Yield the clues of texts, one form after another."""
-    for several in _several(told):
-        for form, place, of in zip(several.forms, several.place, several.of, strict=True):
-            tokens = tuple(several.beside[each] for each in of)
-            yield Clue(several.family, form, several.at, place, tokens)
-
-
-def _several(told: Tokens) -> Iterator[_Clues]:
+def clues(told: Tokens) -> Iterator[Clues]:
+    """Yield the clues of texts, several forms at a time."""
     yield from _words(told)
     if len(told.numbers):
         yield _near_numbers(told)
     yield from _shapes(told)
 
 
-_OF_WORDS: Final = _start_hashes(1, 2, 3)
+_OF_WORDS: Final = _start_hashes(1, 2, 3)  # a word; two words; two words with one between
 
 
-def _words(told: Tokens) -> Iterator[_Clues]:
+def _words(told: Tokens) -> Iterator[Clues]:
     word = told.word
     count = len(word)
     hashes = _OF_WORDS + word
@@ -238,27 +216,11 @@ def _words(told: Tokens) -> Iterator[_Clues]:
     place = _places(hashes)
     place[0, told.edges] = NOWHERE
     place[2, told.edges[1:-1] - 1] = NOWHERE
-    every = slice(0, count)
-    yield _Clues(0, ("{0}",), every, place[:1], (every,), ((0,),))
-    behind = slice(0, count - 1), slice(1, count)
-    yield _Clues(0, ("{0} {1}",), slice(1, count), place[1:2, :-1], behind, ((0, 1),))
-    behind = slice(0, count - 2), slice(2, count)
-    yield _Clues(0, ("{0} … {1}",), slice(1, count - 1), place[2:, :-2], behind, ((0, 1),))
+    yield Clues(0, slice(0, count), place[:1])
+    yield Clues(0, slice(1, count), place[1:2, :-1])
+    yield Clues(0, slice(1, count - 1), place[2:, :-2])
 
 
-_SIDES: Final = tuple(
-    f"{{0}} {reach} {side} a number"
-    for side in ("before", "behind")
-    for reach in range(1, _REACH + 1)
-)
-_NEAR_FORMS: Final = (
-    *_SIDES,
-    *(side.replace("a number", "{1}") for side in _SIDES),
-    "{0} {1} before a number",
-    "{0} {1} behind a number",
-    "{0} [number] {1}",
-    "{0} {2} {1}",
-)
 _NEAR: Final = _start_hashes(16, 17, 18, 32, 33, 34, 24, 25, 26, 40, 41, 42, 48, 49, 50, 51)
 _NEAR_OF: Final = (
     *((each,) for each in range(2 * _REACH)),
@@ -273,16 +235,10 @@ number itself."""
 _FIRST: Final = np.asarray([of[0] for of in _NEAR_OF])
 _PAIRS: Final = 2 * _REACH  # index of the first form with two tokens
 _SECOND: Final = np.asarray([of[1] for of in _NEAR_OF[_PAIRS:]])
-_NEAR_TOLD: Final = (  # the same in the order of the descriptions: the number is last
-    *_NEAR_OF[:_PAIRS],
-    *((each, number) for number, each in _NEAR_OF[_PAIRS : 2 * _PAIRS]),
-    *_NEAR_OF[2 * _PAIRS : -1],
-    (0, 3, 6),
-)
 _REACHES: Final = np.arange(1, _REACH + 1)[:, np.newaxis]
 
 
-def _near_numbers(told: Tokens) -> _Clues:
+def _near_numbers(told: Tokens) -> Clues:
     at, text = told.numbers, told.texts
     beside = np.empty((2 * _REACH + 1, len(at)), np.int64)
     np.maximum(at - _REACHES, told.edges[text], out=beside[:_REACH])
@@ -292,42 +248,38 @@ def _near_numbers(told: Tokens) -> _Clues:
     hashes = _NEAR + words[_FIRST]
     hashes[_PAIRS:] = _with(hashes[_PAIRS:], words[_SECOND])
     hashes[-1] = _with(hashes[-1], words[_NEAR_OF[-1][2]])
-    return _Clues(1, _NEAR_FORMS, at, _places(hashes), beside, _NEAR_TOLD)
+    return Clues(1, at, _places(hashes))
 
 
 _OF_SHAPES: Final = _start_hashes(*range(64, 64 + _RUN + 1))  # 64 is for single shapes
 _RUNS: Final = np.arange(2, _RUN + 1)[:, np.newaxis]
-_RUN_FORMS: Final = tuple(" ".join(f"{{{at}}}" for at in range(run)) for run in range(2, _RUN + 1))
-_RUN_OF: Final = tuple(tuple(range(run)) for run in range(2, _RUN + 1))
 _STEPS: Final = np.arange(_RUN)[:, np.newaxis]
 
 
-def _shapes(told: Tokens) -> Iterator[_Clues]:
+def _shapes(told: Tokens) -> Iterator[Clues]:
     shape = told.shape
     count = len(shape)
-    every = slice(0, count)
     own = _places(_OF_SHAPES[:1] + shape)
     own[0, told.edges] = NOWHERE
-    yield _Clues(2, ("{0}",), every, own, (every,), ((0,),))
+    yield Clues(2, slice(0, count), own)
     if not len(told.numbers):
         return
     # A run with a number begins at the number, or less than a run's length before it.
     before = np.append(-1, told.numbers[:-1])  # previous number of each number
     ahead, number = (told.numbers - _STEPS > before).nonzero()  # `ahead`: tokens to the number
     first = told.numbers[number] - ahead
-    tokens = np.minimum(first + _STEPS, count - 1)
-    shapes = shape[tokens]
+    shapes = shape[np.minimum(first + _STEPS, count - 1)]
     hashes = _OF_SHAPES[2:] + shapes[0]
     for at in range(1, _RUN):
         longer = hashes[max(0, at - 1) :]  # runs that are longer than `at`
         longer[:] = _with(longer, shapes[at])
     place = _places(hashes)
-    last = first + _RUNS - 1
     behind = told.texts[number]
     behind += first >= told.edges[behind]
-    edge = told.edges[behind]  # no run may cross this edge
-    np.copyto(place, NOWHERE, where=(last > edge) | (ahead >= _RUNS))
-    yield _Clues(2, _RUN_FORMS, first + 1, place, tokens, _RUN_OF)
+    # No run may cross the edge of its text.
+    over = first + _RUNS - 1 > told.edges[behind]
+    np.copyto(place, NOWHERE, where=over | (ahead >= _RUNS))
+    yield Clues(2, first + 1, place)
 
 
 def weighed_down(told: Tokens, texts: int) -> NDArray[np.float64]:
@@ -352,7 +304,7 @@ def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.float64]:
     told = tokens(seen)
     # A token has at most about 20 weights per family, so 16 bits are enough.
     total = np.zeros((len(FAMILIES), len(told.word) + 1), np.int16)
-    for several in _several(told):
+    for several in clues(told):
         added = weights.take(several.place, mode="wrap")  # no bounds check
         one = len(added) == 1
         total[several.family, several.at] += (
@@ -360,23 +312,3 @@ def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.float64]:
         )
     summed = np.add.reduceat(total, told.edges + 1, axis=1, dtype=np.int32)[:, :-1]
     return np.asarray((summed / weighed_down(told, len(seen.starts))).sum(axis=0))
-
-
-def describe_clues(seen: View) -> Iterator[tuple[str, int, float]]:
-    """Yield each clue of one text: its description, its index in the table, and its divisor."""
-    told = tokens(seen)
-    text = "".join(map(chr, seen.letters.tolist()))
-    ends = [*told.start[1:].tolist(), len(text)]
-    names = [text[a:b].strip(" ") for a, b in zip(told.start.tolist(), ends, strict=True)]
-    shapes = [
-        SHAPE_NAMES[shape] if shape < len(SHAPE_NAMES) else name
-        for shape, name in zip(told.shape.tolist(), names, strict=True)
-    ]
-    by = weighed_down(told, 1)[:, 0].tolist()
-    numbered = np.arange(len(names))
-    for clue in clues(told):
-        shown = shapes if clue.family == 2 else names
-        which = np.stack([numbered[each] for each in clue.tokens], axis=1)
-        for place, at in zip(clue.place.tolist(), which.tolist(), strict=True):
-            if place < NOWHERE:
-                yield clue.form.format(*(shown[each] for each in at)), place, by[clue.family]

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.recognise import lures, spelled, spent
+from detectors.recognise import owners, spelled
 from detectors.recognise.fold import fold
 from detectors.recognise.gather import ODD_SIGNS, SIGNS
 from detectors.recognise.grams import Lengths, Points, View, view_of
@@ -31,7 +31,7 @@ APART: Final = 2
 WORDS: Final = 4
 """Bit: digits may be written as words (`spelled`)."""
 SPENT: Final = 8
-"""Bit: a number may be described as used or expired (`spent`)."""
+"""Bit: a number may be described as used or expired, or have the name of another number."""
 NUMBER: Final = 16
 """Bit: a search is needed to decide whether the text shows the number of a code."""
 PROGRAM: Final = 32
@@ -46,7 +46,7 @@ _BEHIND: Final = 32  # bit in the table of beginnings: SPENT, unless inside a La
 _KNOWN, _LETTER, _SIGN, _ODD, _OPENS, _CLOSES, _LATIN, _NATIVE, _ZERO, _NUMERAL, _ALONE, _HEADS = (
     np.uint16(1 << bit) for bit in range(12)
 )
-_BLANK, _LEADS, _ENDS, _OWNS = (np.uint16(1 << bit) for bit in range(12, 16))
+_BLANK, _LEADS, _ENDS = (np.uint16(1 << bit) for bit in range(12, 15))
 _OPENING: Final = "(（[【<"
 _CLOSING: Final = ")）]】>"
 _LEADING: Final = ":：=(（[【「『《“«"
@@ -57,7 +57,6 @@ text."""
 _POINT: Final = ",."  # digits after these may belong to the number
 _LONG_RUN: Final = 3  # smallest number of digits that is considered
 _CODE_DIGITS: Final = (4, 8)
-_YEAR_DIGITS: Final = 4
 _LOOKALIKE: Final = re.compile("[\u0370-\u052f]")  # Greek and Cyrillic: see `fold`
 _POINTS: Final = 0x110000
 _EDGE: Final = "\0\0\0\0"
@@ -124,7 +123,6 @@ def _seen_as(letter: str) -> tuple[int, int]:
     if folded in _LEADING or (folded.isalpha() and not latin):
         kinds |= _LEADS
     kinds |= _ENDS if folded in _ENDING else 0
-    kinds |= _OWNS if folded in lures.near()[1] else 0
     if _LOOKALIKE.match(folded):
         kinds |= _NATIVE
     if folded in _first_letters():
@@ -141,8 +139,8 @@ def _heads() -> list[tuple[int, frozenset[str]]]:
         (bit, frozenset(word[:_BEGUN_CHARS] for word in words))
         for bit, words in (
             (WORDS, spelled.words()),
-            (SPENT, spent.heads_before()),
-            (_BEHIND, spent.heads_behind()),
+            (SPENT, owners.list_begins("wrong", "ended", "receipt")),
+            (_BEHIND, owners.list_begins("spent", "owner")),
         )
     ]
 
@@ -164,21 +162,9 @@ def _build_beginnings() -> list[NDArray[np.uint8]]:
     return tables
 
 
-@cache
-def _owners() -> NDArray[np.bool_]:
-    """Return a table by hash of four characters: true if a word for another number begins so."""
-    table = np.zeros(1 << _HASH_BITS, np.bool_)
-    for head in lures.near()[0]:
-        points = np.frombuffer(head.ljust(lures.HEAD_CHARS, "\0").encode("utf-32-le"), np.uint32)
-        *_, hashes = _hashes([points[at : at + 1] for at in range(lures.HEAD_CHARS)])
-        table[hashes] = True
-    return table
-
-
 def prepare() -> None:
     """Build the tables of word beginnings in advance, so that the first text need not wait."""
     _build_beginnings()
-    _owners()
 
 
 def _hashes(letters: Sequence[Points]) -> Iterator[Points]:
@@ -322,8 +308,7 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
     """Return the indices of texts that plainly show the number of a code.
 
     The first long run of digits has as many digits as a code. This run has no sign or unit of an
-    amount beside it, is not the year of a date, and has no name of another kind of number before
-    it.
+    amount beside it.
     """
     zero = (kinds & _ZERO) > 0
     turns = (zero[1:] != zero[:-1]).nonzero()[0] + 1  # NUL is no digit
@@ -337,41 +322,10 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
     digits = end - begin
     before, behind = kinds[begin - 1], kinds[end]
     leads = before & _LEADS
-    # Four digits after a space may be a year, unless a colon precedes the space.
-    year = (digits == _YEAR_DIGITS) & (folded[begin - 2] != ord(":"))
-    leads |= np.where(((before & _BLANK) > 0) & ~year, kinds[begin - 2] & _LEADS, np.uint16(0))
+    leads |= np.where((before & _BLANK) > 0, kinds[begin - 2] & _LEADS, np.uint16(0))
     least, most = _CODE_DIGITS
     plain = (leads > 0) & (digits >= least) & (digits <= most) & ((behind & _ENDS) > 0)
     last = folded[end]
     plain &= ~(zero[end + 1] & ((last == ord(_POINT[0])) | (last == ord(_POINT[1]))))
-    begin, text = begin[plain], text[plain]
-    alone: NDArray[np.int64] = text[~_find_owned(folded, kinds, begin, starts[text])]
+    alone: NDArray[np.int64] = text[plain]
     return alone
-
-
-def _find_owned(
-    folded: Points, kinds: Kinds, number: NDArray[np.int64], start: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Return a mask of numbers that may have the name of another kind of number before them.
-
-    `start` is the index of the first character of each number's text.
-    """
-    first = np.maximum(number - (lures.OWNER_CHARS + 1), start)  # a space may be between
-    letters = np.append(-1, _places(kinds, _OWNS))
-    last = letters[letters.searchsorted(number) - 1]
-    owned: NDArray[np.bool_] = last >= np.maximum(number - (lures.LAST_CHARS + 1), start)
-    # Words begin after a space, or at the start of the searched part.
-    begins = _places(kinds, _BLANK) + 1
-    of = number.searchsorted(begins)
-    near = begins >= np.append(first, len(kinds))[of]
-    every = np.arange(len(number))
-    place = np.concatenate((begins[near], first, np.minimum(first + 1, number)))
-    of = np.concatenate((of[near], every, every))
-    end, inside, head = number[of], np.ones(len(of), np.bool_), []
-    for _ in range(lures.HEAD_CHARS):
-        inside &= (place < end) & ((kinds[place] & _BLANK) == 0)
-        head.append(folded[place] * inside)
-        place = np.minimum(place + 1, end)
-    *_, hashes = _hashes(head)
-    owned[of[_owners()[hashes]]] = True
-    return owned

@@ -113,15 +113,3 @@ def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.int64]:
     # Adds from a text's first character to the NUL after it.
     of_each: NDArray[np.int64] = np.add.reduceat(total, seen.starts, dtype=np.int64)
     return of_each
-
-
-def pieces(folded: str) -> list[tuple[str, int]]:
-    """Return each piece of one text in readable form, with its index in the table."""
-    seen = view([folded])
-    text = "".join(map(chr, seen.letters.tolist()))
-    return [
-        (text[at : at + length], place)
-        for length, places in hashes(seen)
-        for at, place in enumerate(places.tolist())
-        if place < NOWHERE
-    ]

@@ -29,21 +29,27 @@ _Patterns = list[tuple[int, re.Pattern[str]]]  # kind, and the words of the kind
 
 
 def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Pattern[str]:
-    r"""Return a pattern that finds any of the words, the longest at each place, without groups.
+    """Return a pattern that finds any of the words, with `before` and `after` around; see `join`.
 
     If there are no words, the pattern finds nothing. (An empty pattern would match everywhere.)
+    """
+    return re.compile(f"{before}{join(words)}{after}")
+
+
+def join(words: Iterable[str]) -> str:
+    r"""Return a pattern of any of the words, the longest at each place, without groups.
 
     A word is a regular expression of characters, classes, look-arounds and `(?:a|b)` groups. A
-    space matches any white space or none. `before` and `after` are put around all words.
+    space matches any white space or none.
 
-    >>> any_of(["login", "log(?:on|in) code"]).pattern
+    >>> join(["login", "log(?:on|in) code"])
     '(?=[l])(?:l(?:o(?:g(?:i(?:n(?:\\s*code|))|on\\s*code))))'
     """
     spelled = [atoms for word in words for atoms in _spellings(word)]
     firsts = {atoms[0] if atoms else "" for atoms in spelled}
     plain = all(len(first) == 1 for first in firsts)
     guard = f"(?=[{re.escape(''.join(sorted(firsts)))}])" if plain and firsts else ""
-    return re.compile(f"{before}{guard}(?:{_tree(spelled)}){after}" if spelled else "(?!)")
+    return f"{guard}(?:{_tree(spelled)})" if spelled else "(?!)"
 
 
 def _tree(spelled: Iterable[Sequence[str]]) -> str:

@@ -10,6 +10,7 @@ that no rule knows can still be a code. The sum can also overrule a weak rule.
 """
 
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.recognise import clues
-from detectors.recognise.grams import GRAM_CHARS, NOWHERE, View, pieces, sums, view
+from detectors.recognise.grams import GRAM_CHARS, NOWHERE, View, sums, view
 from detectors.recognise.shipped import read_data, shipped_octets
 
 
@@ -87,27 +88,21 @@ class Model:
         return False if score <= self.other else None
 
     def explain(self, folded: str, cased: str, most: int = 6) -> list[tuple[str, int]]:
-        """Return the pieces and clues with the largest weights, and their weights in hundredths.
+        """Return the words that change the score most, and what each adds to it in hundredths.
 
-        The largest comes first. If one piece contains another, only the larger weight is listed. A
-        digit in a piece is the length of a number in the text. NUL is the start or end of the text.
+        A word adds the difference between the scores of the text with the word and without it. The
+        largest difference comes first.
         """
-        seen = view([folded], [cased])
-        norm = math.sqrt(max(1, len(seen.letters) - 2) * GRAM_CHARS)
-        found: dict[str, float] = {}
-        for piece, place in pieces(folded):
-            found[piece] = found.get(piece, 0) + int(self.weights[place]) / norm
-        for clue, place, by in clues.describe_clues(seen):
-            found[clue] = found.get(clue, 0) + int(self.weights[place]) / by
-        told: list[tuple[str, int]] = []
-        for piece, weight in sorted(found.items(), key=lambda pair: (-abs(pair[1]), pair[0])):
-            if len(told) == most or not weight:
-                break
-            if not any(piece in other or other in piece for other, _ in told):
-                told.append((piece, round(self.share * self.scale * weight)))
-        return told
+        spans = [word.span() for word in _WORD.finditer(folded)]
+        texts, high = ([one[:at] + one[end:] for at, end in spans] for one in (folded, cased))
+        added = self.score(folded, cased) - self.scores(texts, high)
+        told = {folded[at:end]: round(self.share * add)
+                for (at, end), add in zip(spans, added.tolist(), strict=True)}  # fmt: skip
+        return sorted(told.items(), key=lambda pair: (-abs(pair[1]), pair[0]))[:most]
 
 
+_WORD: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff]{1,2}|[^\\W_\u3040-\u9fff]+")
+"""A word, or a pair of Chinese characters or kana, which have no spaces between words."""
 _ODDS_MAX: Final = 460  # probability .99; no text is certain
 _NO_CODE: Final = 0.49  # highest confidence of a text that is no code
 

@@ -19,35 +19,33 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from detectors.recognise import glance
-from detectors.recognise.cues import find_supported
 from detectors.recognise.fold import fold, map_places, mask
 from detectors.recognise.gather import join_separated
 from detectors.recognise.glance import Glance
-from detectors.recognise.lexicon import any_of, branches
-from detectors.recognise.lures import has_owner, is_lure, verifies
-from detectors.recognise.owners import (
-    LINK_END,
-    SAYS,
-    TELLING,
+from detectors.recognise.naming import (
+    find_supported,
     is_owned_by_other,
     owned_codes,
     without_objects,
 )
+from detectors.recognise.owners import (
+    has_price,
+    is_mentioned,
+    is_owned,
+    is_spent,
+    of_receipt,
+    pattern,
+)
 from detectors.recognise.rules import RULES
 from detectors.recognise.scenes import (
-    LEAVE,
-    SPAM,
     advertises,
-    handed_over,
+    is_handed_over,
+    is_other_scene,
+    is_to_keep,
     of_another,
-    of_settings,
-    other_scene,
-    plain_way_out,
-    price,
-    to_keep,
     weak_rule,
 )
-from detectors.recognise.scripts import HEADS_MAX, Script, Word, cues_of, scripts_of
+from detectors.recognise.scripts import HEADS_MAX, SCENE, Word, cues_of, last_name, says, scripts_of
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import (
     HOST_LINE,
@@ -64,9 +62,7 @@ from detectors.recognise.shapes import (
 )
 from detectors.recognise.signature import signature_span
 from detectors.recognise.spelled import convert_spelled
-from detectors.recognise.spent import is_spent, of_receipt
 from detectors.recognise.traits import traits_of
-from detectors.recognise.words import all_words
 
 HEAD_CHARS: Final = 400
 TAIL_CHARS: Final = 100
@@ -84,10 +80,6 @@ _DEEP: Final = re.compile("(?<![\\d.,/-])\\d{4,8}(?![\\d.,/-]|\\s?[%$€元])")
 _PREFIX_CHARS: Final = 72  # a feed's prefix has 20-70 characters; 2 more for decoding errors
 _CUT_CHARS: Final = 12  # largest distance between a name for codes and the end of a prefix
 _SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters plus a margin
-_CUT_YOURS: Final = re.compile(
-    f"\\s?(?:{SAYS})\\s?(?:your|tu|votre|dein|ihr|il tuo|seu|你的|您的)?[^.。!]*$"
-)
-_LED_TO: Final = re.compile(f"\\s?(?:[:：]|(?<![a-z])(?:{SAYS})\\s?[:：]?)\\s{{0,3}}(?:0{{1,3}})?$")
 _NAME: Final = re.compile("0{0,3}[a-z]?[A-Z][a-z]{2,}[A-Za-z]*0{0,4}[a-z]{0,4}")
 _SCRIPTS_MAX: Final = 4
 _NUMBERS_MAX: Final = 8
@@ -96,17 +88,6 @@ _WORDS_MAX: Final = 24
 bounds the score alone decides, because each further one costs time. Chosen: of 17,000 labelled
 texts none has more than 3 scripts, 6 numbers and 15 words."""
 _END: Final = re.compile("[。！？!?.)）】\\]~…]\\s?$")
-_CUT_NAMES: Final = tuple(
-    edge + name[:end]
-    for name in all_words("common")
-    for edge, shortest in [("", 1) if name > "\u3000" else (" ", 5)]
-    for end in range(shortest, len(name))
-    if name[end] != " "  # a complete word is not cut
-)
-_WHOLE: Final = re.compile(  # complete words at the end: 中国移动 is not a cut 动态码
-    "(?:[移流活运運自][动動]|[学學高母本返在驾駕军軍]校|[가-힣]인|正在[验驗][证證](?:手机|手機)?[号號][码碼])$"
-)
-_LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
 _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
 _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian; `fold` keeps them because of platform names
     zero + digit: "0" for zero in (0x0F20, 0x1090, 0x1810) for digit in range(10)
@@ -150,18 +131,9 @@ _NAMED: Final = frozenset({"name", "weak name"})  # traits
 USED: Final = frozenset({"purpose", "secret", "typed"})
 """Traits of a text about the use of a code: its purpose, keeping it secret, where to type it."""
 _LINK_CHARS: Final = 200  # longest text with a verification link; longer ones are advertising
-_REPLIED: Final = re.compile(  # what is sent back logs in: "Reply YES to log in"
-    "(?<![a-z])(?:(?:reply|respond|answer)(?: with)? (?:yes|y|ok|0) to "
-    "(?:(?:approve|confirm) (?:the|this|your) )?(?:log|sign)[ -]?in"
-    "|responde (?:si|0) para (?:iniciar sesion|acceder)|repondez (?:oui|0) pour vous connecter"
-    "|antworten sie (?:mit )?(?:ja|0),? um sich anzumelden|responda (?:sim|0) para entrar"
-    "|balas (?:ya|0) untuk (?:masuk|login))(?![a-z])"
-)
-_PATH: Final = re.compile("/([^\\s/?#]*[-_][^\\s/?#]*)")
-_PATH_WORDS: Final = 4  # words in the path of an article or offer, at least
-_THING: Final = re.compile("[^\\W\\d_]{2}00")
-_CHAT: Final = re.compile("[a-z]{1,3}0[a-z]{1,4}|[a-z]0[a-z]0")  # Arabic, Twi in Latin letters
-_ON: Final = re.compile("[-–][^\\W_]")
+_VERIFIES: Final = "verif|confirm|activ|reset|magic|log-?in|sign-?in|auth|token|valid"
+_WORD: Final = re.compile(_VERIFIES)
+_TOKEN: Final = re.compile(f"0|{_VERIFIES}")
 _UNUSUAL: Final = frozenset({Form.MIXED, Form.DASHED, Form.ODD})
 _SOLD: Final = frozenset({"price", "way out", "phone", "other scene"})  # traits of advertising
 _ADVERT: Final = frozenset({"way out", "price", "other scene"})
@@ -416,35 +388,6 @@ def may_be(looked: Look, reading: Reading) -> bool:
     )
 
 
-def _names_a_page(folded: str) -> bool:
-    """Return whether the path of a link is a sentence, as with articles and offers."""
-    return any(
-        sum(len(word) > 2 and word.isalpha() for word in re.split("[-_]", path)) >= _PATH_WORDS
-        for path in _PATH.findall(folded)
-    )
-
-
-def slight(looked: Look) -> bool:
-    """Return whether all numbers look like a product (KF94) or a chat word ("l9ess")."""
-    body = looked.folded
-    found = numbers(body_of(looked))
-    return bool(found) and all(
-        number.form is Form.ODD
-        or (
-            number.form is Form.MIXED
-            and not _ON.match(body, number.end)
-            and (
-                _THING.fullmatch(body, number.code, number.end) is not None
-                or (
-                    _CHAT.fullmatch(body, number.code, number.end) is not None
-                    and looked.cased[number.code : number.end].islower()
-                )
-            )
-        )
-        for number in found
-    )
-
-
 def unusual(looked: Look) -> bool:
     """Return whether all numbers mix letters and digits or have groups. Few codes look so."""
     found = numbers(body_of(looked))
@@ -470,8 +413,8 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     folded, signature, host_line = looked.folded, looked.bracketed, looked.host_line
     body = body_of(looked)
     if host_line:
-        found = numbers(body[: host_line.start()])
-        return "host-line", (found[0].code, found[0].end) if found else host_line.span(2), ()
+        first = next(iter(numbers(body[: host_line.start()])), None)
+        return "host-line", (first.code, first.end) if first else host_line.span(2), ()
     hashed = app_hash(folded)
     if hashed is not None:
         body = body[:hashed]
@@ -482,11 +425,11 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
         or sum(script.count_heads(body) for script in scripts) > HEADS_MAX
     ):
         return "crowded", None, ()
-    body, found = _without_others(looked, body)
-    found = found or [Number(*span, Form.LETTERS) for span in _words(looked)]
+    body, shown = _without_others(looked, body)
+    found = list(shown) or [Number(*span, Form.LETTERS) for span in _words(looked)]
     short = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
     linked = has_link(folded)
-    if not (found or short or linked or "0" in body or _LED_TO.search(body)):
+    if not (found or short or linked or "0" in body or pattern("led_to").search(body)):
         return "numberless", None, ()
     if found and found[0].form is not Form.LETTERS and looked.may & glance.SPENT:
         found = _unspent(body, found)
@@ -495,28 +438,21 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     words = sorted(word for script in scripts for word in script.words(body))
     if len(words) > _WORDS_MAX:
         return "crowded", None, ()
-    leaves = LEAVE.search(body) is not None
-    code = (
-        _code(folded, body, found, words, scripts, hashed=hashed is not None, leaves=leaves)
-        if found
-        else None
-    )
+    leaves = is_mentioned("leave", body)
+    code = None
+    if found:
+        code = _code(folded, body, found, words, hashed=hashed is not None, leaves=leaves)
     letters = bool(found) and found[0].form is Form.LETTERS
     if letters and code and not _of_letters(looked, body, code):
         code = None
-    if code is None:
-        signed = signature is not None
-        alone = [] if letters and _NO_CAPITALS.search(looked.cased) else found
-        code = (
-            _cut_off(body, alone, scripts, signed=signed, leaves=leaves)
-            if short
-            else _broken_off(body, scripts, leaves=leaves)
-        )
-    traits = traits_of(body, found, words, scripts, signed=signature is not None, leaves=leaves)
-    return *(code or (_no_code(looked, body, found, words, scripts, traits), None)), tuple(traits)
+    if code is None and not leaves and not is_mentioned("spam", body):
+        alone = () if letters and _NO_CAPITALS.search(looked.cased) else found
+        code = _cut_off(body, alone, signed=signature is not None) if short else _broken_off(body)
+    traits = traits_of(body, found, words, signed=signature is not None, leaves=leaves)
+    return *(code or (_no_code(looked, body, found, words, traits), None)), tuple(traits)
 
 
-def _without_others(looked: Look, body: str) -> tuple[str, list[Number]]:
+def _without_others(looked: Look, body: str) -> tuple[str, Sequence[Number]]:
     """Return a text and its numbers without names (Bet365) and others' numbers (user 110024).
 
     The text gets letters in place of the digits of names. Nothing is left out if none of the other
@@ -526,7 +462,7 @@ def _without_others(looked: Look, body: str) -> tuple[str, list[Number]]:
     names = [
         n for n in found if n.form is Form.MIXED and _NAME.fullmatch(looked.cased, n.code, n.end)
     ]
-    left = [n for n in found if n not in names and not has_owner(body, n.code)]
+    left = [n for n in found if n not in names and not is_owned(body, n.code, n.end, "other")]
     if not any(number.sure for number in left):
         return body, found
     for _, start, end, _ in names:
@@ -537,18 +473,17 @@ def _without_others(looked: Look, body: str) -> tuple[str, list[Number]]:
 def _no_code(
     looked: Look,
     body: str,
-    found: list[Number],
+    found: Sequence[Number],
     words: list[Word],
-    scripts: list[Script],
     traits: Sequence[str],
 ) -> str:
     """Return the rule for a text without a code by any word: perhaps its link verifies."""
     if found and found[0].form is not Form.LETTERS:
-        if all(is_owned_by_other(body, number, words, scripts) for number in found):
+        if all(is_owned_by_other(body, number, words) for number in found):
             return "held"
         return "nothing" if words else "wordless"
     linked = has_link(looked.folded)
-    if (linked and _logs_in(looked, traits)) or _REPLIED.search(body):
+    if (linked and _logs_in(looked, traits)) or is_mentioned("replied", body):
         return "link-login"
     random = bool(found) and _RANDOM.search(looked.cased) is not None
     return "shapeless" if "0" in body or random else "link" if linked else "numberless"
@@ -574,19 +509,32 @@ def _logs_in(looked: Look, traits: Sequence[str]) -> bool:
         len(looked.folded) <= _LINK_CHARS
         and _links_for_a_purpose(looked.folded)
         and _SOLD.isdisjoint(traits)
-        and verifies(looked.folded, looked.cased)
-        and not _names_a_page(looked.folded)
-        and not is_lure(looked.folded)
+        and verifies(looked.folded)
+        and not is_mentioned("lure", looked.folded)
     )
+
+
+def verifies(folded: str) -> bool:
+    """Return whether a text has a link that can verify, because it was made for one recipient.
+
+    The path of such a link has a digit, or a word such as "verify". The path of a URL shortener is
+    always a token, so it must have both.
+    """
+    for link in (folded[start:end] for start, end in links(folded)):
+        path = link.find("/", link.find("://") + len("://") if "://" in link else 0)
+        if pattern("shared").match(link):
+            if "0" in link and _WORD.search(link):
+                return True
+        elif path >= 0 and _TOKEN.search(link, path):
+            return True
+    return False
 
 
 def _links_for_a_purpose(folded: str) -> bool:
     """Return whether the sentence of a link gives the purpose of a code: "tap to log in: ..."."""
     body = without_links(folded).replace("\n", " ")
-    scripts = scripts_of(body)
     return any(
-        cues_of(body[slice(*sentence_span(body, start, end))], scripts)[0]
-        for start, end in links(folded)
+        cues_of(body[slice(*sentence_span(body, start, end))])[0] for start, end in links(folded)
     )
 
 
@@ -602,7 +550,7 @@ def _of_letters(looked: Look, body: str, code: _Decision) -> bool:
         return rule == "named"
     random = _RANDOM.fullmatch(looked.cased, *span)
     return (random is not None and random[0].isupper()) and (  # not lowercase, as in "https"
-        rule == "weak-login" or LINK_END.search(body, 0, span[0]) is not None
+        rule == "weak-login" or pattern("link_end").search(body, 0, span[0]) is not None
     )
 
 
@@ -627,78 +575,54 @@ def _words(looked: Look) -> list[tuple[int, int, int]]:
 def _code(
     folded: str,
     body: str,
-    found: list[Number],
-    heard: list[Word],
-    scripts: list[Script],
+    found: Sequence[Number],
+    words: list[Word],
     *,
     hashed: bool,
     leaves: bool,
 ) -> _Decision | None:
     """Return the rule and span for a text by the words that name its numbers, or None."""
-    words = without_objects(body, heard)
+    words = without_objects(body, words)
     owned = owned_codes(body, found, words)
     if hashed:
         number = owned[0][1] if owned else found[0]
         return "app-hash", (number.code, number.end)
-    if not owned:
-        owned = find_supported(body, found, words, scripts)
+    owned = owned or find_supported(body, found, words)
     if not owned:
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
-    if handed_over(body, number, scripts):
+    if is_handed_over(body, number) or (rule == "named" and of_another(body, number, words)):
         return "held", None
-    if rule == "named" and of_settings(body):
-        return "held", None
-    if rule == "named" and number.form is Form.MIXED and of_another(body, number, words, scripts):
-        return "held", None
-    if rule == "weak":
-        rule = weak_rule(body, number, scripts)
-        if rule == "held":
-            return rule, None
-    sells = (leaves or has_link(folded)) and other_scene(body, number, scripts)
-    invites = has_invitation(folded) and (not number.sure or price(body))
-    if SPAM.search(body) or ((sells or invites) and not cues_of(body, scripts)[1]):
+    if rule == "weak" and (rule := weak_rule(body, number)) == "held":
+        return rule, None
+    linked, other = has_link(folded), is_other_scene(body, number)
+    sells = (leaves or linked) and other
+    invites = has_invitation(folded) and (not number.sure or has_price(body))
+    if is_mentioned("spam", body) or ((sells or invites) and not cues_of(body)[1]):
         return "spam", None  # a prize or an advert calls its number a code
-    if (
-        leaves
-        and (rule != "named" or has_link(folded))
-        and not (
-            (
-                to_keep(body, number, scripts)
-                or (plain_way_out(body, number) and not has_link(folded))
-            )
-            and not other_scene(body, number, scripts)
-        )
-    ):
+    kept = not other and (is_to_keep(body, number) or not linked)
+    if leaves and (rule != "named" or linked) and not kept:
         return "spam", None
     return rule, (number.code, number.end)
 
 
-def _broken_off(body: str, scripts: list[Script], *, leaves: bool) -> _Decision | None:
+def _broken_off(body: str) -> _Decision | None:
     """Return the rule for a segment that ends right before the code, or None."""
-    last = _LED_TO.search(body)
-    if last is None or leaves or SPAM.search(body):
-        return None
-    named = max((script.last_name(body) for script in scripts), default=0)
-    return ("cut-off", None) if named == last.start() else None
+    last = pattern("led_to").search(body)
+    return ("cut-off", None) if last and last.start() == last_name(body) else None
 
 
-def _cut_off(
-    body: str, found: list[Number], scripts: list[Script], *, signed: bool, leaves: bool
-) -> _Decision | None:
+def _cut_off(body: str, found: Sequence[Number], *, signed: bool) -> _Decision | None:
     """Return the rule for a short text that was cut off, or None if it does not look cut off."""
     if found:
         number = found[0]
-        if leading(body, number) and _CUT_YOURS.match(body, number.end):
+        if leading(body, number) and pattern("cut_yours").match(body, number.end):
             return "cut-off", (number.code, number.end)
         return None
-    if leaves or _WHOLE.search(body) or TELLING.search(body) or SPAM.search(body):
+    if is_mentioned("whole", body) or is_mentioned("telling", body):
         return None
-    named = max((script.last_name(body) for script in scripts), default=0)
-    if (named and len(body) - named <= _CUT_CHARS) or f" {body}".endswith(_CUT_NAMES):
+    named = last_name(body)
+    if named and len(body) - named <= _CUT_CHARS:
         return "cut-off", None
-    if signed and len(body) <= _SIGNATURE_PREFIX_CHARS and _LOGGING_IN.search(body):
-        return (
-            None if any(script.other_scene(body) for script in scripts) else ("cut-off-login", None)
-        )
-    return None
+    login = signed and len(body) <= _SIGNATURE_PREFIX_CHARS and is_mentioned("logging_in", body)
+    return ("cut-off-login", None) if login and not says(body, SCENE) else None

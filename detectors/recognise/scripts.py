@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from detectors.recognise.lexicon import Words
-from detectors.recognise.words import LANGUAGES, STEMS
+from detectors.recognise.words import languages, stems
 
 HEADS_MAX: Final = 128
 """Largest number of places where words may begin in a text. Each costs about 2 us. Chosen: of
@@ -43,14 +43,14 @@ _KINDS: Final = tuple(WordKind)
 _FIELDS: Final = {kind: (kind.value,) for kind in WordKind} | {
     WordKind.DENIED: (WordKind.DENIED.value, "needless")
 }
-"""The fields of `Language` with the words of each kind."""
+"""The kinds in the tables with the words of each kind."""
 
 _NAMES: Final = _KINDS.index(WordKind.NAMES)
-_SCENE, _HAND, _TELL, _PURPOSE, _SECRET, _FIELD = range(len(_KINDS), len(_KINDS) + 6)
+SCENE, HAND, TELL, PURPOSE, SECRET, FIELD = range(len(_KINDS), len(_KINDS) + 6)
 """Numbers of further kinds of words, which do not name numbers. They follow the kinds above."""
 _SAID: Final = (("scene", "needless"), ("hand",), ("tell",), ("purpose",), ("secret",), ("field",))
-"""The fields of `Language` with the words of these further kinds, in the same order."""
-_OPEN_ENDED: Final = frozenset({_PURPOSE, _SECRET, _FIELD})
+"""The kinds in the tables with the words of these further kinds, in the same order."""
+_OPEN_ENDED: Final = frozenset({PURPOSE, SECRET, FIELD})
 """Kinds whose lists contain beginnings of words, because their words have many endings."""
 _TEXTS: Final = 8
 """Number of texts and sentences per script whose words are cached. Chosen: more than one reading of
@@ -76,13 +76,12 @@ class Script:
         self,
         name: str,
         letters: str,
-        *langs: str,
+        *,
         apart: bool = True,
         letter: str = "[^\\W\\d_]",
         prefix: str = "",
     ) -> None:
-        self._rows = [row for row in LANGUAGES if row.lang in langs]
-        self._stems = [row for row in STEMS if row.script == name]
+        self._name = name
         self._edges = (f"(?<!{letter})", f"(?!{letter})") if apart else ("", "")
         self._prefix = prefix
         self._hear = lru_cache(_TEXTS)(self._listen)
@@ -93,14 +92,13 @@ class Script:
             for block in range(ord(first) >> 8, (ord(last) >> 8) + 1)
         }
 
-    def _words(self, *fields: str) -> list[str]:
-        long = [word for row in self._rows for field in fields for word in getattr(row, field)]
-        return long + [w for row in self._stems for f in fields for w in row.words.get(f, ())]
-
     @cached_property
     def _list_words(self) -> Words:
-        fields = [*(_FIELDS[kind] for kind in _KINDS), *_SAID]
-        words = [self._words(*names) for names in fields]
+        rows = [row.words for row in (*languages(), *stems()) if row.row["script"] == self._name]
+        words = [
+            [word for row in rows for kind in kinds for word in row.get(kind, ())]
+            for kinds in (*(_FIELDS[kind] for kind in _KINDS), *_SAID)
+        ]
         return Words(words, *self._edges, self._prefix, open_ended=_OPEN_ENDED)
 
     def _listen(self, text: str) -> _Heard:
@@ -146,43 +144,18 @@ class Script:
                 found.append(Word(start, place, _KINDS[-kind]))
         return found
 
-    def last_name(self, text: str) -> int:
-        """Return the end of the last word that only codes have, or 0 if there is none."""
-        if _NAMES not in self._hear(text).kinds:  # true for most texts
-            return 0
-        return max(
-            (word.end for word in self.words(text) if word.kind is WordKind.NAMES), default=0
-        )
-
-    def other_scene(self, text: str) -> bool:
-        """Return whether a text has words about parcels, shops, gates or prizes."""
-        return _SCENE in self._hear(text).kinds
-
-    def cues(self, text: str) -> tuple[bool, bool]:
-        """Return whether a text gives the purpose of a code, and whether it asks for secrecy."""
-        kinds = self._hear(text).kinds
-        return _PURPOSE in kinds, _SECRET in kinds
+    def says(self, text: str, kind: int) -> bool:
+        """Return whether a text has words of a kind that names no numbers, such as `SECRET`."""
+        return kind in self._hear(text).kinds
 
     def is_purpose(self, word: str) -> bool:
         """Return whether a word, without its ending, is a word for the purpose of a code."""
         return any(
-            kind == _PURPOSE and end >= _STEM_MIN and len(word) - end <= _ENDING_MAX
+            kind == PURPOSE and end >= _STEM_MIN and len(word) - end <= _ENDING_MAX
             for start, ends in self._hear(word).places
             if start == 0
             for kind, end in ends
         )
-
-    def says_to_type(self, text: str) -> bool:
-        """Return whether a text says where to type something in."""
-        return _FIELD in self._hear(text).kinds
-
-    def names_courier(self, text: str) -> bool:
-        """Return whether a text names persons who ask for other numbers, such as a courier."""
-        return _HAND in self._hear(text).kinds
-
-    def asks_to_tell(self, text: str) -> bool:
-        """Return whether a text asks the reader to tell or to show something."""
-        return _TELL in self._hear(text).kinds
 
 
 _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" contains the code
@@ -214,18 +187,16 @@ def _is_code_shown(text: str, start: int, end: int) -> bool:
     return this is not None and _NUMBER_LAST.match(text, end) is not None
 
 
-_LATIN: Final = Script(
-    "latin", "a-z", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"
-)
-_CJK: Final = Script("cjk", "\u3040-\u30ff\u4e00-\u9fff", "zh", "ja", apart=False)
+_LATIN: Final = Script("latin", "a-z", letter="[a-zß]")
+_CJK: Final = Script("cjk", "\u3040-\u30ff\u4e00-\u9fff", apart=False)
 _SCRIPTS: Final = (
     _CJK,
-    Script("hangul", "\uac00-\ud7af", "ko", apart=False),
-    Script("cyrillic", "\u0400-\u04ff", "ru"),
-    Script("arabic", "\u0600-\u06ff", "ar", "fa", prefix="[وبلفك]?(?:ال|ل)?"),
-    Script("hebrew", "\u0590-\u05ff", "he", prefix="[ושבלכמה]{0,3}?"),
-    Script("thai", "\u0e00-\u0e7f", "th", apart=False),
-    Script("devanagari", "\u0900-\u097f", "hi", apart=False),
+    Script("hangul", "\uac00-\ud7af", apart=False),
+    Script("cyrillic", "\u0400-\u04ff"),
+    Script("arabic", "\u0600-\u06ff", prefix="[وبلفك]?(?:ال|ل)?"),
+    Script("hebrew", "\u0590-\u05ff", prefix="[ושבלכמה]{0,3}?"),
+    Script("thai", "\u0e00-\u0e7f", apart=False),
+    Script("devanagari", "\u0900-\u097f", apart=False),
     Script("greek", "\u0370-\u03ff"),
     Script("georgian", "\u10a0-\u10ff"),
     Script("armenian", "\u0530-\u058f"),
@@ -254,12 +225,11 @@ def prepare() -> Iterator[None]:
         yield from script.prepare()
 
 
-def scripts_of(text: str) -> list[Script]:
+@lru_cache(_TEXTS)
+def scripts_of(text: str) -> tuple[Script, ...]:
     """Return the scripts whose letters are in a text."""
-    if text.isascii():
-        return [_LATIN] if _LATIN.present(text) else []
     blocks = frozenset(text.encode("utf-16-le", "surrogatepass")[1::2])
-    return [script for script in _in_blocks(blocks) if script.present(text)]
+    return tuple(script for script in _in_blocks(blocks) if script.present(text))
 
 
 @lru_cache(1_024)
@@ -268,12 +238,30 @@ def _in_blocks(blocks: frozenset[int]) -> tuple[Script, ...]:
     return tuple(script for script in _SCRIPTS if script.of(blocks))
 
 
-def cues_of(body: str, scripts: list[Script]) -> tuple[bool, bool]:
+def says(text: str, kind: int) -> bool:
+    """Return whether a text has words of a kind that names no numbers, in any of its scripts."""
+    return any(script.says(text, kind) for script in scripts_of(text))
+
+
+def last_name(text: str) -> int:
+    """Return the end of the last word that only codes have, or 0 if there is none."""
+    return max(
+        (
+            word.end
+            for script in scripts_of(text)
+            if script.says(text, _NAMES)
+            for word in script.words(text)
+            if word.kind is WordKind.NAMES
+        ),
+        default=0,
+    )
+
+
+def cues_of(text: str) -> tuple[bool, bool]:
     """Return whether a text gives the purpose of a code, and whether it asks for secrecy."""
-    told = [script.cues(body) for script in scripts]
-    return any(purpose for purpose, _ in told), any(secret for _, secret in told)
+    return says(text, PURPOSE), says(text, SECRET)
 
 
-def typed_in(sentence: str, scripts: list[Script]) -> bool:
+def typed_in(sentence: str) -> bool:
     """Return whether a sentence says where to type something in."""
-    return any(script.says_to_type(sentence) for script in scripts)
+    return says(sentence, FIELD)

@@ -8,29 +8,29 @@ dates stay unchanged.
 
 import re
 import tomllib
-from functools import cache, cached_property
-from typing import Final, NamedTuple
+from functools import cache
+from typing import Final
+
+from ahocorasick_rs import AhoCorasick, MatchKind
 
 from detectors.recognise.fold import fold
-from detectors.recognise.lexicon import any_of
 from detectors.recognise.shipped import read_data
 
 _LEAST: Final = 4
 _MOST: Final = 8
-_TENS: Final = "(?:ten|eleven|twelve|hundred|[a-z]{3,5}(?:teen|ty))"
-"""English words of more than one digit. "fifty50" is a word of a shop and not a code."""
-_TIMES: Final = {"double": 2, "triple": 3}
 _GROUP: Final = 3
 """Largest number of digits in one group, if groups are separated."""
 _SIGNS: Final = " .·•*_~+,/\u2010\u2011\u2012\u2013\u2014\u2015-"
 _SIGN: Final = f"[{_SIGNS}]"
-_GAP: Final = 3
-"""Largest number of separators between two words."""
-_TOGETHER: Final = 5
-"""Largest number of adjacent digits in a run."""
-_FEW: Final = 100
-"""Number of sets of words that are compiled separately. Compiling more of them would cost more than
-compiling all words once."""
+_WORD: Final = "\ue000"
+"""Stands for a word for a digit while runs are searched. No text has this character."""
+_PART: Final = f"(?:(?:(?:double|triple) )?{_WORD}|0{{1,5}}(?!0))"
+_RUN: Final = re.compile(
+    f"(?<![^\\W_])(?:{_WORD}(?:, {_WORD}){{3,7}}|{_PART}(?:[ -]{{1,3}}{_PART}){{2,7}}"
+    f"|{_PART}(?P<s>{_SIGN}|)(?:{_PART}(?P=s)){{0,6}}{_PART})(?![^\\W\\d_]|[.,:/-]?0)"
+)
+_PARTS: Final = re.compile(f"(double |triple |){_WORD}|0+")
+_TIMES: Final = {"": 1, "double ": 2, "triple ": 3}
 NUMERALS: Final = "零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖两"
 """Chinese numerals for digits."""
 _CHINESE: Final = f"[{NUMERALS}]"
@@ -40,107 +40,24 @@ _MIXED: Final = re.compile(
     f"(?<![第0-9十百千万周])(?:0{{1,3}}(?!0)|{_CHINESE})(?P<s>{_SIGN}?)(?:(?:0{{1,3}}(?!0)|{_CHINESE})(?P=s)){{1,6}}"
     f"(?:0{{1,3}}(?!0)|{_CHINESE})(?:(?<=0)|(?![\u4e00-\u9fff]))(?![0-9十百千万年月日号號点點时時分元块折条條层層楼])"
 )
-_DIGIT: Final = re.compile("0+")
-_FIRST_LETTER: Final = re.compile("(?<![^\\W\\d_])[^\\W\\d_]")
-_HEAD_CHARS: Final = 2
-
-
-class _Patterns(NamedTuple):
-    run: re.Pattern[str]
-    part: re.Pattern[str]  # a word, or adjacent digits
-
-
-class _Words:
-    """The words for digits and their patterns, which are compiled on demand."""
-
-    def __init__(self) -> None:
-        self.langs: dict[str, set[str]] = {}  # word -> its languages
-        for lang, row in tomllib.loads(read_data("digits")).items():
-            for word in row.replace("|", " ").split():
-                self.langs.setdefault(fold(word), set()).add(lang)
-        self.plain = frozenset(self.langs)
-        self._longest = max(map(len, self.plain))
-        self._short = tuple(word for word in self.plain if len(word) < _HEAD_CHARS)
-        self._begun: dict[str, tuple[str, ...]] = {}  # longer words by their first characters
-        self._few: dict[frozenset[str], _Patterns] = {}  # patterns by the words of a text
-        for word in self.plain.difference(self._short):
-            head = word[:_HEAD_CHARS]
-            self._begun[head] = (*self._begun.get(head, ()), word)
-
-    def may_run(self, folded: str) -> bool:
-        """Return whether a text may have a run: a word at a word's beginning, beside another part.
-
-        This test is used until all words are compiled. After that their pattern is faster, and the
-        result is always true.
-        """
-        if "all" in vars(self):
-            return True
-        for letter in _FIRST_LETTER.finditer(folded):
-            at = letter.start()
-            before = folded[max(0, at - _GAP - _TOGETHER - 1) : at].rstrip(_SIGNS)
-            if any(
-                0 < len(before) - len(before.rstrip("0")) <= _TOGETHER
-                or self._part_at(folded[at + len(word) :][: _GAP + self._longest].lstrip(_SIGNS))
-                for word in self._at(folded, at)
-            ):
-                return True
-        return False
-
-    def _at(self, folded: str, at: int) -> list[str]:
-        words = (*self._begun.get(folded[at : at + _HEAD_CHARS], ()), *self._short)
-        return [word for word in words if folded.startswith(word, at)]
-
-    def _part_at(self, rest: str) -> bool:
-        digits = len(rest) - len(rest.lstrip("0"))
-        return 0 < digits <= _TOGETHER or bool(self._at(rest, 0))
-
-    @cached_property
-    def all(self) -> _Patterns:
-        """Patterns that find every word for a digit, in any language."""
-        return _compile_words(self.plain)
-
-    def patterns(self, folded: str) -> _Patterns:
-        """Return patterns of only the words in a text; they compile a hundred times faster.
-
-        After many different sets of words, all words are compiled.
-        """
-        if "all" in vars(self):
-            return self.all
-        words = frozenset(word for word in self.plain if word in folded)
-        if words not in self._few:
-            if len(self._few) == _FEW:
-                return self.all
-            self._few[words] = _compile_words(words)
-        return self._few[words]
-
-
-def _compile_words(words: frozenset[str]) -> _Patterns:
-    word = f"(?:(?:double|triple) )?(?!{_TENS}0){any_of(words).pattern}"
-    part = f"(?:{word}|0{{1,{_TOGETHER}}}(?!0))"
-    letter = "[^\\W\\d_]"
-    run = (
-        f"(?<![^\\W_])(?:{word}(?:, {word}){{3,7}}|{part}(?:[ -]{{1,3}}{part}){{2,7}}"
-        f"|{part}(?P<s>{_SIGN}|)(?:{part}(?P=s)){{0,6}}{part})(?!{letter}|[.,:/-]?0)"
-    )
-    return _Patterns(re.compile(run), re.compile(f"{word}|0+"))
 
 
 @cache
-def _words() -> _Words:
-    return _Words()
-
-
-def prepare() -> None:
-    """Compile the patterns of all words now, not at the first text that needs them."""
-    _ = _words().all
-
-
-def words() -> frozenset[str]:
-    """Return the words for digits.
+def words() -> dict[str, set[str]]:
+    """Return the words for digits, each with its languages.
 
     A text has digits written as words only if one of them is present without a letter before it.
     """
-    return _words().plain
+    langs: dict[str, set[str]] = {}
+    for lang, row in tomllib.loads(read_data("digits")).items():
+        for word in row.replace("|", " ").split():
+            langs.setdefault(fold(word), set()).add(lang)
+    return langs
+
+
+@cache
+def _automaton() -> AhoCorasick:
+    return AhoCorasick(list(words()), matchkind=MatchKind.LeftmostLongest)
 
 
 def convert_spelled(folded: str) -> tuple[str, list[int] | None]:
@@ -162,12 +79,11 @@ def convert_spelled(folded: str) -> tuple[str, list[int] | None]:
             among = {folded[place] == "0" for place in places}
             if _LEAST <= len(places) <= _MOST and len(among) == 2:
                 found.append((run.start(), run.end(), places))
-    if _may_hold(folded):
-        patterns = _words().patterns(folded)
-        for run in patterns.run.finditer(folded):
-            places, last = _places(run, patterns.part)
-            if places and not any(start < last and run.start() < end for start, end, _ in found):
-                found.append((run.start(), last, places))
+    marked, places, langs = _mark_words(folded)
+    for run in _RUN.finditer(marked) if langs else ():
+        digits, last = _places(run, places, langs)
+        if digits and not any(begin < last and digits[0] < end for begin, end, _ in found):
+            found.append((digits[0], last, digits))
     if not found:
         return folded, None
     letters: list[str] = []
@@ -181,43 +97,51 @@ def convert_spelled(folded: str) -> tuple[str, list[int] | None]:
     return "".join(letters), [*kept, *range(done, len(folded))]
 
 
-def _may_hold(folded: str) -> bool:
-    """Return whether a text may have a digit written as a word.
+def _mark_words(folded: str) -> tuple[str, list[int], dict[int, set[str]]]:
+    """Return a text with a mark in place of each word for a digit.
 
-    If the text already shows a number of four digits, only complete words are tested, as this is
-    faster.
+    Also returns the place in the text of each character of the result, and of its end, and the
+    languages of the words by the place of their mark.
     """
-    at = folded.find("0000")
-    if at == 0 or (at > 0 and not folded[at - 1].isalpha()):
-        words = folded.replace("-", " ").split()
-        if _words().plain.isdisjoint(words):
-            return False
-    return _words().may_run(folded)
+    pieces: list[str] = []
+    places: list[int] = []
+    langs: dict[int, set[str]] = {}
+    last = 0
+    for _, start, end in _automaton().find_matches_as_indexes(folded):
+        if start and folded[start - 1].isalpha() and not (pieces and start == last):
+            continue
+        pieces += [folded[last:start], _WORD]
+        places += range(last, start + 1)
+        langs[len(places) - 1] = words()[folded[start:end]]
+        last = end
+    return "".join([*pieces, folded[last:]]), [*places, *range(last, len(folded) + 1)], langs
 
 
-def _places(run: re.Match[str], parts: re.Pattern[str]) -> tuple[list[int], int]:
+def _places(
+    run: re.Match[str], places: list[int], langs: dict[int, set[str]]
+) -> tuple[list[int], int]:
     """Return the places of a run's digits, and its end; an empty list if the run does not count.
 
     A run counts if it has four to eight digits and at least one word. A run ends before a word that
     is not in a language of the other words.
     """
-    places: list[int] = []
-    langs: set[str] | None = None
+    digits: list[int] = []
+    common: set[str] = set()
     last = 0
-    for part in parts.finditer(run[0]):
-        if _DIGIT.fullmatch(part[0]):
-            if len(part[0]) > _GROUP and run["s"] != "":
+    for part in _PARTS.finditer(run.string, *run.span()):
+        start, end = part.span()
+        if part[1] is None:
+            if end - start > _GROUP and run["s"] != "":
                 break  # "nine 30 2024"
-            places += range(part.start(), part.end())
+            digits += places[start:end]
         else:
-            times, _, name = part[0].rpartition(" ")
-            known = _words().langs[name]
-            if langs is not None and not known & langs:
+            known = langs[end - 1]
+            if common and not known & common:
                 break
-            langs = known if langs is None else known & langs
-            places += [part.start()] * _TIMES.get(times, 1)  # "double four" is 44
-        last = part.end()
-    if not langs or not _LEAST <= len(places) <= _MOST:
+            common = known & common or known
+            digits += [places[start]] * _TIMES[part[1]]  # "double four" is 44
+        last = places[end]
+    if not common or not _LEAST <= len(digits) <= _MOST:
         return [], 0
-    places[-1] = last - 1
-    return [run.start() + place for place in places], run.start() + last
+    digits[-1] = last - 1
+    return digits, last

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from detectors.recognise.scenes import other_words, percent, price
-from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
+from detectors.recognise.owners import has_price, is_mentioned
+from detectors.recognise.scripts import SCENE, Word, WordKind, cues_of, says, typed_in
 from detectors.recognise.shapes import Form, Number, leading
 
 TRAITS: Final = {
@@ -54,7 +54,6 @@ def traits_of(
     body: str,
     found: Sequence[Number],
     words: Sequence[Word],
-    scripts: list[Script],
     *,
     signed: bool,
     leaves: bool,
@@ -65,7 +64,7 @@ def traits_of(
     `leaves`: the text says how to unsubscribe.
     """
     kinds = {word.kind for word in words}
-    purpose, secret = cues_of(body, scripts)
+    purpose, secret = cues_of(body)
     sure = [number for number in found if number.sure]
     one = sure[0] if sure else None
     shown = {
@@ -75,12 +74,12 @@ def traits_of(
         "denied": WordKind.DENIED in kinds,
         "purpose": purpose,
         "secret": secret,
-        "typed": typed_in(body, scripts),
-        "other scene": other_words(body, scripts),
+        "typed": typed_in(body),
+        "other scene": says(body, SCENE),
         "one number": len(sure) == 1,
         "more numbers": len(sure) > 1,
         "letters": any(number.form in (Form.MIXED, Form.DASHED) for number in found),
-        "price": price(body) or percent(body),
+        "price": has_price(body) or is_mentioned("percent", body),
         "leads": one is not None and leading(body, one),
         "colon": one is not None and _COLON.search(body, 0, one.start) is not None,
         "four": one is not None and one.end - one.code == 4,

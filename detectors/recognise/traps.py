@@ -9,7 +9,7 @@ from typing import Final
 
 from detectors.recognise.fold import fold
 from detectors.recognise.names import WORDS
-from detectors.recognise.scenes import price
+from detectors.recognise.owners import has_price
 
 _BEFORE_CHARS: Final = 72
 _WORD_CHARS: Final = 24  # characters that are searched for one word before a name
@@ -84,7 +84,7 @@ def _is_payee(before: str) -> bool:
         return False
     sentence = _SENTENCE.search(before, 0, found.start())
     folded = fold(sentence[0]) if sentence else ""
-    return _PAYING.search(folded) is not None or price(folded)
+    return _PAYING.search(folded) is not None or has_price(folded)
 
 
 def _is_place(text: str, before: str, run: str, end: int) -> bool:

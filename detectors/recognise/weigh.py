@@ -1,30 +1,32 @@
 """Combine the model's sum and the rule of a text to one confidence that the text is a code."""
 
 import re
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.recognise import glance
-from detectors.recognise.lures import has_owner, is_lure
 from detectors.recognise.model import Model, confidence_of
+from detectors.recognise.owners import is_mentioned, is_owned
 from detectors.recognise.reading import (
     USED,
     Glanced,
     Look,
     Reading,
     likely_folded,
+    look,
     may_be,
+    read,
     shown_at,
-    slight,
     tells_spent,
     unusual,
 )
 from detectors.recognise.rules import RULES
-from detectors.recognise.shapes import counts, has_invitation, has_link
+from detectors.recognise.shapes import has_invitation, has_link
 from detectors.recognise.traits import LONG
 
 CODE: Final = 0.5
@@ -36,9 +38,6 @@ RESCUE_IN_DOUBT: Final = 85
 """Smallest sum, in hundredths of log-odds, that makes a doubtful text a code. Chosen: half of the
 public messages that were wrongly found are below, and 6 % of our own codes that only the sum
 finds."""
-_OF_LINES: Final = frozenset({"held", "nothing", "link", "shapeless"})
-"""Rules for whose texts line breaks alone are not enough evidence. `wordless` is not among them: in
-texts without listed words, only line breaks show the place of a number."""
 _SHOWS_NONE: Final = frozenset({"link", "shapeless"})
 """Rules of texts without a number of the shape of a code. A link may verify instead."""
 _ODD_CHARS: Final = 120
@@ -48,7 +47,6 @@ _RESCUE_UNNAMED: Final = 150
 """Smallest sum, in hundredths of log-odds, for a text without listed words in a script whose
 languages are all listed. Chosen: our own such codes begin at 199. Public texts that were wrongly
 found end at 110, except one."""
-_TOLD: Final = USED | {"name", "weak name"}  # traits of texts with words about codes
 _RESCUE_LEADING: Final = 300
 """Smallest sum, in hundredths of log-odds, for such a text that begins with its number, as laughter
 does ("555"). Chosen: our own codes begin at 515."""
@@ -83,6 +81,25 @@ def model() -> Model:
     return Model.load()
 
 
+@dataclass
+class Weighed:
+    """A parsed text with masked digits, and its score."""
+
+    look: Look
+    score: int
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The result of the rules for this text. Slow, so it is computed at most once."""
+        return read(self.look)
+
+
+def weigh_text(masked: str) -> Weighed:
+    """Parse and score a single masked excerpt."""
+    looked = look(masked)
+    return Weighed(looked, model().score(looked.folded, looked.cased))
+
+
 def score_texts(seen: Glanced) -> NDArray[np.int64]:
     """Return the model's scores (n,) of n texts, in hundredths, computed in one pass."""
     looks = list(seen.looks.values())
@@ -114,26 +131,24 @@ def decide_by_scores(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int
     return found
 
 
-def confidence(
-    looked: Look, score: int, read: Callable[[Look], Reading], *, trusted: bool, person: bool
-) -> float:
+def confidence(weighed: Weighed, *, trusted: bool, person: bool) -> float:
     """Return the confidence that a text is a code, rounded to hundredths.
 
     The rules alone decide for texts that programs read, and for a trusted platform's text.
     Otherwise an attacker whose text fools the model could get a bank's codes throttled.
 
     For other texts the model's score decides alone if it is far from 0. Then the rules are not
-    applied (`read` is not called), which makes many new texts cheap. For a code, the text must also
-    show a number of a suitable shape. A text that shows nothing like a code is never a code by the
-    sum.
+    applied, which makes many new texts cheap. For a code, the text must also show a number of a
+    suitable shape. A text that shows nothing like a code is never a code by the sum.
 
     `person`: the sender is a subscriber's number, and the text has no signature.
     """
+    looked, score = weighed.look, weighed.score
     if looked.host_line:
         return RULES["host-line"].confidence
     if not trusted and (sure := alone(looked, score, person=person)) is not None:
         return sure
-    reading = read(looked)
+    reading = weighed.reading
     if trusted or not RULES[reading.rule].weighed:
         return RULES[reading.rule].confidence
     traits = (*reading.traits, "person") if person else reading.traits
@@ -145,21 +160,16 @@ def confidence(
     return confidence_of(odds)
 
 
-def surely_named(
-    looked: Look, score: int, read: Callable[[Look], Reading], *, trusted: bool, person: bool
-) -> float | None:
+def surely_named(weighed: Weighed, *, trusted: bool, person: bool) -> float | None:
     """Return the confidence of a text with a sure code that a word names, else None.
 
     Such a text is a code whatever its gateway says. A text that the score alone refuses is not
     read.
     """
-    sure = alone(looked, score, person=person)
-    if sure is not None and sure < CODE:
+    sure = alone(weighed.look, weighed.score, person=person)
+    if (sure is not None and sure < CODE) or weighed.reading.rule not in _NAMED:
         return None
-    reading = read(looked)
-    if reading.rule not in _NAMED:
-        return None
-    sure = confidence(looked, score, lambda _: reading, trusted=trusted, person=person)
+    sure = confidence(weighed, trusted=trusted, person=person)
     return sure if sure >= _BEATS_CATEGORY else None
 
 
@@ -191,8 +201,7 @@ def _shows_its_own(looked: Look) -> bool:
         place is None
         or has_link(looked.folded)
         or tells_spent(looked)
-        or has_owner(looked.folded, place)
-        or counts(looked.folded, place)
+        or is_owned(looked.folded, place, place, "other")
     )
 
 
@@ -208,8 +217,6 @@ def against(looked: Look, reading: Reading, odds: int, traits: Sequence[str]) ->
         or is_misled(looked)
         or _leads_alone(looked, reading, traits)
         or _without_a_word(looked, reading, odds)
-        or ("unsure" in traits and not _TOLD.intersection(traits) and slight(looked))
-        or _of_lines(looked, reading, traits)
     )
 
 
@@ -278,19 +285,10 @@ def is_misled(looked: Look) -> bool:
     test; the weights of rules include such texts.
     """
     linked = has_link(looked.folded)
-    if _ADDRESS.fullmatch(looked.folded) or (linked and is_lure(looked.folded)):
+    if _ADDRESS.fullmatch(looked.folded) or (linked and is_mentioned("lure", looked.folded)):
         return True
     place = likely_folded(looked)
-    return linked if place is None else has_owner(looked.folded, place[0])
-
-
-def _of_lines(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
-    """Return whether only line breaks make the sum that of a code, and no word names codes."""
-    if reading.rule not in _OF_LINES or "name" in traits or "\n" not in looked.folded:
-        return False
-    known = model()
-    score = known.score(looked.folded.replace("\n", " "), looked.cased.replace("\n", " "))
-    return known.odds(score, reading.rule, traits) <= 0
+    return linked if place is None else is_owned(looked.folded, *place, "other")
 
 
 def name_rule(rule: str, confidence: float) -> str:

@@ -77,14 +77,10 @@ def _first(words: list[Word], most: int = 8) -> list[Word]:
     return sorted(words)[:most]
 
 
-def _readable(piece: str) -> str:
-    r"""Return a piece in readable form, with words for the text's edges and for numbers.
+def _readable(word: str) -> str:
+    """Return a word of the text in readable form, with the length of a number.
 
-    >>> _readable(" is 6"), _readable("\x00your")
-    ('« is [6 digits]»', '«[start or end]your»')
+    >>> _readable("code"), _readable("000000")
+    ('«code»', '«[6 digits]»')
     """
-    shown = "".join(
-        f"[{letter} digits]" if letter.isdigit() else "[start or end]" if letter == "\0" else letter
-        for letter in piece.replace("\n", "⏎")
-    )
-    return f"«{shown}»"
+    return f"«[{len(word)} digits]»" if word.isdigit() else f"«{word}»"

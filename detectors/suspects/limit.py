@@ -5,11 +5,10 @@ So each platform that the recipient does not know, or that is young, has a limit
 lease that follows refuses this platform and no other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from itertools import chain
-from operator import attrgetter
+from math import ceil
 from typing import Annotated, Final, NamedTuple
 
 from detectors.model.fields import Bounds, Count, Offset, PlatformId, TimeMs
@@ -25,6 +24,7 @@ from detectors.thresholds import (
     RETRY_S,
     TOTAL_LEAST,
     TOTAL_SHARE,
+    TOTAL_STEP,
 )
 
 WINDOWS: Final = (
@@ -62,31 +62,36 @@ class Total(NamedTuple):
     """A limit on all platforms together that is reached."""
 
     limit: Limit
-    end_s: int  # from here on fewer codes lie in its window
-    platforms: list[int]  # platforms that are refused until then
+    ends_s: dict[int, int]  # refused platform -> time from which fewer codes lie in the window
 
 
-def judge_total(repeats: Repeats, key: int, platforms: Iterable[int]) -> Total | None:
+def judge_total(
+    repeats: Repeats, key: int, platforms: Iterable[int], knows: Callable[[int], bool]
+) -> Total | None:
     """Return the limit on all platforms together that the newest code reaches, or None.
 
-    `platforms`: all platforms of the recipient. `key` is that of the code. The limit refuses the
-    platforms with at least `TOTAL_SHARE` of the mean number of codes in the window. A platform that
-    the flood does not abuse usually has fewer.
+    `platforms`: all platforms of the recipient. `knows` returns true if the recipient knows a
+    platform and it is not young. `key` is that of the code. See `LIMITS_TOTAL`.
     """
     newest_s, recipient = repeats.codes[key][-1], key >> 32 << 32
-    if repeats.count(key, DAY_S) < TOTAL_LEAST:
-        return None
-    over = []
-    for rule, window_s, most in LIMITS_TOTAL:
+    total: Total | None = None
+    for rule, window_s, *limits in LIMITS_TOTAL:
         codes = {p: repeats.since(recipient | p, newest_s - window_s) for p in platforms}
         times_s = sorted(chain.from_iterable(codes.values()))
-        if len(times_s) >= most:
-            mean = Fraction(len(times_s), sum(map(bool, codes.values())))
-            least = max(Fraction(TOTAL_LEAST), TOTAL_SHARE * mean)
-            often = [p for p, each_s in codes.items() if len(each_s) >= least]
-            limit = Limit(rule, len(times_s), most)
-            over.append(Total(limit, times_s[-most] + window_s, often))
-    return max(over, key=attrgetter("end_s"), default=None)
+        count = len(times_s)
+        for known, most in enumerate(limits):
+            if count < most:
+                continue
+            share = ceil(TOTAL_SHARE * count / sum(map(bool, codes.values())))
+            falling = TOTAL_LEAST - (count - most) // TOTAL_STEP
+            least = max(min(max(2, share), falling), 1) if known else 1
+            end_s = times_s[-most] + window_s
+            often = [p for p in codes if len(codes[p]) >= least and knows(p) == known]
+            if often:
+                others_s = total.ends_s if total is not None else {}
+                later_s = {p: max(end_s, others_s.get(p, 0)) for p in often}
+                total = Total(Limit(rule, count, most), others_s | later_s)
+    return total
 
 
 @dataclass(slots=True, eq=False)

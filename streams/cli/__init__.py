@@ -63,6 +63,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "scenario": ("streams.cli.scenario:scenario", "Rehearse an attack, or what looks like one."),
     "calibrate": ("streams.cli.calibrate:calibrate", "Test settings on your own history."),
     "cases": ("streams.cli.cases:app", "List who is attacked, and what is done about it."),
+    "top": ("streams.cli.top:top", "Watch floods, gateways and workers, as they change."),
     "campaigns": ("streams.cli.campaigns:app", "List campaigns: floods of many recipients."),
     "platforms": ("streams.cli.platforms:app", "List the platforms that floods abuse."),
     "phone": ("streams.cli.phone:phone", "Look a caller's number up, during the call."),
@@ -102,7 +103,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 GROUPS: Final = {
     "First day": ("doctor", "cases", "explain", "phone", "release", "mode"),
     "Start": ("init", "demo", "worker", "topics", "config", "feed"),
-    "See": ("campaigns", "platforms", "metrics", "audit"),
+    "See": ("top", "campaigns", "platforms", "metrics", "audit"),
     "Explain": ("recognise", "replay", "scenario"),
     "Act": ("allow", "exempt", "rails", "gate", "enforce"),
     "Operate": ("agent", "dlq", "canary"),

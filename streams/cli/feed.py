@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
 from typing import Annotated
@@ -13,7 +13,16 @@ import kafka
 import typer
 
 from streams import config as configs
-from streams.cli.feed_csv import Given, look, send
+from streams.cli.feed_csv import (
+    Given,
+    confirm,
+    guesser_of,
+    look,
+    preset_named,
+    sample_events,
+    send,
+    understand,
+)
 from streams.cli.shared import (
     ConfigOption,
     group,
@@ -29,7 +38,7 @@ from streams.common import heap
 from streams.common.errors import ConfigError, UsageError
 from streams.common.language import tr
 from streams.gateways.enforce import redis as redis_gateway
-from streams.gateways.feeds import guess, kafka_feed, mapping, redis_feed
+from streams.gateways.feeds import guess, guess_options, kafka_feed, mapping, redis_feed
 from streams.gateways.feeds import jsonl as json_lines
 from streams.telemetry import metrics as telemetry
 
@@ -54,10 +63,11 @@ def redis(
       otpguard feed redis --config /etc/otpguard/otpguard.toml --consumer feed-1
     """
     settings = settings_of(config)
-    with _running(settings) as (stop, metrics), closing(_producer(settings)) as producer:
+    with _running(settings) as (stop, metrics):
+        admin.require_topic(settings.kafka, settings.topics.input)
         feed = redis_feed.RedisFeed(
             redis_gateway.connect(settings.redis, timeout_s=redis_feed.SOCKET_S),
-            producer,
+            librdkafka.arguments(settings.kafka),
             settings.topics.input,
             settings.intake().numbers,
             metrics,
@@ -90,6 +100,11 @@ ZoneOption = Annotated[
 ]  # fmt: skip
 
 
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Publish as it is guessed, and ask nothing.")
+]
+
+
 @app.command("csv")
 def csv_(
     files: Annotated[list[str], typer.Argument(help="CSV files; .gz is unpacked, - is stdin.")],
@@ -109,13 +124,9 @@ def csv_(
     columns: Annotated[
         str | None, typer.Option(help="Names of the fields, for files without a header line.")
     ] = None,
-    delimiter: Annotated[str, typer.Option(help="Character between fields.")] = ",",
-    encoding: Annotated[
-        str | None,
-        typer.Option(
-            help="Encoding, such as gb18030.", show_default="utf-8, and nothing else is guessed"
-        ),
-    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Character between fields.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding, such as gb18030.")] = None,
+    yes: YesOption = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -133,25 +144,36 @@ def csv_(
 ) -> None:
     r"""Publish call detail records. If called again, it continues where it stopped.
 
+    Guesses what no option says. Shows three rows as it understands them, with the options, and
+    asks; without a terminal it ends with 2 and the command line to copy, unless --yes is given.
+
     Writes FILE.progress beside each file, and FILE.rejects with line, byte and reason of each
     invalid row. Exits with 2 if there were such rows, with 75 if a last line has no end yet.
     Rejected rows are tried again when the mapping changes.
 
     \b
     Examples:
+      otpguard feed csv cdr.csv
       otpguard feed csv cdr.csv --map recipient=called --map sender=calling --sample 5
-      otpguard feed csv cdr.csv --map recipient=called --map sender=calling
       otpguard feed csv *.csv.gz --map event_time_ms=time --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
       otpguard feed csv cdr.log --preset restcomm --whole
     """
     settings = settings_of(config)
-    given = Given.parse(
-        settings, preset, maps or (), constants or (), time_format, zone, only or (),
-        columns, delimiter, encoding,
+    usual = preset_named(preset)
+    if encoding is not None and encoding.lower().replace("_", "-") in ("utf-8-sig", "utf-16"):
+        encoding = None  # The mark in front of such a file tells.
+    said = guess_options.FeedOptions(
+        (*usual.maps, *(maps or ())), (*usual.constants, *(constants or ())),
+        time_format or usual.time_format, zone,
+        columns or (",".join(usual.columns) if usual.columns else None), delimiter, encoding,
     )  # fmt: skip
+    options = understand(settings, files, said, yes=yes)
+    given = Given.parse(settings, options, usual, only or ())
     if dry_run or sample:
         look(settings, files, given, sample, finished=finished)
+        confirm(said, options, lambda: iter(()), yes=True)
         return
+    confirm(said, options, lambda: sample_events(files[0], given), yes=yes)
     with _running(settings, ends=True) as (stop, metrics), closing(_producer(settings)) as producer:
         send(settings, files, given, producer, metrics, stop, finished=finished, again=again)
 
@@ -172,12 +194,13 @@ def jsonl(
         bool,
         typer.Option("--now", help="Move all times alike, so that the newest event is of now."),
     ] = False,
+    yes: YesOption = False,
 ) -> None:
     r"""Publish JSON lines: a rehearsal, or the output of kcat, Vector and others.
 
-    Without a mapping, lines must be sms.delivery.v1 events and are published unchanged. Invalid
-    lines are listed, not published, and lead to exit code 2. A file is always published from its
-    beginning.
+    Lines that are sms.delivery.v1 events are published unchanged. The keys of others are guessed,
+    shown and asked for as by `feed csv`; a.b names the key b within a. Invalid lines are listed,
+    not published, and lead to exit code 2. A file is always published from its beginning.
 
     \b
     Examples:
@@ -186,18 +209,24 @@ def jsonl(
       kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --map recipient=dst --map sender=src
     """
     settings = settings_of(config)
-    rules = None
-    if maps or constants or time_format:
-        rules = rules_of(settings, maps, constants, time_format, zone)
-    with (
-        _running(settings, ends=True) as (stop, metrics),
-        closing(_producer(settings)) as producer,
-        open_lines(file) as stream,
-    ):
-        report = json_lines.publish(
-            stream, producer, settings.topics.input, settings.intake().numbers, rules, metrics,
-            stop, rate=rate, now=now,
-        )  # fmt: skip
+    said = guess_options.FeedOptions(tuple(maps or ()), tuple(constants or ()), time_format, zone)
+    with open_lines(file) as stream:
+        data = guess.sample(stream)
+        options = guesser_of(settings, yes=yes).json(said, data)
+        rules = None
+        if options.maps or options.constants or options.time_format:
+            rules = rules_of(
+                settings, options.maps, options.constants, options.time_format, options.zone
+            )
+        confirm(said, options, lambda: json_lines.events(data, rules), yes=yes)
+        with (
+            _running(settings, ends=True) as (stop, metrics),
+            closing(_producer(settings)) as producer,
+        ):
+            report = json_lines.publish(
+                stream, producer, settings.topics.input, settings.intake().numbers, rules, metrics,
+                stop, rate=rate, now=now,
+            )  # fmt: skip
     typer.echo(tr("published {published}").format(published=report.published), err=True)
     if report.is_cut:
         raise no_whole_gzip(file)
@@ -211,8 +240,8 @@ def jsonl(
 
 def rules_of(
     settings: configs.Settings,
-    maps: list[str] | None,
-    constants: list[str] | None,
+    maps: Sequence[str] | None,
+    constants: Sequence[str] | None,
     time_format: str | None,
     zone: str | None,
 ) -> mapping.FieldMap:

@@ -2,63 +2,63 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import shlex
 import shutil
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Final, Self
 
 import msgspec
 import typer
 
-from detectors.recognise import recogniser
+from detectors.recognise import decide
 from detectors.recognise import registry as registries
 from streams import config as configs
-from streams.cli.shared import TOGETHER, no_whole_gzip, open_lines
+from streams.cli.shared import TOGETHER, no_whole_gzip, open_lines, write_table
+from streams.common.clock import now_ms
 from streams.common.errors import UnavailableError, UsageError
-from streams.common.language import join_list, tr, trn
-from streams.gateways.feeds import csv, file_records, guess, mapping, presets
+from streams.common.language import join_list, moment, tr, trn
+from streams.gateways.feeds import csv, file_records, guess, guess_options, mapping, presets
 from streams.telemetry import metrics as telemetry
+
+HEADINGS: Final = ("recipient", "sender", "time", "text")
+SHOWN: Final = 3  # Events that a person is shown before the first is published.
+COPIED: Final = 1 << 16  # Characters of UTF-16 that are converted at once.
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The options. Without `encoding` each file must be valid UTF-8."""
+    """The rules for the rows of the files, and what people are told of them."""
 
     rules: csv.RowRules
-    encoding: str | None
-    zone: str  # and where it is from, for people
+    encoding: str
+    zone: str  # and where it is from
 
     @classmethod
     def parse(
         cls,
         settings: configs.Settings,
-        preset: str | None,
-        maps: Sequence[str],
-        constants: Sequence[str],
-        time_format: str | None,
-        zone: str | None,
+        options: guess_options.FeedOptions,
+        preset: presets.Preset,
         only: Sequence[str],
-        columns: str | None,
-        delimiter: str,
-        encoding: str | None,
     ) -> Self:
         """Make it from the command line's options; UsageError names a wrong one."""
-        if preset is not None and preset not in presets.PRESETS:
-            there = "; ".join(f"{name}: {each.about}" for name, each in presets.PRESETS.items())
-            raise UsageError(
-                tr("no preset {preset!r}; there are {there}").format(preset=preset, there=there)
-            )
-        usual = presets.PRESETS[preset] if preset else presets.Preset("", (), "ms")
-        form = time_format or usual.time_format
+        zone, form, encoding = (
+            options.zone,
+            options.time_format or "ms",
+            options.encoding or "utf-8",
+        )
         told = tr("given")
         if zone is None and form not in ("s", "ms", "us", "ns"):
             zone, told = (
@@ -67,33 +67,132 @@ class Given:
             )
         elif zone is None:
             told = tr("times are numbers")
-        if encoding is not None and encoding.lower().replace("_", "-") == "utf-8-sig":
-            encoding = "utf-8"  # a mark in front of the first line is passed over anyway
         intake = settings.intake()
-        names = tuple(columns.split(",")) if columns else usual.columns
+        names = tuple(options.columns.split(",")) if options.columns else None
+        mark = (options.delimiter or ",").replace("\\t", "\t")
         rules = csv.RowRules(
-            mapping.FieldMap.parse(
-                (*usual.maps, *maps), (*usual.constants, *constants), form, zone
-            ),
-            file_records.FileLayout(names, delimiter.replace("\\t", "\t"), encoding or "utf-8"),
+            mapping.FieldMap.parse(options.maps, options.constants, form, zone),
+            file_records.FileLayout(names, mark, encoding),
             intake.numbers,
             intake.ahead_max_ms,
-            {**usual.only, **_parse_only(only)},
-            usual.escaped,
+            {**preset.only, **_parse_only(only)},
+            preset.escaped,
         )
         return cls(rules, encoding, f"{zone or tr('none')} ({told})")
 
-    def of(self, file: str, stream: IO[bytes]) -> tuple[csv.RowRules, str]:
-        """Return the rules for one file, and its encoding with its source."""
-        if self.encoding is not None:
-            return self.rules, f"{self.encoding} ({tr('given')})"
+
+def preset_named(name: str | None) -> presets.Preset:
+    """Return the preset with this name. Raise UsageError with those there are for another name."""
+    if name is None:
+        return presets.Preset()
+    if name not in presets.PRESETS:
+        there = "; ".join(f"{each}: {preset.about}" for each, preset in presets.PRESETS.items())
+        raise UsageError(
+            tr("no preset {preset!r}; there are {there}").format(preset=name, there=there)
+        )
+    return presets.PRESETS[name]
+
+
+def understand(
+    settings: configs.Settings,
+    files: Sequence[str],
+    options: guess_options.FeedOptions,
+    *,
+    yes: bool,
+) -> guess_options.FeedOptions:
+    """Return the options completed by what the files show of themselves.
+
+    Raise UsageError if the files differ, or a question stays open.
+    """
+    guesser = guesser_of(settings, yes=yes)
+    found: dict[guess_options.FeedOptions, str] = {}
+    for file in files:
         try:
-            found = guess.encoding(stream)
+            with open_lines(file) as stream:
+                data = guess.sample(stream)
+        except UsageError:
+            continue  # It cannot be opened, which is reported beside what becomes of the others.
+        try:
+            found.setdefault(guesser.csv(options, data), file)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from None
-        layout = replace(self.rules.layout, encoding=found)
-        known = tr("as its content shows")
-        return replace(self.rules, layout=layout), f"{found} ({known})"
+    if len(found) > 1:
+        raise UsageError(
+            tr("{files} have different layouts; feed them one after another").format(
+                files=join_list(list(found.values()))
+            )
+        )
+    return next(iter(found), options)
+
+
+def guesser_of(settings: configs.Settings, *, yes: bool) -> guess_options.Guesser:
+    """Return the guesser for the numbers and times of these settings."""
+    numbers, country = settings.intake().numbers, settings.input.country
+    return guess_options.Guesser(numbers, country, now_ms(), partial(_ask, yes=yes))
+
+
+def _ask(question: str, option: str, answers: Sequence[str], *, yes: bool) -> str:
+    if yes or not is_conversation():
+        raise UsageError(
+            tr("{question}: {option} says which: {answers}").format(
+                question=question,
+                option=option,
+                answers=tr(" or ").join(map(shlex.quote, answers)) or mapping.ZONE,
+            )
+        )
+    while (answer := typer.prompt(f"{question}; {option} {join_list(answers)}")) not in answers:
+        if not answers:
+            break
+    return str(answer)
+
+
+def is_conversation() -> bool:
+    """Return true if a person can be asked: input and output are a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def confirm(
+    before: guess_options.FeedOptions,
+    options: guess_options.FeedOptions,
+    events: Callable[[], Iterator[Mapping[str, Any]]],
+    *,
+    yes: bool,
+) -> None:
+    """Ask whether events are read as they are meant, if anything was guessed.
+
+    Raise UsageError with the command line that says all of it if nobody can be asked, and
+    UsageError also if a person says no.
+    """
+    if options == before:
+        return
+    own = [word for word in sys.argv[1:] if word not in ("--yes", "-y", "--dry-run")]
+    command = f"otpguard {shlex.join(own)} {options.added(before)}"
+    few = list(islice(events(), SHOWN))
+    if yes:
+        typer.echo(command, err=True)
+        return
+    if not is_conversation():
+        raise UsageError(
+            tr("nobody has said how to read this; what it seems to be, or --yes: {command}").format(
+                command=command
+            )
+        )
+    rows = [
+        (each["recipient"], each["sender"], moment(each["event_time_ms"]),
+         each.get("text") or each.get("text_prefix") or "")
+        for each in few
+    ]  # fmt: skip
+    write_table([tr(name) for name in HEADINGS], rows)
+    typer.echo(f"\n  {command}\n")
+    typer.confirm(tr("Publish it as it is understood here?"), abort=True)
+
+
+def sample_events(file: str, given: Given) -> Iterator[dict[str, Any]]:
+    """Yield the events of a file from its beginning; none of standard input, which is read once."""
+    if file == "-":
+        return
+    with _stream(file) as (stream, _):
+        yield from csv.survey(Path(file), stream, given.rules, csv.FileReport(), finished=True)
 
 
 def look(
@@ -107,16 +206,15 @@ def look(
     registry, _ = settings.registry()
     for file in files:
         with _stream(file) as (stream, whole):
-            rules, encoding = given.of(file, stream)
             shown = codes = 0
             seen = csv.FileReport()
-            found = csv.survey(Path(file), stream, rules, seen, finished=finished or whole)
+            found = csv.survey(Path(file), stream, given.rules, seen, finished=finished or whole)
             while events := list(islice(found, TOGETHER)):
                 codes += _codes(registry, settings.recognise.confidence_min, events)
                 for event in events[: sample - shown]:
                     shown += 1
                     sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
-        for line in _describe_survey(file, seen, codes, encoding, given.zone):
+        for line in _describe_survey(file, seen, codes, given):
             typer.echo(line, err=True)
         if seen.waiting and finished:
             raise no_whole_gzip(file)
@@ -146,9 +244,8 @@ def send(
     for file in files:
         try:
             with _stream(file) as (stream, whole):
-                rules, encoding = given.of(file, stream)
                 report = csv.publish(
-                    Path(file), stream, rules, target, metrics, stop,
+                    Path(file), stream, given.rules, target, metrics, stop,
                     finished=finished or whole, again=again, remember=file != "-",
                 )  # fmt: skip
         except UsageError as error:
@@ -156,7 +253,10 @@ def send(
             continue
         typer.echo(
             tr("{file}: {report} [{encoding}, zone {zone}]").format(
-                file=file, report=_describe_published(report), encoding=encoding, zone=given.zone
+                file=file,
+                report=_describe_published(report),
+                encoding=given.encoding,
+                zone=given.zone,
             ),
             err=True,
         )
@@ -200,16 +300,19 @@ def _describe_published(report: csv.FileReport) -> str:
     return join_list(parts)
 
 
-def _describe_survey(
-    file: str, seen: csv.FileReport, codes: int, encoding: str, zone: str
-) -> Iterator[str]:
+def _describe_survey(file: str, seen: csv.FileReport, codes: int, given: Given) -> Iterator[str]:
     events = seen.rows - seen.unreadable - seen.others
     yield (
         tr(
             "{file}: {events} events in {rows} rows, {codes} of them codes; encoding "
             "{encoding}, zone {zone}"
         ).format(
-            file=file, events=events, rows=seen.rows, codes=codes, encoding=encoding, zone=zone
+            file=file,
+            events=events,
+            rows=seen.rows,
+            codes=codes,
+            encoding=given.encoding,
+            zone=given.zone,
         )
     )
     if seen.others:
@@ -247,14 +350,12 @@ def _codes(
 ) -> int:
     names = ("sender", "signature", "category", "platform_id", "template_id")
     messages = [
-        recogniser.Message(
+        decide.Message(
             each.get("text") or each.get("text_prefix") or "", *(each.get(n) or "" for n in names)
         )
         for each in events
     ]
-    return sum(
-        verdict.otp for verdict in recogniser.recognise_many(registry, messages, confidence_min)
-    )
+    return sum(verdict.otp for verdict in decide.recognise_many(registry, messages, confidence_min))
 
 
 def _parse_only(only: Sequence[str]) -> dict[str, frozenset[str]]:
@@ -271,10 +372,16 @@ def _parse_only(only: Sequence[str]) -> dict[str, frozenset[str]]:
 def _stream(file: str) -> Iterator[tuple[IO[bytes], bool]]:
     """Open a file that can be read from any place, and tell whether its end is final."""
     with open_lines(file) as stream:
-        if file == "-":
-            with tempfile.TemporaryFile() as spooled:
+        is_text = guess.is_utf_16(stream.peek(2)) if hasattr(stream, "peek") else False
+        is_final = file == "-" or isinstance(stream, gzip.GzipFile)
+        if file != "-" and not is_text:
+            yield stream, is_final
+            return
+        with tempfile.TemporaryFile() as spooled:
+            if is_text:
+                reader = codecs.getreader("utf-16")(stream, "replace")
+                spooled.writelines(iter(lambda: reader.read(COPIED).encode(), b""))
+            else:
                 shutil.copyfileobj(stream, spooled)
-                spooled.seek(0)
-                yield spooled, True
-        else:
-            yield stream, isinstance(stream, gzip.GzipFile)
+            spooled.seek(0)
+            yield spooled, is_final

@@ -16,7 +16,7 @@ from rich import table as tables
 from rich import text as texts
 
 from detectors.model import event
-from detectors.recognise import recogniser
+from detectors.recognise import decide
 from detectors.recognise import registry as registries
 from detectors.recognise import why as reasons
 from streams import config as configs
@@ -101,7 +101,7 @@ def _answer_text(
 ) -> None:
     registry, _ = settings.registry()
     least = settings.recognise.confidence_min
-    verdict = recogniser.recognise(registry, text, sender=sender, confidence_min=least)
+    verdict = decide.recognise(registry, text, sender=sender, confidence_min=least)
     told = _why(registry, text, sender, verdict) if why else None
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(_as_json(verdict, told)) + b"\n")
@@ -111,13 +111,13 @@ def _answer_text(
 
 
 def _why(
-    registry: registries.Registry, text: str, sender: str, verdict: recogniser.Verdict
+    registry: registries.Registry, text: str, sender: str, verdict: decide.Verdict
 ) -> reasons.Why:
     trusted = verdict.trust is not event.Trust.NONE
     return reasons.why(registry, text, sender, verdict.rule, trusted=trusted)
 
 
-def _as_json(verdict: recogniser.Verdict, told: reasons.Why | None) -> dict[str, Any]:
+def _as_json(verdict: decide.Verdict, told: reasons.Why | None) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "otp": verdict.otp,
         "confidence": verdict.confidence,
@@ -141,7 +141,7 @@ def _as_json(verdict: recogniser.Verdict, told: reasons.Why | None) -> dict[str,
 
 
 def _print_table(
-    text: str, verdict: recogniser.Verdict, told: reasons.Why | None, least: float
+    text: str, verdict: decide.Verdict, told: reasons.Why | None, least: float
 ) -> None:
     console = consoles.Console(highlight=False)
     shown = texts.Text(text)
@@ -202,9 +202,9 @@ def _answer_files(settings: configs.Settings, files: list[str], *, why: bool) ->
     out = sys.stdout.buffer
     least = settings.recognise.confidence_min
 
-    def answer(messages: list[recogniser.Message]) -> None:
+    def answer(messages: list[decide.Message]) -> None:
         for message, verdict in zip(
-            messages, recogniser.recognise_many(registry, messages, least), strict=True
+            messages, decide.recognise_many(registry, messages, least), strict=True
         ):
             told = _why(registry, message.text, message.sender, verdict) if why else None
             out.write(msgspec.json.encode(_as_json(verdict, told)) + b"\n")
@@ -215,7 +215,7 @@ def _answer_files(settings: configs.Settings, files: list[str], *, why: bool) ->
             number = 0
             with open_lines(path) as file:
                 while lines := list(islice(file, TOGETHER)):
-                    messages: list[recogniser.Message] = []
+                    messages: list[decide.Message] = []
                     for line in lines:
                         number += 1
                         try:
@@ -228,7 +228,7 @@ def _answer_files(settings: configs.Settings, files: list[str], *, why: bool) ->
                                 )
                             ) from None
                         messages.append(
-                            recogniser.Message(*(getattr(given, name) or "" for name in fields))
+                            decide.Message(*(getattr(given, name) or "" for name in fields))
                         )
                     answer(messages)
                     show(sum(map(len, lines)))

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from aiokafka import errors as aio_errors
 from aiokafka.conn import create_conn
-from kafka import errors
+from kafka import TopicPartition, errors
 from kafka.admin import (
     ACL,
     ACLFilter,
@@ -241,6 +241,11 @@ class Cluster(AbstractContextManager["Cluster"]):
 
         `before_ms` (UTC): count only the records before the first record of this time or later.
         """
+        lag = self.lag(group, topic, before_ms)
+        return sum(lag.values()) if lag else None
+
+    def lag(self, group: str, topic: str, before_ms: int | None = None) -> dict[int, int]:
+        """Return the records of each partition that a group has not committed, as `behind`."""
         with in_a_sentence(
             tr("read the offsets of group {group}").format(group=group), self._where
         ):
@@ -248,16 +253,44 @@ class Cluster(AbstractContextManager["Cluster"]):
                 found = self._admin.list_group_offsets({group: None})[group]
             # No consumer group has ever existed on this cluster.
             except errors.CoordinatorNotAvailableError:
-                return None
+                return {}
             done = {place: each.offset for place, each in found.items() if place.topic == topic}
             ends = self._admin.list_partition_offsets(dict.fromkeys(done, OffsetSpec.LATEST))
             until = dict(ends)
             if before_ms is not None:
                 told = self._admin.list_partition_offsets(dict.fromkeys(done, before_ms))
                 until |= {place: each for place, each in told.items() if each.offset >= 0}
-        if not done:
-            return None
-        return sum(max(0, until[place].offset - offset) for place, offset in done.items())
+        return {
+            place.partition: max(0, until[place].offset - offset)
+            for place, offset in sorted(done.items())
+        }
+
+    def members(self, group: str, topic: str) -> dict[str, int]:
+        """Return the members of a consumer group, each with its number of partitions of a topic."""
+        with in_a_sentence(tr("describe group {group}").format(group=group), self._where):
+            found = self._admin.describe_groups([group])[group]["members"]
+        return {
+            f"{each['client_host'].lstrip('/')} {each['member_id'][-8:]}": sum(
+                len(part["partitions"])
+                for part in each["member_assignment"]["assigned_partitions"]
+                if part["topic"] == topic
+            )
+            for each in found
+            if each["member_assignment"]
+        }
+
+    def count_since(self, topic: str, since_ms: int) -> int | None:
+        """Return the number of records of a topic from a time (UTC) on; None: no such topic."""
+        with in_a_sentence(tr("read the offsets of {topic}").format(topic=topic), self._where):
+            if topic not in self._admin.list_topics():  # To describe it could create it.
+                return None
+            (found,) = self._admin.describe_topics([topic])
+            places = [
+                TopicPartition(topic, each["partition_index"]) for each in found["partitions"]
+            ]
+            ends = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+            firsts = self._admin.list_partition_offsets(dict.fromkeys(places, since_ms))
+        return sum(ends[p].offset - firsts[p].offset for p in places if firsts[p].offset >= 0)
 
     def commit_metadata(self, prefix: str) -> dict[str, set[str]]:
         """Return what each visible group of this prefix stored with its offsets."""

@@ -60,17 +60,22 @@ def gateway_signs(settings: Settings) -> dict[str, Sign]:
 
     The result is empty if the user has no right to see the groups, or if no broker answers.
     """
-    prefix = f"{settings.app_id}-enforce-"
-    signs: dict[str, Sign] = {}
     try:
         with Cluster(settings.kafka) as cluster:
-            for group, told in cluster.commit_metadata(prefix).items():
-                for state, _, at in (each.partition(" ") for each in told):
-                    if state in (ALIVE, ENDED) and at.isascii() and at.isdecimal():
-                        name, sign = group.removeprefix(prefix), Sign(int(at), state == ENDED)
-                        signs[name] = max(sign, signs.get(name, sign))
+            return read_signs(cluster, settings.app_id)
     except OtpguardError:
         return {}
+
+
+def read_signs(cluster: Cluster, app_id: str) -> dict[str, Sign]:
+    """Return what `gateway_signs` does, and raise the cluster's errors."""
+    prefix = f"{app_id}-enforce-"
+    signs: dict[str, Sign] = {}
+    for group, told in cluster.commit_metadata(prefix).items():
+        for state, _, at in (each.partition(" ") for each in told):
+            if state in (ALIVE, ENDED) and at.isascii() and at.isdecimal():
+                name, sign = group.removeprefix(prefix), Sign(int(at), state == ENDED)
+                signs[name] = max(sign, signs.get(name, sign))
     return signs
 
 

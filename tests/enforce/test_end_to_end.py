@@ -2,6 +2,9 @@
 
 The 68 messages come within a minute here, not in 35, so that the test ends; `make enforce` sends
 them at their own pace, to ten victims.
+
+`make integration` runs this, because six programs work beside Kafka, one of them Jasmin, and leases
+have to end. `test_gate.py` has the incident at a gateway that asks a gate.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from tests.enforce.loop import Loop, now_ms, ready
 from tests.nodes import Broker
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.integration]
 
 LEASE_S = 20
 
@@ -53,7 +56,6 @@ def test_a_refusal_names_the_message_that_crossed_the_threshold(loop: Loop) -> N
     assert time_to_refusal(loop, 2_000_000, loop.client) > 0
 
 
-@pytest.mark.integration
 @pytest.mark.faults
 @pytest.mark.kafka
 def test_whoever_dies_the_bank_passes_and_redis_is_as_the_topic_says_in_the_end(

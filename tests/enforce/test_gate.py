@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -20,6 +22,7 @@ from detectors.model.records import Action
 from streams.cases.log_replay import replay
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
+from streams.gateways.gate.spool import Spool
 from streams.tools.operate.diagnosis import TOGETHER
 from streams.wire import decode_ack, decode_action
 from streams.wire.partitioner import partition_of
@@ -120,8 +123,14 @@ def _published(loop: GateLoop, ids: set[str]) -> bool:
 
 
 def _spooled(folder: Path) -> int:
-    files = folder.glob("*/*.events")
-    return sum(file.read_bytes().count(b'"message_id"') for file in files)
+    """The events that a process would find that took over now."""
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(shutil.copytree(folder, Path(name) / "spool"))
+        heir = Spool(copy, 1 << 30, 3_600_000)
+        try:
+            return heir.adopt()
+        finally:
+            heir.close()
 
 
 def _throttled(loop: GateLoop, values: list[bytes]) -> set[str]:

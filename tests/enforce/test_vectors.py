@@ -10,10 +10,11 @@ import pytest
 
 from detectors.leases.gateway_rule import Ruling, rule
 from detectors.model.event import EventKind, is_message, platform_id, platform_print
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import name_key
 from detectors.recognise.keys import current_key
 from detectors.recognise.names import WORDS
-from detectors.recognise.recogniser import Recogniser, recognise
+from detectors.recognise.recogniser import Recogniser
 from detectors.recognise.registry import Registry
 from detectors.recognise.signature import is_note
 from streams.gateways.enforce.redis import aliases, lease_value

@@ -1,4 +1,7 @@
-"""A changelog that begins to delete while a worker runs: what is gone is noticed, not made up."""
+"""A changelog that begins to delete while a worker runs: what is gone is noticed, not made up.
+
+`make integration` runs this: a broker of its own has to delete, which it does when its time comes.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from tests.faults.traffic import TEXT
 from tests.nodes import Broker
 from tests.waiting import END_S, wait_until
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.integration]
 
 EAGER = {"log.retention.check.interval.ms": "500", "log.initial.task.delay.ms": "500"}
 DELETING = {

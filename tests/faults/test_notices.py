@@ -1,7 +1,7 @@
 """Kill -9 of a notifier, again and again, while victims are to be told: recounted at the phones.
 
 `tests/streams/people/notices/test_notifier.py` has a death at each step; here the moment is
-chance's.
+chance's. `make integration` runs this, because each death costs a start.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.nodes import Broker
 from tests.ports import free_port
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.broker, pytest.mark.faults]
+pytestmark = [pytest.mark.broker, pytest.mark.faults, pytest.mark.integration]
 
 VICTIMS = 120
 DEATHS = 6

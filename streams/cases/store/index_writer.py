@@ -146,9 +146,9 @@ class LogRecord(NamedTuple):
     value: bytes | None  # None: a tombstone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PlaceRead:
-    """The read position of a partition after the records of a batch are written.
+    """The read position of a partition, in the store and since then.
 
     `end_offset` is the end of the partition, as last seen. `record_ms` is the timestamp of the
     newest record that was read. At `read_ms` the partition was last read to its end.
@@ -156,11 +156,11 @@ class PlaceRead:
 
     topic: str
     partition: int
-    before: int | None  # next offset that the store has now; None: the store has none yet
-    next_offset: int
-    end_offset: int
-    record_ms: int
-    read_ms: int
+    before: int | None = None  # next offset that the store has; None: the store has none yet
+    next_offset: int | None = None  # next offset to read; None: not known before the first poll
+    end_offset: int = 0
+    record_ms: int = 0
+    read_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -198,12 +198,11 @@ class Writer:
         # which takes a sixth of the indexer's time.
         self._put = {name: _statement(index.dialect, into, *GUARDS[name]) for name in GUARDS}
 
-    def take(self, batch: Sequence[LogRecord], read: Iterable[PlaceRead]) -> int:
+    def take(self, batch: Sequence[LogRecord], read: Collection[PlaceRead]) -> int:
         """Write records and read positions. Return the number of records that were unreadable.
 
         Raise UnavailableError if another process has written to the store meanwhile.
         """
-        read = list(read)
         try:
             return self._write_batch(batch, read, self._together)
         except Exception as error:
@@ -214,13 +213,15 @@ class Writer:
     def _write_batch(
         self,
         batch: Sequence[LogRecord],
-        read: Iterable[PlaceRead],
+        read: Collection[PlaceRead],
         into: Callable[[Connection, Sequence[LogRecord]], int],
     ) -> int:
         with self._engine.begin() as connection:
             unreadable = into(connection, batch)
             for place in read:
                 _move(connection, place)
+        for place in read:
+            place.before = place.next_offset
         return unreadable
 
     def _together(self, connection: Connection, batch: Sequence[LogRecord]) -> int:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Final
 
 from kafka import TopicPartition
@@ -35,17 +34,6 @@ log = logging.getLogger(__name__)
 BEAT_S: Final = 1.0
 """Interval in seconds between two reads of the topics' end offsets. They give the age of the index
 that the desk shows."""
-
-
-@dataclass(slots=True)
-class _Position:
-    """Read progress of one partition."""
-
-    next_offset: int | None = None  # as stored; None: the store has no row for the partition
-    position: int | None = None  # position of the reader; None: not known before the first poll
-    end_offset: int = 0
-    record_ms: int = 0
-    read_ms: int = 0
 
 
 def sources(topics: Topics) -> dict[str, Source]:
@@ -79,7 +67,7 @@ class Indexer:
         self._most = batch_records_max
         self._clock = clock
         self._written = written
-        self._at: dict[TopicPartition, _Position] = {}
+        self._at: dict[TopicPartition, PlaceRead] = {}
         self._caught_up = False
         self._until: Mapping[tuple[str, int], int] | None = None
         self._patient = False  # True: wait for a broker that does not answer
@@ -134,19 +122,20 @@ class Indexer:
         """
         with self._store.index.connect() as connection:
             known = {
-                TopicPartition(row.topic, row.partition): _Position(
-                    row.next_offset, row.next_offset, row.end_offset, row.record_ms, row.read_ms
+                TopicPartition(row.topic, row.partition): PlaceRead(
+                    row.topic, row.partition, row.next_offset, row.next_offset, row.end_offset,
+                    row.record_ms, row.read_ms,
                 )
                 for row in connection.execute(select(places))
-            }
+            }  # fmt: skip
         found = reader.partitions(self._sources)
-        self._at = {place: known.get(place, _Position()) for place in found}
+        self._at = {place: known.get(place, PlaceRead(*place)) for place in found}
         ends = reader.ends(found)
         for place, at in self._at.items():
-            if at.position is not None and at.position > ends[place]:
+            if at.next_offset is not None and at.next_offset > ends[place]:
                 log.warning("%s[%d] was created again: reading it whole", *place)
-                at.position = None
-        reader.start({place: at.position for place, at in self._at.items()})
+                at.next_offset = None
+        reader.start({place: at.next_offset for place, at in self._at.items()})
 
     def _list_erased(self) -> list[str]:
         with self._store.people.connect() as connection:
@@ -168,23 +157,14 @@ class Indexer:
                 if until is None or record.offset() < until
             ]  # fmt: skip
             at = self._at[place]
-            at.position = records[-1].offset() + 1
-            moved.append(
-                PlaceRead(
-                    place.topic, place.partition, at.next_offset, at.position,
-                    max(at.end_offset, at.position), max(at.record_ms, times[-1]), at.read_ms,
-                )
-            )  # fmt: skip
+            at.next_offset = records[-1].offset() + 1
+            at.end_offset = max(at.end_offset, at.next_offset)
+            at.record_ms = max(at.record_ms, times[-1])
+            moved.append(at)
         for place, position in polled.ends.items():
-            self._at[place].position = position
-        if not moved:
-            return
-        unreadable = writer.take(batch, moved)
-        for each in moved:
-            at = self._at[TopicPartition(each.topic, each.partition)]
-            at.next_offset, at.end_offset = each.next_offset, each.end_offset
-            at.record_ms = each.record_ms
-        self._written(len(batch), unreadable)
+            self._at[place].next_offset = position
+        if moved:
+            self._written(len(batch), writer.take(batch, moved))
 
     def _until_of(self, place: TopicPartition) -> int | None:
         return None if self._until is None else self._until.get(place, 0)
@@ -200,22 +180,12 @@ class Indexer:
             # The client retries by itself. Meanwhile the desk shows that the index gets older.
             log.warning("the broker does not say how far the topics go: %s", type(error).__name__)
             return
-        moved = []
         for place, at in self._at.items():
             at.end_offset = ends[place]
-            if at.position is None:
-                continue
-            before, at.next_offset = at.next_offset, at.position
-            if at.position >= at.end_offset:
+            if at.next_offset is not None and at.next_offset >= at.end_offset:
                 at.read_ms = max(at.read_ms, now_ms)
-            moved.append(
-                PlaceRead(
-                    place.topic, place.partition, before, at.position, at.end_offset,
-                    at.record_ms, at.read_ms,
-                )
-            )  # fmt: skip
-        writer.take((), moved)
-        self.behind = sum(max(0, a.end_offset - (a.next_offset or 0)) for a in self._at.values())
+        writer.take((), [at for at in self._at.values() if at.next_offset is not None])
+        self.behind = sum(max(0, a.end_offset - (a.before or 0)) for a in self._at.values())
         self.read_ms = min(at.read_ms for at in self._at.values())
         self._caught_up = self._caught_up or self.read_ms >= now_ms
 

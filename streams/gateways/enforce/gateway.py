@@ -8,9 +8,9 @@ recipient. Every call is idempotent: repeating an order changes nothing. So the 
 order when it does not know whether the first attempt succeeded.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from detectors.leases.gateway_rule import Lease
 
@@ -46,69 +46,63 @@ class LeaseTally:
     by_platform: Mapping[int, int] = field(default_factory=dict)
 
 
-class CountsNothing:
-    """Mixin for gateways that do not report how many messages they refused."""
+class Gateway(ABC):
+    """A client for one kind of gateway. Every method except `close` may raise `GatewayAwayError`.
 
-    def take_refused(self, action_ids: Sequence[str]) -> Sequence[int]:
-        """Return a zero for each action."""
-        return [0] * len(action_ids)
-
-    def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
-        """Return an empty tally for each action."""
-        return [LeaseTally(0)] * len(action_ids)
-
-    def list_counted(self) -> Iterable[str]:
-        """Return no actions."""
-        return ()
-
-
-class Gateway(Protocol):
-    """A client for one kind of gateway.
-
-    Every method except `close` may raise `GatewayAwayError`.
+    The defaults are those of a gateway that knows leases, ends them by itself, and counts nothing.
     """
 
-    batch_max: int  # maximum number of orders per call
-    parallel_max: int  # maximum number of concurrent calls
-    tries_max: int | None  # attempts for one lease before the adapter gives up; None: no limit
-    again: bool  # True if the gateway supports retry windows (a second code of a platform passes)
-    narrow: bool  # True if the gateway supports platform leases
+    batch_max = 1_000  # maximum number of orders per call
+    parallel_max = 1  # maximum number of concurrent calls
+    tries_max: int | None = (
+        None  # attempts for one lease before the adapter gives up; None: no limit
+    )
+    again = True  # True if the gateway supports retry windows (a second code of a platform passes)
+    narrow = True  # True if the gateway supports platform leases
 
+    @abstractmethod
     def list_recipients(self) -> Iterable[str] | None:
         """Return the recipients that have a lease at the gateway; None if it cannot list them."""
 
+    @abstractmethod
     def apply(self, orders: Sequence[Order]) -> Refusals:
         """Enforce these leases. Each lease replaces any earlier lease of its recipient."""
 
+    @abstractmethod
     def release(self, recipients: Sequence[str]) -> Refusals:
         """End the leases of these recipients immediately."""
 
-    def expire(self, recipients: Sequence[str]) -> Refusals:
+    def expire(self, recipients: Sequence[str]) -> Refusals:  # noqa: ARG002 - the interface's
         """Remove the leases of these recipients, which have expired.
 
         Gateways that end leases by themselves do nothing here.
         """
+        return {}
 
     def take_refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Return the number of messages refused under each action, and reset these counters.
 
         The number is 0 where the gateway does not count.
         """
+        return [0] * len(action_ids)
 
     def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
         """Return the counts of each action so far, without resetting them.
 
         The tally is empty where the gateway does not count.
         """
+        return [LeaseTally(0)] * len(action_ids)
 
     def list_counted(self) -> Iterable[str]:
         """Return the actions with a refused count that `take_refused` has not returned yet."""
+        return ()
 
+    @abstractmethod
     def health(self) -> str:
         """Return an id of the gateway's stored leases.
 
         A different id means that the gateway lost its leases, for example in a restart.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - not every gateway has something to close
         """Close connections and stop threads."""

@@ -25,7 +25,7 @@ import urllib3
 
 from streams.common.errors import ConfigError, UnavailableError
 from streams.common.language import tr
-from streams.gateways.enforce.gateway import CountsNothing, GatewayAwayError, Order, Refusals
+from streams.gateways.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals
 from streams.telemetry.metrics_server import BoundedServer, RequestHandler
 
 LIST_PATH: Final = "/list.txt"
@@ -41,12 +41,10 @@ numbers) cannot be enforced by Kannel."""
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}  # errors of a full disk, which may have space later
 
 
-class KannelGateway(CountsNothing):
+class KannelGateway(Gateway):
     """Serves the blacklist over HTTP, by default on loopback only. Accepts one call at a time."""
 
     batch_max = 1_000_000  # one reload costs the same for one change as for all of them
-    parallel_max = 1
-    tries_max: int | None = None
     again = narrow = False
 
     def __init__(

@@ -5,20 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from detectors.model.event import platform_print
-from streams.gateways.enforce.gateway import CountsNothing, Order, Refusals
+from streams.gateways.enforce.gateway import Gateway, Order, Refusals
 
 
-class LogGateway(CountsNothing):
+class LogGateway(Gateway):
     """Writes orders to a stream.
 
     Phone numbers are written only if `numbers` is true, because many people read logs.
     """
 
-    batch_max = 1_000
-    parallel_max = 1
-    tries_max: int | None = None
     again = False
-    narrow = True
 
     def __init__(self, stream: TextIO, *, numbers: bool = False) -> None:
         self._stream = stream

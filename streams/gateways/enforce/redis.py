@@ -24,7 +24,7 @@ from detectors.recognise.registry import Registry
 from streams.common.errors import ConfigError
 from streams.common.language import tr
 from streams.config import Redis
-from streams.gateways.enforce.gateway import GatewayAwayError, LeaseTally, Order, Refusals
+from streams.gateways.enforce.gateway import Gateway, GatewayAwayError, LeaseTally, Order, Refusals
 
 PREFIX: Final = "otpguard:"
 VALUE_VERSION: Final = 1
@@ -118,13 +118,8 @@ def connect(settings: Redis, timeout_s: float = TIMEOUT_S) -> redis.Redis:
     )
 
 
-class RedisGateway:
+class RedisGateway(Gateway):
     """Stores leases as Redis keys, as the module describes. Thread-safe."""
-
-    batch_max = 1_000
-    parallel_max = 1
-    tries_max: int | None = None
-    again = narrow = True
 
     def __init__(self, client: redis.Redis, registry: Registry, prefix: str = PREFIX) -> None:
         self._client = client
@@ -163,10 +158,6 @@ class RedisGateway:
     def release(self, recipients: Sequence[str]) -> Refusals:
         keys = [_key(self._throttle, each) for each in recipients]
         self._call(lambda: self._client.unlink(*keys))
-        return {}
-
-    def expire(self, recipients: Sequence[str]) -> Refusals:  # noqa: ARG002 - the interface's
-        """Do nothing: Redis deletes expired keys by itself."""
         return {}
 
     def take_refused(self, action_ids: Sequence[str]) -> Sequence[int]:

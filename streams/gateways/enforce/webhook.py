@@ -32,7 +32,7 @@ from streams.common.errors import ConfigError
 from streams.common.language import tr
 from streams.common.tls import authorities, private
 from streams.common.webhooks import sign_body, signers
-from streams.gateways.enforce.gateway import CountsNothing, GatewayAwayError, Order, Refusals
+from streams.gateways.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals
 from streams.gateways.enforce.redis import lease_value
 
 SCHEMA_VERSION: Final = 1
@@ -59,12 +59,11 @@ def sign(secret: bytes, at_ms: int, body: bytes) -> str:
     return f"t={at_ms},v1={digest}"
 
 
-class WebhookGateway(CountsNothing):
+class WebhookGateway(Gateway):
     """Posts orders to one URL with a limited number of concurrent requests. Thread-safe."""
 
     batch_max = 1
-    tries_max: int | None = 8  # chosen: about half a minute, including the adapter's back-off
-    again = narrow = True
+    tries_max = 8  # chosen: about half a minute, including the adapter's back-off
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any, Final
@@ -106,6 +106,13 @@ def publish(
     return report
 
 
+def events(data: bytes, rules: FieldMap | None) -> Iterator[dict[str, Any]]:
+    """Yield the events of these lines, and leave out invalid lines."""
+    for line in data.splitlines():
+        with suppress(*UNDECODABLE, UnmappableError):
+            yield _event(line, rules)
+
+
 def _values(
     batch: list[FileLine], rules: FieldMap | None, shift_ms: int, report: LinesReport
 ) -> tuple[list[tuple[int, bytes]], list[str]]:
@@ -181,8 +188,5 @@ def _shift_ms(stream: IO[bytes], rules: FieldMap | None) -> int:
 
 def _times(stream: IO[bytes], rules: FieldMap | None) -> Iterator[int]:
     for line in Lines(stream, finished=True):
-        if line.data is not None:
-            try:
-                yield _event(line.data, rules)["event_time_ms"]
-            except (*UNDECODABLE, UnmappableError):
-                continue  # The line is reported when it is published.
+        # An invalid line is reported when it is published.
+        yield from (event["event_time_ms"] for event in events(line.data or b"", rules))

@@ -129,6 +129,24 @@ class _AvroReader:
         )  # fmt: skip
 
 
+@dataclass(slots=True)
+class OutgoingBatch:
+    """Records of a source, with the keys and values to publish for them."""
+
+    records: Sequence[Any]
+    keys: Sequence[bytes]
+    values: Sequence[bytes]
+    unread: set[int]  # Indices of records that could not be read.
+    # Indices of records that are too large for the target.
+    refused: set[int] = field(default_factory=set)
+
+    def count(self, metrics: Metrics) -> None:
+        """Count the events that are published, and those that nobody can read or publish."""
+        unreadable = len(self.unread | self.refused)
+        metrics.add("feed_events_total", len(self.values) - unreadable, outcome="published")
+        metrics.add("feed_events_total", unreadable, outcome="unreadable")
+
+
 @dataclass(eq=False)
 class Rekeyer:
     """Converts source values to target values and keys. Pure.
@@ -140,17 +158,17 @@ class Rekeyer:
     _rules: FieldMap | None
     _read: Callable[[bytes], Row] = json_reader
 
-    def convert(self, records: Sequence[Message]) -> tuple[list[bytes], list[bytes], list[int]]:
-        """Return values and keys of n records, and the indices of unreadable records.
+    def convert(self, given: Sequence[bytes | None], records: Sequence[Any]) -> OutgoingBatch:
+        """Return what to publish for n values of the source; `records` are where they come from.
 
-        Unreadable records are published unchanged, and the worker writes a dead letter for each.
+        Unreadable values are published unchanged, and the worker writes a dead letter for each.
         Raises UsageError if the rules are incomplete, for example without a time zone.
         """
         values: list[bytes] = []
         written: list[str] = []
-        unread: list[int] = []
-        for at, record in enumerate(records):
-            value = record.value() or b""
+        unread: set[int] = set()
+        for at, found in enumerate(given):
+            value = found or b""
             # Only the platform agent may publish hot lists, so the value is dropped.
             if is_listed(value):
                 value = b""
@@ -160,18 +178,17 @@ class Rekeyer:
                 else:
                     row = self._rules.value(self._read(value))
                     if "message_id" not in row:
-                        place = record.topic(), record.partition(), record.offset()
-                        row["message_id"] = "-".join(map(str, place))
+                        row["message_id"] = "-".join(map(str, _place(records[at])))
                     recipient, value = row["recipient"], _encode(row)
             except Exception as error:  # Decoders of foreign bytes can raise any exception.
                 if isinstance(error, (MemoryError, UsageError)):
                     raise
                 recipient = ""
-                unread.append(at)
+                unread.add(at)
             values.append(value)
             written.append(recipient)
         keys, _ = canonical_keys(self._numbers, written)
-        return values, keys, unread
+        return OutgoingBatch(records, keys, values, unread)
 
 
 def run(
@@ -200,7 +217,7 @@ def run(
             "enable.partition.eof": True,
         }
     )
-    batches = _Batches(clients, target)
+    batches = BatchPublisher(clients, target)
     total, ended = 0, set[int]()
     try:
         consumer.subscribe([source], on_assign=lambda *_: ended.clear())
@@ -213,21 +230,21 @@ def run(
                     ended.discard(record.partition())
                 elif _is_end(error):
                     ended.add(record.partition())
-            values, keys, unread = rekeyer.convert(records)
+            batch = rekeyer.convert([record.value() for record in records], records)
             total += _settle(consumer, batches, metrics)
             if records:
-                batches.publish(_Batch(records, keys, values, set(unread)))
+                batches.publish(batch)
             elif until_end and ended and len(ended) == len(consumer.assignment()):
                 break
         total += _settle(consumer, batches, metrics)
     except KafkaException as error:
-        raise _to_error(error, source, target) from None
+        raise to_error(error, source, target) from None
     finally:
         consumer.close()
     return total
 
 
-def _to_error(error: KafkaException, source: str, target: str) -> OtpguardError:
+def to_error(error: KafkaException, source: str, target: str) -> OtpguardError:
     """Return the error to raise: ConfigError if no restart helps, else UnavailableError."""
     name = error.args[0].name()
     if error.args[0].code() in _LASTING:
@@ -239,30 +256,18 @@ def _to_error(error: KafkaException, source: str, target: str) -> OtpguardError:
     return UnavailableError(tr("cannot re-key {source}: {name}").format(source=source, name=name))
 
 
-@dataclass(slots=True)
-class _Batch:
-    """Records of the source, with the keys and values to publish for them."""
-
-    records: Sequence[Message]
-    keys: Sequence[bytes]
-    values: Sequence[bytes]
-    unread: set[int]  # Indices of records that could not be read.
-    # Indices of records that are too large for the target.
-    refused: set[int] = field(default_factory=set)
-
-
-class _Batches:
+class BatchPublisher:
     """Publishes one batch at a time to the target, in the order of its records.
 
     If the target refuses a record as too large, the records sent together with it are sent again.
     """
 
     def __init__(self, clients: Mapping[str, Any], topic: str) -> None:
-        self._topic = topic
+        self.topic = topic
         self._failed: list[KafkaError] = []
         # Values refused as too large; some only shared a request with one that was.
         self._too_large: set[bytes] = set()
-        self._batch: _Batch | None = None
+        self._batch: OutgoingBatch | None = None
         self._producer = Producer(
             {
                 **clients,
@@ -277,12 +282,12 @@ class _Batches:
             }
         )
 
-    def publish(self, batch: _Batch) -> None:
+    def publish(self, batch: OutgoingBatch) -> None:
         """Send a batch; the batch before it must be settled."""
         self._batch = batch
         self._send(batch, range(len(batch.records)))
 
-    def settle(self) -> _Batch | None:
+    def settle(self) -> OutgoingBatch | None:
         """Wait until the target has all that it can accept of the batch, and return the batch.
 
         Returns None if no batch is pending. Raises KafkaException or UnavailableError if the target
@@ -304,16 +309,10 @@ class _Batches:
             else:
                 middle = (len(failed) + 1) // 2
                 halves += [failed[middle:], failed[:middle]]
-        for at in sorted(batch.refused):
-            record = batch.records[at]
-            log.error(
-                "the record %s/%d/%d is too large for %s: passed over",
-                record.topic(), record.partition(), record.offset(), self._topic,
-            )  # fmt: skip
         return batch
 
-    def _send(self, batch: _Batch, part: Sequence[int]) -> None:
-        produce, topic, keys, values = self._producer.produce, self._topic, batch.keys, batch.values
+    def _send(self, batch: OutgoingBatch, part: Sequence[int]) -> None:
+        produce, topic, keys, values = self._producer.produce, self.topic, batch.keys, batch.values
         for at in part:
             try:
                 produce(topic, values[at], keys[at])
@@ -322,7 +321,7 @@ class _Batches:
                     raise
                 batch.refused.add(at)
 
-    def _flush(self, batch: _Batch, part: Sequence[int]) -> list[int]:
+    def _flush(self, batch: OutgoingBatch, part: Sequence[int]) -> list[int]:
         """Wait for the acknowledgements, and return the indices of refused records.
 
         A record is refused as too large, or because it shared a request with one that was.
@@ -333,7 +332,7 @@ class _Batches:
         if waiting:
             raise UnavailableError(
                 tr("{topic} took no record for {flush_s:g} s").format(
-                    topic=self._topic, flush_s=FLUSH_S
+                    topic=self.topic, flush_s=FLUSH_S
                 )
             )
         if not self._too_large:
@@ -350,7 +349,7 @@ class _Batches:
             self._failed.append(error)
 
 
-def _settle(consumer: Consumer, batches: _Batches, metrics: Metrics) -> int:
+def _settle(consumer: Consumer, batches: BatchPublisher, metrics: Metrics) -> int:
     """Wait for a batch, count it, and commit the source offsets after it.
 
     Returns how many records were published.
@@ -358,12 +357,16 @@ def _settle(consumer: Consumer, batches: _Batches, metrics: Metrics) -> int:
     batch = batches.settle()
     if batch is None:
         return 0
-    records = batch.records
-    unreadable = len(batch.unread | batch.refused)
-    metrics.add("feed_events_total", len(records) - unreadable, outcome="published")
-    metrics.add("feed_events_total", unreadable, outcome="unreadable")
-    _commit(consumer, records)
-    return len(records) - len(batch.refused)
+    for at in sorted(batch.refused):
+        place = "/".join(map(str, _place(batch.records[at])))
+        log.error("the record %s is too large for %s: passed over", place, batches.topic)
+    batch.count(metrics)
+    _commit(consumer, batch.records)
+    return len(batch.records) - len(batch.refused)
+
+
+def _place(record: Message) -> tuple[str, int, int]:
+    return record.topic(), record.partition(), record.offset()
 
 
 def _commit(consumer: Consumer, records: Sequence[Message]) -> None:

@@ -66,6 +66,7 @@ class FieldMap:
     targets: Mapping[str, tuple[tuple[str, Convert], ...]]
     constants: Mapping[str, Any] = field(default_factory=dict)
     described: str = ""  # Text that differs if another mapping would give other values.
+    nested: tuple[str, ...] = ()  # Sources such as a.b: the field b of the object a.
 
     @classmethod
     def parse(
@@ -96,7 +97,7 @@ class FieldMap:
                 tr("{what}: no number").format(what=", ".join(sorted(NUMBERS & given.keys())))
             ) from None
         converts: dict[str, Convert] = dict.fromkeys(NUMBERS, int)
-        converts["event_time_ms"] = _reader(time_format, zone)
+        converts["event_time_ms"] = time_reader(time_format, zone)
         targets: dict[str, tuple[tuple[str, Convert], ...]] = {}
         for name in FIELDS:
             if name not in given:
@@ -104,7 +105,7 @@ class FieldMap:
                 entry = name, converts.get(name, str)
                 targets[source] = (*targets.get(source, ()), entry)
         described = f"{sorted(sources.items())} {sorted(given.items())} {time_format} {zone}"
-        return cls(targets, numbers, described)
+        return cls(targets, numbers, described, tuple(name for name in targets if "." in name))
 
     def require(self, file: str, names: Sequence[str]) -> None:
         """Check that these columns give an event; UsageError names the missing fields."""
@@ -143,6 +144,8 @@ class FieldMap:
         `message_id` is used if the row has no message id. If both are missing, the field is left
         out. Raises UnmappableError with the reason if the row cannot be mapped.
         """
+        if self.nested and not row.keys() >= set(self.nested):
+            row = {**flatten(row), **row}
         value: dict[str, Any] = {"schema_version": 1, **self.constants}
         wanted = self.targets.get
         for source, found in row.items():
@@ -173,6 +176,21 @@ class FieldMap:
         return value
 
 
+def flatten(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Return the fields of a row and of the objects in it, named by their path.
+
+    >>> flatten({"to": "139", "from": {"id": "1069"}})
+    {'to': '139', 'from.id': '1069'}
+    """
+    flat: dict[str, Any] = {}
+    for name, found in row.items():
+        if isinstance(found, dict):
+            flat |= flatten(found, f"{before}{name}.")
+        else:
+            flat[f"{before}{name}"] = found
+    return flat
+
+
 def _pair(word: str) -> tuple[str, str]:
     target, equals, source = word.partition("=")
     if not (target and equals and source):
@@ -192,8 +210,11 @@ def _limit_time(read: Callable[[Any], int]) -> Callable[[Any], int]:
     return read_limited
 
 
-def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
-    """Return the function that converts a time to milliseconds UTC."""
+def time_reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
+    """Return the function that converts a time to milliseconds UTC.
+
+    Without `zone`, that function raises UsageError for a time that names no zone.
+    """
     local = UTC if zone == "UTC" else None if zone is None else zone_named(zone)
     if zone is not None and local is None:
         raise UsageError(tr("no time zone {zone!r}").format(zone=zone))

@@ -10,9 +10,9 @@ from typing import Final
 class Preset:
     """Values for the options of `feed csv`. Options given on the command line take precedence."""
 
-    about: str
-    maps: tuple[str, ...]
-    time_format: str
+    about: str = ""
+    maps: tuple[str, ...] = ()
+    time_format: str | None = None
     constants: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     only: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -10,21 +10,15 @@ subscriber is lost.
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import redis
-from kafka import KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from confluent_kafka import KafkaException
 
-from streams.cluster.admin import unusable
-from streams.common.language import tr
-from streams.gateways.feeds.record_keys import decode_recipient
+from streams.gateways.feeds.kafka_feed import BatchPublisher, Rekeyer, to_error
 from streams.telemetry.metrics import Metrics
-from streams.wire import Numbers, is_listed
-from streams.wire.version import UNDECODABLE
+from streams.wire import Numbers
 
 log = logging.getLogger(__name__)
 
@@ -36,22 +30,9 @@ CLAIM_MS: Final = 60_000
 PAUSE_S: Final = 1.0
 SOCKET_S: Final = 5.0  # Seconds; must exceed BLOCK_MS.
 
-_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
-"""Errors that concern one record only. If several records are too large together, the client sends
-them in parts."""
-
 Entries = Sequence[tuple[bytes, dict[bytes, bytes] | None]]
 """Ids and fields of entries. The fields are None if the stream was trimmed before the feed had
 finished the entry."""
-
-
-class _Sent(NamedTuple):
-    """An entry that was given to the producer."""
-
-    identity: bytes
-    octets: int  # Bytes of key and value together.
-    outcome: str  # The outcome to count after Kafka has acknowledged the entry.
-    answer: Any  # The producer's future; None if the client refused the entry.
 
 
 class RedisFeed:
@@ -60,7 +41,7 @@ class RedisFeed:
     def __init__(
         self,
         client: redis.Redis,
-        producer: KafkaProducer,
+        clients: Mapping[str, Any],
         topic: str,
         numbers: Numbers,
         metrics: Metrics,
@@ -68,10 +49,10 @@ class RedisFeed:
         stream: str,
         consumer: str,
     ) -> None:
+        """`clients` are librdkafka's connection arguments."""
         self._client = client
-        self._producer = producer
-        self._topic = topic
-        self._numbers = numbers
+        self._publisher = BatchPublisher(clients, topic)
+        self._rekeyer = Rekeyer(numbers, None)
         self._metrics = metrics
         self._stream = stream
         self._consumer = consumer
@@ -126,70 +107,28 @@ class RedisFeed:
     def _forward(self, entries: Entries) -> None:
         """Publish entries, wait until Kafka has all it can accept, then acknowledge the entries.
 
-        Raises UnavailableError if Kafka accepts nothing, or nothing more. If the topic refuses a
-        record as too large, an idempotent producer fails: all its pending records get the same
-        error. Only the largest of these records is certainly too large. That record is skipped, and
-        the next start continues after it.
+        Raises UnavailableError if Kafka accepts nothing, or nothing more.
         """
         if not entries:
             return
-        done = [identity for identity, fields in entries if not fields]
-        large: list[tuple[_Sent, KafkaError]] = []
-        outcomes: Counter[str] = Counter()
+        whole = {identity: fields for identity, fields in entries if fields}
+        values = [fields.get(b"value", b"") for fields in whole.values()]
+        batch = self._rekeyer.convert(values, list(whole))
         try:
-            sent = [self._publish(identity, fields) for identity, fields in entries if fields]
-            self._producer.flush(timeout=30)
-            for each in sent:
-                try:
-                    if each.answer is not None:
-                        each.answer.get(timeout=1)
-                except _TOO_LARGE as error:
-                    large.append((each, error))
-                else:
-                    done.append(each.identity)
-                    outcomes[each.outcome] += 1
-        except KafkaError as error:
-            raise unusable(tr("cannot publish"), error) from None
-        if large:
-            largest, _ = max(large, key=lambda pair: pair[0].octets)
-            self._pass_over(largest.identity)
-            done.append(largest.identity)
-            outcomes["unreadable"] += 1
-        for outcome, count in outcomes.items():
-            self._metrics.add("feed_events_total", count, outcome=outcome)
-        if large:
-            # The producer has failed, so further records would fail too.
-            with suppress(redis.RedisError):
-                self._acknowledge(done)
-            raise unusable(tr("cannot publish"), large[0][1])
-        self._acknowledge(done)
+            self._publisher.publish(batch)
+            self._publisher.settle()
+        except KafkaException as error:
+            raise to_error(error, self._stream, self._publisher.topic) from None
+        for at in sorted(batch.refused):
+            log.error(
+                "the entry %s of %s is too large for %s: passed over",
+                batch.records[at].decode(), self._stream, self._publisher.topic,
+            )  # fmt: skip
+        batch.count(self._metrics)
+        self._acknowledge([identity for identity, _ in entries])
 
     def _acknowledge(self, ids: Sequence[bytes]) -> None:
         with self._client.pipeline() as pipe:
             pipe.xack(self._stream, GROUP, *ids)
             pipe.xdel(self._stream, *ids)
             pipe.execute()
-
-    def _publish(self, identity: bytes, fields: Mapping[bytes, bytes]) -> _Sent:
-        """Publish an entry unchanged: the worker writes a dead letter for an invalid one."""
-        value, outcome = fields.get(b"value", b""), "published"
-        # Only the platform agent may publish hot lists, so the value is dropped.
-        if is_listed(value):
-            value = b""
-        try:
-            written = decode_recipient(value).recipient
-            key = (self._numbers.canonical(written) or written).encode()
-        except UNDECODABLE:
-            key, outcome = b"", "unreadable"
-        try:
-            answer = self._producer.send(self._topic, value, key=key)
-        except _TOO_LARGE:
-            self._pass_over(identity)
-            return _Sent(identity, len(key) + len(value), "unreadable", None)
-        return _Sent(identity, len(key) + len(value), outcome, answer)
-
-    def _pass_over(self, identity: bytes) -> None:
-        log.error(
-            "the entry %s of %s is too large for %s: passed over",
-            identity.decode(), self._stream, self._topic,
-        )  # fmt: skip

@@ -12,7 +12,8 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from detectors.model.event import Trust
-from detectors.recognise.recogniser import OTHER_CATEGORIES, OTP_CATEGORY, Recogniser, recognise
+from detectors.recognise.decide import OTHER_CATEGORIES, OTP_CATEGORY, recognise
+from detectors.recognise.recogniser import Recogniser
 from detectors.recognise.registry import Registry
 from streams.gateways.gate.contract import NAME_CHARS, Submission
 from streams.wire.version import SCHEMA_VERSION

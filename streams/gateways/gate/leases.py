@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from detectors.leases.gateway_rule import Lease
-from streams.gateways.enforce.gateway import LeaseTally, Order, Refusals
+from streams.gateways.enforce.gateway import Gateway, LeaseTally, Order, Refusals
 from streams.wire.version import UNDECODABLE
 
 log = logging.getLogger(__name__)
@@ -29,17 +29,12 @@ PLATFORMS_MAX: Final = 1024
 _counts: Final = msgspec.json.Decoder(dict[str, int]).decode
 
 
-class LeaseMemory:
+class LeaseMemory(Gateway):
     """Leases by canonical recipient, and the number of refused messages per action.
 
     At the end, counts that nobody read are written to `folder` for the next process. Memory is
     bounded by the adapter's desired state.
     """
-
-    batch_max = 1_000
-    parallel_max = 1
-    tries_max: int | None = None
-    again = narrow = True
 
     def __init__(self, folder: Path | None = None) -> None:
         self.leases: dict[str, Lease] = {}
@@ -104,14 +99,11 @@ class LeaseMemory:
         """Return the id of this memory, which lives as long as the process."""
         return self._incarnation
 
-    def close(self) -> None:
-        """Do nothing: the gate keeps answering between two adapters.
-
-        `leave` is for the end of the process.
-        """
-
     def leave(self) -> None:
-        """Write the counts to a file for the next process."""
+        """Write the counts to a file for the next process, at the end of the gate.
+
+        The end of an adapter (`close`) changes nothing: the gate goes on answering.
+        """
         with self._lock:
             counts, self._counts = self._counts, Counter()
         if not counts or self._folder is None:

@@ -10,14 +10,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.cluster.librdkafka import is_fatal
-from streams.gateways.gate.spool import Pair, Segment, Spool, SpoolCounts, weight
+from streams.gateways.gate.spool import Loss, Pair, Spool, TakenBatch, weight
 from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -25,10 +24,14 @@ log = logging.getLogger(__name__)
 # what a kill -9 may lose; also the maximum wait of an event on an idle machine
 LINGER_S: Final = 0.01
 BATCH_MAX: Final = 5_000
+BATCH_BYTES_MAX: Final = 1 << 20
+"""Maximum of events that are written, read and sent together. The last event may exceed the bytes.
+"""
 IN_FLIGHT_MAX: Final = 20_000
 IN_FLIGHT_BYTES_MAX: Final = 32 << 20
-"""Maximum of events given to librdkafka and not acknowledged; further events wait on disk. Usual
-events fill 6 MB. Events with full texts can be 100 kB each. librdkafka stores a second copy."""
+"""Maximum of events given to librdkafka and not acknowledged; further events wait on disk. The last
+batch may exceed these numbers. Usual events fill 6 MB. Events with full texts can be 100 kB each.
+librdkafka stores a second copy."""
 DIRECT_MAX: Final = 20_000  # events that wait in memory for Kafka while the disk fails
 DIRECT_BYTES_MAX: Final = 32 << 20  # limit for the same events in bytes
 TRIM_S: Final = 0.25
@@ -71,6 +74,7 @@ class EventSender:
         self._clients = clients
         self._topic = topic
         self._spool = spool
+        spool.lose = self._count_lost
         self._metrics = metrics
         self._queue_max = queue_max
         self._queue_bytes_max = queue_bytes_max
@@ -83,7 +87,7 @@ class EventSender:
         self._bytes_put = 0  # written by the event loop
         self._bytes_kept = 0  # written by the sender thread
         # events that Kafka rejected or the disk did not take
-        self._direct: deque[tuple[Segment | None, Pair]] = deque()
+        self._direct: deque[tuple[TakenBatch | None, Pair]] = deque()
         self._direct_at = 0.0
         self._direct_bytes = 0
         self._in_flight = 0
@@ -96,7 +100,6 @@ class EventSender:
         self._disk = True
         self._failed_at = -ADOPT_S  # monotonic
         self._said = ""
-        self._lost = SpoolCounts()  # numbers that are already reported
         self._stop = threading.Event()
         self._producer: Any = None
         self._broken = True  # True if there is no producer, or it has failed for good
@@ -234,51 +237,43 @@ class EventSender:
         """Make the producer return all its events through delivery reports."""
         self._producer.purge(in_queue=True, in_flight=True, blocking=False)
 
-    def _room(self) -> int:
-        """Return how many events may be given to librdkafka now."""
-        full = self._broken or self._room_bytes() <= 0
-        return 0 if full else IN_FLIGHT_MAX - self._in_flight
-
-    def _room_bytes(self) -> int:
-        """Return how many bytes may go to librdkafka now. The last event may exceed this number."""
-        return IN_FLIGHT_BYTES_MAX - self._in_flight_bytes
+    def _has_room(self) -> bool:
+        """Return whether events may be given to librdkafka now."""
+        full = self._in_flight >= IN_FLIGHT_MAX or self._in_flight_bytes >= IN_FLIGHT_BYTES_MAX
+        return not (self._broken or full)
 
     def _turn(self) -> None:
         """Write the queued events to disk, and send as many events as there is room for."""
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
-            self._keep(batch)
-            self._bytes_kept += sum(map(weight, batch))
-            if len(batch) < BATCH_MAX:
-                break
+        put = self._bytes_put
+        while self._queue and self._bytes_kept < put:
+            self._keep()
         if self._direct and time.monotonic() >= self._direct_at:
             for _ in range(len(self._direct)):
-                if self._room() <= 0:
+                if not self._has_room():
                     break
-                segment, pair = self._direct.popleft()
+                batch, pair = self._direct.popleft()
                 self._direct_bytes -= weight(pair)
-                self._produce(segment, pair)
-        while (room := min(BATCH_MAX, self._room())) > 0:
-            taken: list[tuple[Segment, Pair]] = []
-            octets = self._room_bytes()
-            self._on_disk(lambda: taken.extend(self._spool.take(room, octets)))  # noqa: B023
-            for segment, pair in taken:
-                self._produce(segment, pair)
-            if len(taken) < room:
+                self._produce(batch, pair)
+        while self._has_room():
+            taken: list[tuple[TakenBatch, Pair]] = []
+            self._on_disk(lambda: taken.extend(self._spool.take()))  # noqa: B023
+            for batch, pair in taken:
+                self._produce(batch, pair)
+            if not taken:
                 break
 
-    def _keep(self, batch: list[Pair]) -> None:
-        """Write events to disk, and send them at once if no earlier event waits."""
-        taken: list[tuple[Segment, Pair]] = []
-        room, octets = self._room(), self._room_bytes()
-        if not self._on_disk(
-            lambda: taken.extend(self._spool.pass_on(batch, self._clock_ms(), room, octets))
-        ):
-            self._past_the_disk(batch)
-            return
-        self._disk_takes(takes=True)
-        for segment, pair in taken:
-            self._produce(segment, pair)
+    def _keep(self) -> None:
+        """Write the oldest events of the queue to disk."""
+        pairs: list[Pair] = []
+        octets = 0
+        while self._queue and len(pairs) < BATCH_MAX and octets < BATCH_BYTES_MAX:
+            pairs.append(self._queue.popleft())
+            octets += weight(pairs[-1])
+        if self._on_disk(lambda: self._spool.append(pairs, self._clock_ms())):
+            self._disk_takes(takes=True)
+        else:
+            self._past_the_disk(pairs)
+        self._bytes_kept += octets
 
     def _count_published(self) -> None:
         """Count acknowledged events once per turn; counting each event alone would cost much."""
@@ -299,33 +294,33 @@ class EventSender:
         if lost:
             self._metrics.add("gate_events_total", lost, outcome="disk_failed")
 
-    def _put_back(self, segment: Segment | None, pair: Pair) -> None:
-        self._direct.append((segment, pair))
+    def _put_back(self, batch: TakenBatch | None, pair: Pair) -> None:
+        self._direct.append((batch, pair))
         self._direct_bytes += weight(pair)
 
-    def _produce(self, segment: Segment | None, pair: Pair) -> None:
+    def _produce(self, batch: TakenBatch | None, pair: Pair) -> None:
         try:
             self._producer.produce(
-                self._topic, pair[1], pair[0], on_delivery=partial(self._on_delivery, segment, pair)
+                self._topic, pair[1], pair[0], on_delivery=partial(self._on_delivery, batch, pair)
             )
             self._in_flight += 1
             self._in_flight_bytes += weight(pair)
         except BufferError:
-            self._again(segment, pair, "BufferError")
+            self._again(batch, pair, "BufferError")
         except KafkaException as raised:
-            self._on_failure(segment, pair, raised.args[0])
+            self._on_failure(batch, pair, raised.args[0])
 
     def _on_delivery(
-        self, segment: Segment | None, pair: Pair, error: KafkaError | None, _: Message
+        self, batch: TakenBatch | None, pair: Pair, error: KafkaError | None, _: Message
     ) -> None:
         self._in_flight -= 1
         self._in_flight_bytes -= weight(pair)
         if error is not None:
-            self._on_failure(segment, pair, error)
+            self._on_failure(batch, pair, error)
             return
         self._published += 1
-        if segment is not None:
-            self._on_disk(partial(self._spool.acknowledge, segment))
+        if batch is not None:
+            self._on_disk(partial(self._spool.acknowledge, batch))
 
     def _past_delivered(self, pair: Pair, error: KafkaError | None, _: Message) -> None:
         """Count an event that bypassed the queue, or put it back into the queue after an error.
@@ -341,24 +336,24 @@ class EventSender:
             self._bytes_kept -= weight(pair)
             self._queue.append(pair)
 
-    def _on_failure(self, segment: Segment | None, pair: Pair, error: KafkaError) -> None:
+    def _on_failure(self, batch: TakenBatch | None, pair: Pair, error: KafkaError) -> None:
         """Drop an event that Kafka will never accept; retry any other event."""
         if is_fatal(error):
             self._break()
         if error.code() not in _NEVER:
-            self._again(segment, pair, error.name())
+            self._again(batch, pair, error.name())
             return
         self._on_refusal(error)
-        if segment is not None:
-            self._on_disk(partial(self._spool.acknowledge, segment))
+        if batch is not None:
+            self._on_disk(partial(self._spool.acknowledge, batch))
 
     def _on_refusal(self, error: KafkaError) -> None:
         self._say(f"the broker never takes an event: {error.name()}")
         self._metrics.add("gate_events_total", outcome="refused")
 
-    def _again(self, segment: Segment | None, pair: Pair, why: str) -> None:
+    def _again(self, batch: TakenBatch | None, pair: Pair, why: str) -> None:
         """Put an event back for a later retry. Their number is bounded by those in flight."""
-        self._put_back(segment, pair)
+        self._put_back(batch, pair)
         self._direct_at = time.monotonic() + PAUSE_S
         if not self._broken:  # otherwise the failure of the producer is logged already
             self._say(f"events wait for the broker: {why}")
@@ -385,32 +380,24 @@ class EventSender:
 
     def _adopt(self) -> None:
         self._spool.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if found := self._spool.adopt(self._clock_ms()):
+        if found := self._spool.adopt():
             log.info("%d events of a process that ended are sent again", found)
 
     def _trim(self) -> None:
         spool, metrics = self._spool, self._metrics
         now_ms = self._clock_ms()
         spool.trim(now_ms)
-        self._tell_lost()
-        oldest_ms = spool.oldest_ms()
         metrics.put("gate_spool_bytes", spool.size())
         metrics.put("gate_spool_events", spool.waiting() + self._off_disk())
-        metrics.put("gate_spool_age_seconds", max(0, now_ms - (oldest_ms or now_ms)) / 1000)
+        metrics.put("gate_spool_age_seconds", max(0, now_ms - (spool.oldest_ms or now_ms)) / 1000)
 
-    def _tell_lost(self) -> None:
-        """Report the events that the spool lost since the last call."""
-        metrics = self._metrics
-        before, self._lost = self._lost, replace(self._spool.counts)
-        if lost := self._lost.dropped - before.dropped:
-            metrics.add("gate_events_total", lost, outcome="spool_full")
-            log.error("%d events are lost: they waited too long, or too many do", lost)
-        if lost := self._lost.torn - before.torn:
-            metrics.add("gate_events_total", lost, outcome="disk_failed")
-            log.error("%d events are lost: the spool cannot be read there", lost)
-        if lost := self._lost.oversize - before.oversize:
-            metrics.add("gate_events_total", lost, outcome="refused")
-            log.error("%d events are lost: they are larger than a record may be", lost)
+    def _count_lost(self, loss: Loss, events: int) -> None:
+        self._metrics.add("gate_events_total", events, outcome=loss)
+        why = {
+            "spool_full": "they waited too long, or too many do",
+            "disk_failed": "the spool cannot be read there",
+        }[loss]
+        log.error("%d events are lost: %s", events, why)
 
     def _finish(self) -> None:
         end = time.monotonic() + FLUSH_S
@@ -420,8 +407,7 @@ class EventSender:
             self._poll(LINGER_S)
             self._turn()
         self._count_published()
-        self._on_disk(lambda: self._spool.trim(self._clock_ms() + 1_000))
-        self._tell_lost()
+        self._on_disk(lambda: self._spool.trim(self._clock_ms()))
         if lost := self._off_disk():
             self._metrics.add("gate_events_total", lost, outcome="disk_failed")
             log.error("%d events are lost: neither the disk nor Kafka has them", lost)

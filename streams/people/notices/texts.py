@@ -18,7 +18,7 @@ from string import Formatter
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from detectors.recognise.recogniser import recognise
+from detectors.recognise.decide import recognise
 from detectors.recognise.registry import Registry
 from streams.common.clock import zone_named
 from streams.common.errors import ConfigError

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 from detectors.model.event import Batch, EventKind
 from detectors.model.times import DAY_MS
 from detectors.recognise.fold import fold
+from detectors.recognise.owners import has_price
 from detectors.recognise.reading import excerpt
 from detectors.recognise.registry import Line, Registry
-from detectors.recognise.scenes import price
 from detectors.recognise.signature import signature_span
 
 RECIPIENTS_LEAST: Final = 50
@@ -109,4 +109,4 @@ def _count(sent: _Sent, recipient: int, day: int, text: str) -> None:
         folded = fold(excerpt(text))
         span = signature_span(folded)
         sent.names[folded[slice(*span)] if span else ""] += 1
-        sent.money += price(folded)
+        sent.money += has_price(folded)

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
+import pytest
+from _pytest.mark import ParameterSet
+
 from detectors.chain import (
     Decisions,
     Params,
@@ -30,6 +33,17 @@ STREAMS = int(os.environ.get("OTPGUARD_TEST_STREAMS", "400"))
 
 ENOUGH = STREAMS >= 400
 """With fewer streams, some rules decide nothing in any of a part's streams."""
+
+
+def choose_parts(count: int, soon: Sequence[int] = (0, 3)) -> list[ParameterSet]:
+    """Parts of the streams as parameters of a test: `soon` in `make test`, the others later.
+
+    Each part has every `count`-th stream. Parts 0 and 3 differ in both the rules that
+    `params_of` sets by the seed. The other parts are minutes of computing: `make integration`
+    has them.
+    """
+    later = pytest.mark.integration
+    return [pytest.param(part, marks=() if part in soon else later) for part in range(count)]
 
 
 TOLD = ClockParams(gateways={"gw": ClockClass.EXACT})

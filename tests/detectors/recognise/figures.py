@@ -13,8 +13,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import Final
 
+from detectors.recognise.decide import Verdict, recognise
 from detectors.recognise.keys import current_key
-from detectors.recognise.recogniser import Verdict, recognise
 from detectors.recognise.registry import Registry
 from tests.detectors.recognise.corpus import NAMES, Row, everywhere, files, read
 

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from detectors.model.event import Trust
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import name_key
 from detectors.recognise.keys import brand_key, key_of_sender
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from tests.detectors.recognise.corpus import NAMES, read, rows
 from tests.detectors.recognise.figures import naming

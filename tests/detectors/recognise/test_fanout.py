@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from detectors.recognise.decide import recognise
 from detectors.recognise.fanout import NAMES_LEAST, TEMPLATES_MAX, FanOut
-from detectors.recognise.recogniser import Recogniser, recognise
+from detectors.recognise.recogniser import Recogniser
 from detectors.recognise.registry import Registry
 from tests.builders.detectors.recognise.fanout import BRANDS
 from tests.builders.detectors.recognise.recognise_cache import Event, batch

@@ -12,10 +12,9 @@ from detectors.recognise import glance
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.gather import join_separated
 from detectors.recognise.glance import prescan
-from detectors.recognise.lures import has_owner
+from detectors.recognise.owners import is_owned
 from detectors.recognise.reading import excerpt, look, read, shown_at, tells_spent
 from detectors.recognise.reading import prescan_texts as seen_at_once
-from detectors.recognise.shapes import counts
 from detectors.recognise.signature import is_plain_head, signature_span
 from detectors.recognise.spelled import convert_spelled
 from tests.builders.detectors.recognise.recognise_cache import TEXTS
@@ -131,12 +130,11 @@ BESIDE = st.builds(
 @given(st.lists(BESIDE, min_size=1))
 def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None:
     for text, folded, may in each(list(map(mask, texts))):
-        if may & (glance.NUMBER | glance.CLOSELY):
+        if may & (glance.NUMBER | glance.SPENT | glance.CLOSELY):
             continue
         place = shown_at(look(text)._replace(folded=folded))
         assert place is not None
-        assert not has_owner(folded, place)
-        assert not counts(folded, place)
+        assert not is_owned(folded, place, place, "other")
 
 
 @pytest.mark.parametrize(
@@ -146,14 +144,9 @@ def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None
         ("Your code: 0000.", True),
         ("code: 000000", True),
         ("Код 000000.", True),
-        ("会员编号：000000，请勿泄露", False),  # a member's number, perhaps
         ("您已支付000000元", False),
         ("code: 000000.00", False),
-        ("August 24, 0000.", False),
-        ("00 августа 0000.", False),  # a day before a year
         ("Код: 0000.", True),
-        ("voucher code: 000000.", False),
-        (f"voucher {'x' * 40}: 000000.", True),
         ("your code is 000000.", False),  # a word of money may stand there
         ("验证码000，或000000，", False),
         ("000000。", False),

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.recognise.grams import GRAM_CHARS, NOWHERE, RUN_MAX, pieces, sums, view
+from detectors.recognise.grams import GRAM_CHARS, NOWHERE, RUN_MAX, hashes, sums, view
 
 TEXTS = st.lists(st.text("ab 12\0验é", max_size=20), min_size=1, max_size=5)
 WEIGHTS = np.append(np.arange(NOWHERE) % 251 - 125, 0).astype(np.int8)
@@ -36,6 +36,17 @@ def test_texts_together_sum_to_what_each_sums_to_alone(texts: list[str]) -> None
     assert together == [sums(view([text]), WEIGHTS).tolist()[0] for text in texts]
 
 
+def pieces(folded: str) -> list[tuple[str, int]]:
+    """Each piece of one text, with its index in the table."""
+    whole = "\0" + seen(folded) + "\0"
+    return [
+        (whole[at : at + length], place)
+        for length, places in hashes(view([folded]))
+        for at, place in enumerate(places.tolist())
+        if place < NOWHERE
+    ]
+
+
 @given(st.text("ab 1验", max_size=12))
 def test_pieces_are_all_runs_of_one_to_five_characters_with_an_edge_each_side(text: str) -> None:
     whole = "\0" + seen(text) + "\0"
@@ -45,8 +56,9 @@ def test_pieces_are_all_runs_of_one_to_five_characters_with_an_edge_each_side(te
         for at in range(len(whole) - length + 1)
     ]
     expected = sorted(run for run in runs if run != "\0" and "\0" not in run[1:-1])
-    assert sorted(piece for piece, _ in pieces(text)) == expected
-    assert all(0 <= place < NOWHERE for _, place in pieces(text))
+    told = pieces(text)
+    assert sorted(piece for piece, _ in told) == expected
+    assert all(0 <= place < NOWHERE for _, place in told)
 
 
 def test_a_piece_has_one_place_wherever_it_stands() -> None:

@@ -10,8 +10,8 @@ from typing import Any, Final
 import pytest
 
 from detectors.model.event import Trust
+from detectors.recognise.decide import recognise
 from detectors.recognise.keys import brand_key, current_key, host_key
-from detectors.recognise.recogniser import recognise
 from tests.detectors.recognise.corpus import everywhere
 
 REGISTRY: Final = everywhere()

@@ -117,7 +117,7 @@ def counted(pattern, flags=0):
     chars += len(pattern)
     return compile(pattern, flags)
 re.compile = counted
-from detectors.recognise.recogniser import recognise
+from detectors.recognise.decide import recognise
 from detectors.recognise.registry import Registry
 text = "Your Acme code is 482913. Never share it with anyone."
 assert recognise(Registry.load_shipped(), text).otp

@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.model.event import Trust
-from detectors.recognise import clues
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import fold, mask
-from detectors.recognise.grams import NOWHERE, pieces, sums, view
+from detectors.recognise.grams import NOWHERE
 from detectors.recognise.model import confidence_of
 from detectors.recognise.reading import excerpt, prescan_texts
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.traits import TRAITS
@@ -37,13 +36,14 @@ def test_a_text_has_the_same_score_in_any_company(texts: list[str]) -> None:
     assert together[::-1] == MODEL.scores(texts[::-1], texts[::-1]).tolist()
 
 
-@given(FOLDED)
-def test_a_score_is_the_sum_of_the_pieces_that_are_told(text: str) -> None:
-    table = MODEL.weights.astype(int)
-    seen = view([text])
-    assert sums(seen, MODEL.weights).tolist() == [sum(table[at] for _, at in pieces(text))]
-    told = sum(table[at] / by for _, at, by in clues.describe_clues(seen))
-    assert clues.sums(seen, MODEL.weights)[0] == pytest.approx(told)
+@pytest.mark.parametrize(
+    ("text", "word"), [("your verification code is 000000", "code"), ("验证码是000000", "验证")]
+)
+def test_a_word_adds_what_its_text_loses_without_it(text: str, word: str) -> None:
+    told = dict(MODEL.explain(text, text))
+    other = text.replace(word, "")
+    lost = MODEL.score(text, text) - MODEL.score(other, other)
+    assert told[word] == round(MODEL.share * lost) > 0
 
 
 @given(FOLDED, st.permutations("0123456789"))

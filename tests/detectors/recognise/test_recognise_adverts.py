@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.recognise.decide import Message, recognise, recognise_many
 from detectors.recognise.fold import mask
 from detectors.recognise.reading import look, read
-from detectors.recognise.recogniser import Message, recognise, recognise_many
 from detectors.recognise.registry import Registry
 
 REGISTRY = Registry.load_shipped()

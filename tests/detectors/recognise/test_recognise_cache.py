@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.model.codes import Codes
 from detectors.model.event import Trust, platform_id
 from detectors.model.strings import StringBuffer, StringList, Strings
-from detectors.recognise import recogniser as recogniser_
-from detectors.recognise.recogniser import RecogniseParams, Recogniser, recognise
+from detectors.recognise import cache
+from detectors.recognise.decide import Message, recognise
+from detectors.recognise.recogniser import RecogniseParams, Recogniser
 from detectors.recognise.registry import Registry
+from detectors.recognise.templates import Key
 from tests.builders.detectors.recognise.recognise_cache import TEXTS, Event, batch
 
 REGISTRY, _ = Registry.load_shipped().merge(
@@ -86,6 +89,7 @@ def retold(draw: st.DrawFn) -> list[Event]:
     return [*events, *((text.translate(other), *rest) for text, *rest in events)]
 
 
+@settings(max_examples=40)  # 17 s with a hundred
 @given(st.lists(retold(), min_size=1, max_size=4), st.integers(1, 8))
 @pytest.mark.slow
 def test_the_cache_changes_no_answer(batches: list[list[Event]], templates: int) -> None:
@@ -181,13 +185,13 @@ def test_a_template_named_with_digits_is_read_once_for_each_name() -> None:
 def test_messages_that_the_gateway_has_classified_as_others_are_not_remembered() -> None:
     recogniser = Recogniser(REGISTRY)
     recogniser.columns(batch([(f"hi {'x' * n}", "1380013", "", "p2p", "", "") for n in range(99)]))
-    assert len(recogniser._young) == 0
+    assert len(recogniser._cache.young) == 0
 
 
 def test_names_that_share_an_id_are_told_apart_by_event(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where their checks are alike too, and whatever was remembered of them before."""
-    monkeypatch.setattr(recogniser_, "platform_id", lambda _: 7)
-    monkeypatch.setattr(recogniser_, "name_check", lambda _: 3)
+    monkeypatch.setattr(cache, "platform_id", lambda _: 7)
+    monkeypatch.setattr(cache, "name_check", lambda _: 3)
     texts = [
         plain(f"【{name}】您的验证码是{i}1234，请勿泄露")
         for i, name in enumerate(("甲网", "乙网") * 3)
@@ -227,8 +231,8 @@ def test_the_cache_is_bounded_however_many_templates_come() -> None:
         recogniser.columns(
             batch([plain(f"【{name[:38]}】验证码4829{name[38:]}") for name in names])
         )
-        assert len(recogniser._young) + len(recogniser._old) <= 2 * (50 + 20)
-        assert len(recogniser._young_names) + len(recogniser._old_names) <= 2 * (50 + 20)
+        assert len(recogniser._cache.young) + len(recogniser._cache.old) <= 2 * (50 + 20)
+        assert len(recogniser._cache.names) <= 50 + 20 + 1
 
 
 def test_a_template_in_use_outlives_a_flood_of_new_ones() -> None:
@@ -249,7 +253,7 @@ def test_a_field_too_long_to_keep_is_answered_and_not_kept() -> None:
     recogniser = Recogniser(REGISTRY)
     event: Event = ("验证码4829", "10690001", "淘宝" * 5000, "", "x" * 9999, "")
     check(recogniser, [event, event])
-    assert len(recogniser._young) == 0
+    assert len(recogniser._cache.young) == 0
 
 
 # ---------------------------------------------------------------------------- bounds on work
@@ -363,13 +367,13 @@ def test_a_name_stays_known_as_long_as_new_texts_begin_with_it() -> None:
 def test_few_of_the_texts_that_a_score_decides_take_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
     recogniser = Recogniser(REGISTRY)
     looks: list[str] = []
-    first = recogniser._first
+    answer = recogniser._answer
 
-    def look(key: recogniser_._Key, asked: recogniser_._Asked, looked: recogniser_._Looked) -> int:
-        looks.append(asked.text)
-        return first(key, asked, looked)
+    def look(key: Key, kind: int, message: Message, left: Any = None) -> int:
+        looks.append(message.text)
+        return answer(key, kind, message, left)
 
-    monkeypatch.setattr(recogniser, "_first", look)
+    monkeypatch.setattr(recogniser, "_answer", look)
     letters = "子丑寅卯辰巳午未申酉"
     texts = [f"【青禾】{USES[0].format(f'登录{a}{b}')}" for a in letters for b in letters]
     recogniser.columns(batch([plain(text) for text in texts[:8]], lying))

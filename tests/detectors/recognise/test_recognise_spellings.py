@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from detectors.recognise.recogniser import recognise
+from detectors.recognise.decide import recognise
 from detectors.recognise.registry import Registry
 
 REGISTRY: Final = Registry.load_shipped()

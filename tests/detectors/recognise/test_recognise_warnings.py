@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import mask
 from detectors.recognise.reading import excerpt, look, read
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.scripts import WordKind, scripts_of
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from detectors.recognise.recogniser import recognise
+from detectors.recognise.decide import recognise
 from detectors.recognise.registry import Registry
 
 REGISTRY = Registry.load_shipped()

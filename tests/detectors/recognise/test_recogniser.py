@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from dataclasses import fields
 
 import pytest
 
 from detectors.model.event import Trust
 from detectors.recognise import scripts
+from detectors.recognise.decide import Message, Verdict, recognise, recognise_many
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.lexicon import any_of
 from detectors.recognise.reading import HEAD_CHARS, READ_CHARS, look, names_codes, read
-from detectors.recognise.recogniser import (
-    Message,
-    RecogniseParams,
-    Recogniser,
-    Verdict,
-    recognise,
-    recognise_many,
-)
+from detectors.recognise.recogniser import RecogniseParams, Recogniser
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES, Rule
-from detectors.recognise.shipped import read_data
-from detectors.recognise.words import LANGUAGES, Language
+from detectors.recognise.words import Language, languages
 from tests.detectors.recognise.corpus import everywhere
 
 REGISTRY = everywhere()
@@ -66,27 +57,26 @@ def test_confidences_are_whole_hundredths() -> None:
         assert round(rule.confidence * 100) / 100 == rule.confidence
 
 
-@pytest.mark.parametrize("row", LANGUAGES, ids=lambda row: row.lang)
+@pytest.mark.parametrize("row", languages(), ids=lambda row: row.lang)
 def test_a_language_knows_its_code_from_its_look_alike(row: Language) -> None:
-    assert verdict(row.example, sender="Example").otp
-    assert not verdict(row.counter, sender="Example").otp
+    assert verdict(row.row["example"], sender="Example").otp
+    assert not verdict(row.row["counter"], sender="Example").otp
 
 
-@pytest.mark.parametrize("row", LANGUAGES, ids=lambda row: row.lang)
+@pytest.mark.parametrize("row", languages(), ids=lambda row: row.lang)
 def test_words_are_written_as_folded_texts_are(row: Language) -> None:
     """A word with an accent, a capital or a digit but 0 could never be found."""
-    for field in fields(row):
-        words = getattr(row, field.name)
-        for word in words if isinstance(words, tuple) else ():
-            assert fold(word) == word.replace("\\W", "\\w"), field.name
+    for kind, words in row.words.items():
+        for word in words:
+            assert fold(word) == word.replace("\\W", "\\w"), kind
             assert not re.search("[1-9]", re.sub(r"\{[\d,]+\}", "", word)), word
             any_of([word])  # compiles by itself
 
 
 def test_there_are_eighteen_languages_and_every_kind_of_word_in_each() -> None:
-    assert len({row.lang for row in LANGUAGES}) == 18
-    for row in tomllib.loads(read_data("words")).values():
-        assert all(row[field.name] != "" for field in fields(Language) if field.name != "lang")
+    assert len({row.lang for row in languages()}) == 18
+    kinds = {kind for row in languages() for kind in row.row}
+    assert all(row.row.keys() == kinds and all(row.row.values()) for row in languages())
 
 
 # ---------------------------------------------------------------------------- the code's place

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.model.event import Trust
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import name_key
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Line, Registry, RegistryError, sender_key
 
 REGISTRY = Registry.load_shipped()

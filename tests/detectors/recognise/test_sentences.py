@@ -6,8 +6,8 @@ import tomllib
 
 import pytest
 
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import fold, mask
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shipped import read_data

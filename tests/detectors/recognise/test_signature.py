@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from detectors.model.event import Trust
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.names import load_names
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.signature import is_note, signature_span
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.fold import fold, mask
-from detectors.recognise.scenes import LEAVE
+from detectors.recognise.owners import is_mentioned
 from detectors.recognise.scripts import scripts_of
 from detectors.recognise.shapes import numbers
 from detectors.recognise.traits import TRAITS, traits_of
@@ -38,10 +38,9 @@ SHOWN = {
 
 def shown(text: str, *, signed: bool = False) -> list[str]:
     body = mask(fold(text))
-    scripts = scripts_of(body)
-    words = sorted(word for script in scripts for word in script.words(body))
-    leaves = LEAVE.search(body) is not None
-    return traits_of(body, numbers(body), words, scripts, signed=signed, leaves=leaves)
+    words = sorted(word for script in scripts_of(body) for word in script.words(body))
+    leaves = is_mentioned("leave", body)
+    return traits_of(body, numbers(body), words, signed=signed, leaves=leaves)
 
 
 @pytest.mark.parametrize(("trait", "text"), SHOWN.items(), ids=SHOWN)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import name_key
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.traps import names_other
 

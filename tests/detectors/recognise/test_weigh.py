@@ -8,28 +8,39 @@ import pytest
 
 from detectors.recognise import weigh
 from detectors.recognise.fold import mask
-from detectors.recognise.reading import Look, Reading, excerpt, look, prescan_texts, read
+from detectors.recognise.reading import Reading, excerpt, look, prescan_texts, read
 from detectors.recognise.rules import RULES
 from detectors.recognise.weigh import CODE as CODE_FROM
-from detectors.recognise.weigh import RESCUE_IN_DOUBT, confidence, is_barred, model, name_rule
+from detectors.recognise.weigh import (
+    RESCUE_IN_DOUBT,
+    Weighed,
+    confidence,
+    is_barred,
+    model,
+    name_rule,
+)
 from tests.detectors.recognise import corpus
 
 CODE = look(mask("Your verification code is 482913"))
 CHAT = look(mask("see you at the station"))
 
 
-def unread(_: Look) -> Reading:
-    raise AssertionError("a score that is far enough decides alone")
+class Unread(Weighed):
+    """A text that no rule may read."""
+
+    @property
+    def reading(self) -> Reading:
+        raise AssertionError("a score that is far enough decides alone")
 
 
 def test_a_score_far_from_nought_decides_alone() -> None:
     sure, other = model().code, model().other
-    assert confidence(CODE, sure, unread, trusted=False, person=False) == model().sure_code
-    assert confidence(CHAT, other, unread, trusted=False, person=False) == model().sure_other
+    assert confidence(Unread(CODE, sure), trusted=False, person=False) == model().sure_code
+    assert confidence(Unread(CHAT, other), trusted=False, person=False) == model().sure_other
     with pytest.raises(AssertionError, match="decides alone"):
-        confidence(CODE, (sure + other) // 2, unread, trusted=False, person=False)
+        confidence(Unread(CODE, (sure + other) // 2), trusted=False, person=False)
     with pytest.raises(AssertionError, match="decides alone"):  # perhaps it stands in an advert
-        confidence(CODE, other, unread, trusted=False, person=False)
+        confidence(Unread(CODE, other), trusted=False, person=False)
 
 
 @pytest.mark.parametrize("count", range(6))
@@ -71,7 +82,7 @@ def test_what_is_decided_without_a_look_is_what_a_look_decides() -> None:
 
 
 def test_a_text_without_a_digit_is_no_code_by_its_score_alone() -> None:
-    read_ = confidence(CHAT, model().code, read, trusted=False, person=False)
+    read_ = confidence(Weighed(CHAT, model().code), trusted=False, person=False)
     assert read_ == RULES["numberless"].confidence
 
 
@@ -91,25 +102,25 @@ def test_a_text_without_a_digit_is_no_code_by_its_score_alone() -> None:
 )
 def test_no_score_makes_a_code_of_what_shows_nothing_that_could_be_one(text: str) -> None:
     looked = look(mask(text))
-    assert confidence(looked, 10_000, read, trusted=False, person=False) < 0.5
+    assert confidence(Weighed(looked, 10_000), trusted=False, person=False) < 0.5
 
 
 def test_a_person_s_text_is_read_whatever_its_score() -> None:
     with pytest.raises(AssertionError, match="decides alone"):
-        confidence(CODE, model().code, unread, trusted=False, person=True)
+        confidence(Unread(CODE, model().code), trusted=False, person=True)
 
 
 @pytest.mark.parametrize("score", [-10_000, 0, 10_000])
 def test_the_rules_alone_decide_on_a_trusted_platform_s_text(score: int) -> None:
     rule = RULES[read(CODE).rule]
-    assert confidence(CODE, score, read, trusted=True, person=False) == rule.confidence
+    assert confidence(Weighed(CODE, score), trusted=True, person=False) == rule.confidence
 
 
 def test_what_machines_read_is_not_weighed() -> None:
     host = look(mask("118204\n@shop.example.tw #118204"))
-    assert confidence(host, -10_000, unread, trusted=False, person=False) == 0.99
+    assert confidence(Unread(host, -10_000), trusted=False, person=False) == 0.99
     app = look(mask("<#> ExampleApp: 123456\nFA+9qCX9VSu"))
-    assert confidence(app, -10_000, read, trusted=False, person=False) == 0.98
+    assert confidence(Weighed(app, -10_000), trusted=False, person=False) == 0.98
 
 
 @pytest.mark.parametrize("odds", [-2, -1, 0])
@@ -118,7 +129,7 @@ def test_a_sum_that_does_not_speak_for_a_code_makes_none(odds: int) -> None:
     looked = look(mask("Neue Folgen: kanal.example/staffel/zwei"))
     rest = sum(model().traits[trait] for trait in read(looked).traits)
     score = round((odds - model().rules[read(looked).rule] - rest) / model().share)
-    told = confidence(looked, score, read, trusted=False, person=False)
+    told = confidence(Weighed(looked, score), trusted=False, person=False)
     assert told < CODE_FROM, model().odds(score, read(looked).rule, read(looked).traits)
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from detectors.recognise import weigh
 from detectors.recognise import why as explained
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import mask
 from detectors.recognise.model import confidence_of
 from detectors.recognise.reading import look
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.traits import TRAITS

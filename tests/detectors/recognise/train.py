@@ -121,9 +121,9 @@ class Pieces:
             told = tokens(seen)
             by = 1 / weighed_down(told, len(part))
             for clue in clues(told):
+                whose = np.broadcast_to(told.owners()[clue.at], clue.place.shape)
                 kept = clue.place < NOWHERE
-                whose = told.owners()[clue.at][kept]
-                add(clue.place[kept], whose + first, by[clue.family][whose])
+                add(clue.place[kept], whose[kept] + first, by[clue.family][whose[kept]])
         # What a text holds twice is one value; in order of places, so that sums run through memory
         key = np.concatenate(place).astype(np.int64) * len(texts) + np.concatenate(text)
         order = np.argsort(key, kind="stable")

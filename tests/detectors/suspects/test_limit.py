@@ -30,33 +30,56 @@ def test_a_limit_is_reached_within_its_window_and_lower_after_a_flood() -> None:
     assert judge_limit(after(6, 4000), KEY, relapse=True) is None
 
 
+def known(_platform: int) -> bool:
+    return True
+
+
+def unknown(_platform: int) -> bool:
+    return False
+
+
 def test_a_limit_on_all_platforms_together_spares_the_first_codes_of_a_day() -> None:
     repeats = Repeats()
     for n in range(53):
         repeats.add(KEY + n % 20, NOW_S + n)
-    found = [judge_total(repeats, KEY, range(7, 27))]
-    for at_s in (60, 61):  # the second and the third code of the day of one more platform
-        repeats.add(KEY + 20, NOW_S + at_s)
-        found.append(judge_total(repeats, KEY + 20, range(7, 28)))
-    end_s = NOW_S + 1 + 3600  # then 53 codes lie in the hour
-    assert found == [None, None, (("limit_total_1h", 55, 54), end_s, [*range(7, 28)])]
-    assert judge_total(repeats, KEY + 20, range(9, 28)) is None, "not the recipient's platforms"
+    assert judge_total(repeats, KEY, range(7, 27), unknown) is None
+    repeats.add(KEY + 20, NOW_S + 60)  # the second code of the day of one more platform
+    total = judge_total(repeats, KEY + 20, range(7, 28), unknown)
+    end_s = NOW_S + 3600  # then 53 codes lie in the hour
+    assert total == (("limit_total_1h", 54, 54), dict.fromkeys(range(7, 28), end_s))
+    assert judge_total(repeats, KEY + 20, range(9, 28), unknown) is None, "others' platforms"
     slow = Repeats()
     for n in range(270):
         slow.add(KEY + n % 2, NOW_S + n * 310)
-    total = judge_total(slow, KEY, (7, 8))
-    assert total == (("limit_total_24h", 270, 270), NOW_S + DAY_S, [7, 8])
+    total = judge_total(slow, KEY, (7, 8), known)
+    assert total == (("limit_total_24h", 270, 270), {7: NOW_S + DAY_S, 8: NOW_S + DAY_S})
 
 
-def test_a_limit_on_all_platforms_together_spares_who_sends_less_than_the_others() -> None:
+def test_known_platforms_may_send_more_than_unknown_ones() -> None:
     repeats = Repeats()
-    for n in range(60):
-        repeats.add(KEY + n % 10, NOW_S + n)
-    for at_s in (70, 80, 90):  # a bank's, beside the flood's six of each
+    for n in range(79):
+        repeats.add(KEY + n % 8, NOW_S + n)
+        assert judge_total(repeats, KEY + n % 8, range(7, 15), known) is None
+    repeats.add(KEY + 79 % 8, NOW_S + 79)
+    total = judge_total(repeats, KEY, range(7, 15), lambda p: p != 7)
+    assert total == (("limit_total_1h", 80, 80), dict.fromkeys(range(8, 15), NOW_S + 3600) | {
+        7: NOW_S + 26 + 3600})  # fmt: skip
+
+
+def test_a_known_platform_that_sends_less_than_the_others_is_spared_for_longer() -> None:
+    repeats = Repeats()
+    for n in range(77):
+        repeats.add(KEY + n % 11, NOW_S + n)
+    for at_s in (80, 81, 82):  # a bank's, beside the flood's seven of each
         repeats.add(KEY + 20, NOW_S + at_s)
-    total = judge_total(repeats, KEY, range(7, 28))
+    total = judge_total(repeats, KEY, range(7, 28), known)
     assert total is not None
-    assert total.platforms == [*range(7, 17)]
+    assert [*total.ends_s] == [*range(7, 18)]
+    for n in range(8):
+        repeats.add(KEY + n, NOW_S + 90 + n)
+    total = judge_total(repeats, KEY, range(7, 28), known)
+    assert total is not None
+    assert [*total.ends_s] == [*range(7, 18), 27], "88 codes: three are enough"
 
 
 def test_a_lease_refuses_what_it_names_while_it_lasts_and_is_restored() -> None:

@@ -189,16 +189,20 @@ def test_a_watcher_is_told_of_what_happens_from_now_on(desk: Desk) -> None:
 
 def test_a_narrow_screen_is_spared_columns_and_no_number_is_cut(tmp_path: Path) -> None:
     """In a terminal of that many columns: what a hotline agent has beside her other windows."""
-    script = (
-        "from streams.cli.cases import COLUMNS, _write_cases; "
-        "_write_cases([dict.fromkeys(COLUMNS, 'x' * 12) "
-        "| {'recipient': '8613900000001', 'state': 'throttled'}])"
-    )
-    wide = in_a_terminal(240, "-c", script)
+    script = """
+import termios
+from streams.cli.cases import COLUMNS, _write_cases
+
+for columns in (240, 155, 100, 60, 24):
+    termios.tcsetwinsize(1, (24, columns))
+    print("next width", flush=True)
+    _write_cases([dict.fromkeys(COLUMNS, "x" * 12)
+                  | {"recipient": "8613900000001", "state": "throttled"}])
+"""
+    _, wide, *narrow = in_a_terminal(240, "-c", script).split("next width")
     assert "xxxxxxxxxxxx" in wide
     assert "episode" in wide
-    for columns in (155, 100, 60, 24):
-        shown = in_a_terminal(columns, "-c", script)
+    for columns, shown in zip((155, 100, 60, 24), narrow, strict=True):
         assert "8613900000001" in shown, columns
         assert "throttled" in shown, columns
         assert "…" not in shown, columns

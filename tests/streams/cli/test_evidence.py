@@ -162,15 +162,15 @@ def made(folder: Path, signer: Path, *more: str) -> tuple[str, ...]:
             "--key", str(signer), "-o", str(folder / "pack"), *more)  # fmt: skip
 
 
-@pytest.mark.parametrize("room", [100, 20_000])
 def test_a_full_disk_leaves_no_half_of_a_pack_a_key_or_a_request(
-    signer: Path, tmp_path: Path, room: int
+    signer: Path, tmp_path: Path
 ) -> None:
     words, folder = made(tmp_path, signer), pack(tmp_path / "other")
     config = settings_file(tmp_path)
-    with no_room(room):
-        refused(UnavailableError, "pack: File too large", *words)
-    assert not (tmp_path / "pack").exists()
+    for room in (100, 20_000):
+        with no_room(room):
+            refused(UnavailableError, "pack: File too large", *words)
+        assert not (tmp_path / "pack").exists()
     with no_room(20):
         refused(UnavailableError, "new.pem: File too large", "evidence", "key", "new", "-o",
                 str(tmp_path / "new.pem"))  # fmt: skip

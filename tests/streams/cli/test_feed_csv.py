@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from streams.cli.feed_csv import Given, look
+from streams.cli.feed_csv import Given, look, preset_named
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.common.errors import UnavailableError, UsageError
 from streams.config import Kafka, Settings
+from streams.gateways.feeds.guess_options import FeedOptions
 from tests.nodes import Broker
 from tests.streams.cli.called import called, refused, settings_file
 
@@ -22,13 +23,8 @@ ROWS = "called,calling,event_time_ms,text\n8613900000001,1069,1772422380000,验�
 MAPS = ("recipient=called", "sender=calling")
 
 
-def given(*, maps: tuple[str, ...] = MAPS, **more: str | None) -> Given:
-    words: dict[str, str | None] = {"preset": None, "time_format": None, "zone": None,
-                                    "columns": None, "encoding": None, **more}  # fmt: skip
-    return Given.parse(
-        SETTINGS, words["preset"], maps, (), words["time_format"], words["zone"], (),
-        words["columns"], ",", words["encoding"],
-    )  # fmt: skip
+def given(*, maps: tuple[str, ...] = MAPS, preset: str | None = None, **more: Any) -> Given:
+    return Given.parse(SETTINGS, FeedOptions(maps, **more), preset_named(preset), ())
 
 
 def test_the_zone_says_where_it_is_from() -> None:
@@ -37,23 +33,15 @@ def test_the_zone_says_where_it_is_from() -> None:
     assert given(time_format="iso", zone="UTC").zone == "UTC (given)"
 
 
-def test_a_mark_in_front_of_utf_8_is_no_other_encoding() -> None:
-    assert given(encoding="UTF_8_sig").encoding == "utf-8"
-    assert given().encoding is None
-
-
-def test_an_encoding_that_was_given_is_taken_and_another_has_to_show() -> None:
-    stream = io.BytesIO(ROWS.encode())
-    assert given(encoding="gb18030").of("x", stream)[1] == "gb18030 (given)"
-    assert given().of("x", stream)[1] == "utf-8 (as its content shows)"
-    with pytest.raises(UsageError, match=r"x: line 2 is not UTF-8"):
-        given().of("x", io.BytesIO(ROWS.encode("gb18030")))
-
-
-def test_a_preset_gives_way_to_options() -> None:
-    columns = given(maps=(), preset="kannel", columns="a,b").rules.layout.columns
-    assert columns == ("a", "b")
-    assert given(maps=(), preset="kannel").rules.layout.columns is None
+@pytest.mark.parametrize("encoding", ["UTF_8_sig", "utf-16"])
+def test_a_mark_in_front_is_passed_over(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "cdr.csv"
+    path.write_bytes(ROWS.encode(encoding))
+    words = [word for each in MAPS for word in ("--map", each)]
+    for more in ((), ("--encoding", encoding)):
+        config = settings_file(tmp_path)
+        said = called("feed", "csv", str(path), *words, *more, "--sample", "1", "-c", config)
+        assert json.loads(said)["text"] == "验证码482913"
 
 
 def test_a_sample_is_json_and_all_else_is_said_beside_it(

@@ -1,4 +1,7 @@
-"""`otpguard init` on real brokers: what it finds, asks, writes, makes and says."""
+"""`otpguard init` on real brokers: what it finds, asks, writes, makes and says.
+
+Where there are three brokers, a test is part of `make integration`.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +75,7 @@ def test_one_machine_is_asked_nothing_and_ends_with_a_doctor(
     assert "all topics are there" in again.stdout
 
 
+@pytest.mark.integration
 def test_three_brokers_get_three_copies_and_an_answer_beats_what_is_proposed(
     own_kafka: Callable[..., Broker], tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from detectors.model.event import Trust
-from detectors.recognise.recogniser import recognise
+from detectors.recognise.decide import recognise
 from streams.cases.rulings import LogMessage
 from streams.cli import shadow_report as command
 from streams.common.errors import Exit, UnavailableError, UsageError

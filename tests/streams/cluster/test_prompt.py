@@ -1,4 +1,7 @@
-"""What a person waits for is written at once, or given up for good."""
+"""What a person waits for is written at once, or given up for good.
+
+Where its own broker is stopped until a record is given up, a test is part of `make integration`.
+"""
 
 from __future__ import annotations
 
@@ -89,6 +92,7 @@ def test_a_word_that_may_be_obeyed_is_not_said_to_have_failed(
     assert deaf.made[0].closed[0] == 0, "given up with all that it holds"
 
 
+@pytest.mark.integration
 @pytest.mark.kafka
 def test_what_was_given_up_is_not_written_once_the_broker_is_back(
     own_kafka: Callable[..., Broker], unique: str

@@ -1,4 +1,7 @@
-"""The worker as a process on a real broker: how it starts, what it refuses, what it survives."""
+"""The worker as a process on a real broker: how it starts, what it refuses, what it survives.
+
+Where it is killed and counts everything again, a test is part of `make integration`.
+"""
 
 from __future__ import annotations
 
@@ -297,6 +300,7 @@ def test_a_clean_restart_goes_on_where_it_stopped(
     assert difference(run) == []
 
 
+@pytest.mark.integration
 @pytest.mark.faults
 def test_kill_9_in_the_middle_changes_nothing(kafka: Broker, unique: str, tmp_path: Path) -> None:
     events = int(os.environ.get("OTPGUARD_KILL_EVENTS", "100000"))

@@ -1,4 +1,7 @@
-"""From 4 partitions to 8 as the README says, with a real worker on a real broker."""
+"""From 4 partitions to 8 as the README says, with a real worker on a real broker.
+
+`make integration` runs this, because workers start one after the other and restore every state.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from tests.faults.traffic import traffic
 from tests.nodes import Broker
 from tests.waiting import END_S, wait_until
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.integration]
 
 EVENTS = 6_000
 

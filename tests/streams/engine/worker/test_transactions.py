@@ -1,4 +1,8 @@
-"""Producers that write in transactions, on a real broker: what is aborted never was."""
+"""Producers that write in transactions, on a real broker: what is aborted never was.
+
+Where a transaction stays open until a worker would be taken for stalled, a test is part of
+`make integration`.
+"""
 
 from __future__ import annotations
 
@@ -108,6 +112,7 @@ def test_an_aborted_flood_is_counted_by_no_worker_and_makes_no_lease(run: Run) -
     assert difference(run) == []
 
 
+@pytest.mark.integration
 def test_an_open_transaction_is_told_and_neither_read_nor_taken_for_a_stall(run: Run) -> None:
     port = free_port()
     with _transactional(run) as producer:

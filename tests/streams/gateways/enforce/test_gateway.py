@@ -16,7 +16,7 @@ from streams.gateways.enforce.redis import RedisGateway
 from streams.gateways.enforce.webhook import WebhookGateway
 
 ADAPTERS = (KannelGateway, LogGateway, RedisGateway, WebhookGateway)
-METHODS = sorted(name for name in vars(Gateway) if not name.startswith("_"))
+METHODS = [name for name, _ in inspect.getmembers(Gateway, inspect.isfunction)]
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)

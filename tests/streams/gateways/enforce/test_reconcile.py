@@ -17,7 +17,7 @@ from detectors.leases.gateway_rule import Lease
 from detectors.leases.rails import RailParams
 from detectors.model.records import Action, AgainWindow
 from detectors.thresholds import LEASE_MAX_MS
-from streams.gateways.enforce.gateway import GatewayAwayError, LeaseTally, Order, Refusals
+from streams.gateways.enforce.gateway import Gateway, GatewayAwayError, LeaseTally, Order, Refusals
 from streams.gateways.enforce.reconcile import (
     BACKOFF_MAX_MS,
     BACKOFF_MS,
@@ -31,13 +31,11 @@ from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, overrid
 from tests.waiting import END_S
 
 
-class Memory:
+class Memory(Gateway):
     """A gateway that forgets, refuses or does not answer as the test says."""
 
     batch_max = 10
     parallel_max = 2
-    tries_max: int | None = None
-    again = narrow = True
 
     def __init__(self) -> None:
         self.leases: dict[str, Lease] = {}

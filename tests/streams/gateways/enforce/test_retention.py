@@ -1,4 +1,7 @@
-"""What a throttle topic that forgets too soon does to leases that still hold."""
+"""What a throttle topic that forgets too soon does to leases that still hold.
+
+`make integration` runs this: a broker of its own has to forget, which it does when its time comes.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ SHORT = {"cleanup.policy": "compact,delete", "retention.ms": "1000", "segment.ms
 RECIPIENT = "8613900000001"
 
 
+@pytest.mark.integration
 @pytest.mark.kafka
 @pytest.mark.faults
 def test_a_lease_that_kafka_forgets_is_gone_with_its_adapter_and_topics_check_warns_of_it(

@@ -332,13 +332,9 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(topic: Topic, tmp_path:
     [
         ("a,b,c\n1,2,3\n", "no column gives event_time_ms, recipient, sender; there are a, b, c"),
         ("\n1,2,3\n", "no head line"),
-        ("a;b;c\n1;2;3\n", "--delimiter ';'"),
-        ('"a";"b";"c"\n"1";"2";"3"\n', "--delimiter ';'"),
-        ("主叫号;时间;内容,被叫\n1;2;3,4\n", "--delimiter ';'"),
         ("被叫x,主叫,时间\n1,2,3\n", "Did you mean 被叫x?"),
         ("被叫,被叫,时间\n", "names '被叫' twice"),
         ("被叫,主叫,时间,被叫 \n", "names '被叫' twice"),
-        ("被叫;主叫;时间;内容\n", "--delimiter ';'"),
     ],
 )
 def test_a_head_line_that_gives_no_event_is_said(tmp_path: Path, text: str, said: str) -> None:
@@ -347,9 +343,7 @@ def test_a_head_line_that_gives_no_event_is_said(tmp_path: Path, text: str, said
     assert said in output
 
 
-def test_a_preset_names_the_delimiter_and_the_columns_that_may_be_meant(tmp_path: Path) -> None:
-    code, output = command(tmp_path, b"momt;sender;msgdata\n", "--dry-run", "--preset", "kannel")
-    assert (code, "--delimiter ';'" in output) == (Exit.USAGE, True)
+def test_the_columns_that_may_be_meant_are_named(tmp_path: Path) -> None:
     head = "被叫,主叫,时间,kind\n".encode()
     code, output = command(tmp_path, head, "--dry-run", *mapped(), "--only", "knd=1")
     assert (code, "Did you mean kind?" in output) == (Exit.USAGE, True)
@@ -387,7 +381,7 @@ def test_a_sample_shows_events_codes_ages_encoding_and_zone(tmp_path: Path) -> N
     events = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert [event["recipient"] for event in events] == ["13900000000", "13900000001"]
     assert "8 events in 8 rows, 7 of them codes" in output
-    assert "encoding utf-8 (as its content shows), zone Asia/Shanghai (country CN)" in output
+    assert "encoding utf-8, zone Asia/Shanghai (country CN)" in output
     assert "1.0 h ago" in output
     assert not list(tmp_path.glob("cdr.csv.*"))
 
@@ -402,15 +396,12 @@ def test_a_dry_run_names_what_is_no_event_and_fails(tmp_path: Path) -> None:
 
 def test_another_encoding_than_utf_8_is_not_guessed_in_silence(tmp_path: Path) -> None:
     text = (HEAD + row(1, "【店】您的验证码是 123456", local())).encode("gb18030")
-    code, output = command(tmp_path, text, "--dry-run", *TIME, *mapped())
+    code, output = command(tmp_path, text, *TIME, *mapped())
     assert code == Exit.USAGE
-    assert "line 1 is not UTF-8; it could be gb18030" in output
     assert "--encoding gb18030" in output
     code, output = command(tmp_path, text, "--dry-run", "--encoding", "gb18030", *TIME, *mapped())
     assert code == Exit.DONE
     assert "1 events in 1 rows, 1 of them codes" in output
-    code, output = command(tmp_path, "a,b\n".encode("utf-16"), "--dry-run")
-    assert "this is utf-16" in output
 
 
 def test_a_column_without_codes_is_remarked_upon(tmp_path: Path) -> None:

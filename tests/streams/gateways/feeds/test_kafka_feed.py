@@ -7,7 +7,6 @@ import json
 import threading
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import fastavro
@@ -262,17 +261,15 @@ def test_a_list_of_abused_platforms_is_not_handed_over_even_as_it_is(
     rules: FieldMap | None,
 ) -> None:
     told = encode_listed(sign_list(b"k", 1_772_422_380_000, 1_772_422_390_000, [5]))
-    records: Any = [SimpleNamespace(value=lambda: told)]
-    values, _, unread = Rekeyer(Numbers("CN"), rules).convert(records)
-    assert (values, unread) == ([b""], [0]), "the worker refuses it, with a dead letter"
+    batch = Rekeyer(Numbers("CN"), rules).convert([told], [None])
+    assert (batch.values, batch.unread) == ([b""], {0}), "the worker refuses it, with a dead letter"
 
 
 @pytest.mark.parametrize("rules", [None, FieldMap.parse([], [], "ms", "UTC")])
 def test_a_value_that_nests_too_deep_is_handed_over_as_it_is(rules: FieldMap | None) -> None:
     deep = b'{"x":' + b"[" * 100_000
-    records: Any = [SimpleNamespace(value=lambda: deep)]
-    values, _, unread = Rekeyer(Numbers("CN"), rules).convert(records)
-    assert (values, unread) == ([deep], [0])
+    batch = Rekeyer(Numbers("CN"), rules).convert([deep], [None])
+    assert (batch.values, batch.unread) == ([deep], {0})
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -320,6 +317,5 @@ def test_a_record_that_the_topic_refuses_costs_none_of_those_that_were_sent_with
 def test_a_time_that_names_no_zone_stops_the_feed_with_the_sentence(at: str) -> None:
     form = "iso" if "T" in at else "%Y%m%d%H%M%S"
     value = json.dumps({"recipient": "13900000001", "sender": "1069", "event_time_ms": at})
-    records: Any = [SimpleNamespace(value=value.encode)]
     with pytest.raises(UsageError, match="names no time zone: --zone says which"):
-        Rekeyer(Numbers("CN"), FieldMap.parse([], [], form, None)).convert(records)
+        Rekeyer(Numbers("CN"), FieldMap.parse([], [], form, None)).convert([value.encode()], [None])

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import redis
-from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.librdkafka import arguments
 from streams.common.errors import UnavailableError
 from streams.config import Kafka, Redis
 from streams.gateways.enforce.redis import connect
@@ -37,10 +37,11 @@ class World:
     """A stream, a topic, and feeds between them."""
 
     def __init__(self, broker: Broker, server: Server, topic: str) -> None:
-        self.clients = client_arguments(Kafka(bootstrap=broker.bootstrap))
+        self.kafka = Kafka(bootstrap=broker.bootstrap)
+        self.clients = client_arguments(self.kafka)
         self.server = server
         self.topic = topic
-        with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
+        with Cluster(self.kafka) as cluster:
             cluster.create(topic, 4, 1, {"max.message.bytes": "200000"})
 
     @contextmanager
@@ -63,10 +64,10 @@ class World:
     def run(self, consumer: str, metrics: Metrics, stop: threading.Event) -> None:
         """One process of a feed, to its end."""
         client = connect(Redis(url=f"redis://127.0.0.1:{self.server.port}"), SOCKET_S)
-        with closing(KafkaProducer(**self.clients, acks="all")) as producer, closing(client):
+        with closing(client):
             RedisFeed(
                 client,
-                producer,
+                arguments(self.kafka),
                 self.topic,
                 Numbers("CN"),
                 metrics,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.recognise.recogniser import Recogniser, recognise
+from detectors.recognise.decide import recognise
+from detectors.recognise.recogniser import Recogniser
 from detectors.recognise.registry import Registry
 from streams.gateways.gate.contract import Submission
 from streams.gateways.gate.gate_events import Reporter

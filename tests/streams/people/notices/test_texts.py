@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detectors.recognise.recogniser import recognise
+from detectors.recognise.decide import recognise
 from detectors.recognise.registry import Registry
 from streams.common.errors import ConfigError
 from streams.config.sections.notices import Notify

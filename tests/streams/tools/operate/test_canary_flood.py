@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from detectors.recognise.recogniser import recognise
+from detectors.recognise.decide import recognise
 from detectors.recognise.registry import Registry
 from streams.config import Canary
 from streams.telemetry.metrics import CANARY_OUTCOMES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import msgspec
@@ -44,13 +44,17 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(name: str, s
     encode = msgspec.json.encode
     first, again = ([encode(e.value) for e in generate(name, seed)] for _ in range(2))
     assert first == again
-    assert first != [encode(e.value) for e in generate(name, seed + 1)]
+    assert first[:9] != [encode(e.value) for e in islice(generate(name, seed + 1), 9)]
 
 
 @every
 @seeded
-def test_every_value_is_taken_in_under_a_canonical_key(name: str, seed: int) -> None:
+def test_every_value_is_taken_in_under_a_canonical_key_in_the_order_of_event_time(
+    name: str, seed: int
+) -> None:
     events = list(generate(name, seed))
+    times = [at(event) for event in events]
+    assert times == sorted(times) or name == "B12"  # by arrival
     keys: list[bytes | None] = [event.value["recipient"].encode() for event in events]
     values: list[bytes | None] = [msgspec.json.encode(event.value) for event in events]
     n = len(events)
@@ -58,13 +62,6 @@ def test_every_value_is_taken_in_under_a_canonical_key(name: str, seed: int) -> 
     assert decoded.rejects == []
     assert decoded.noncanonical_keys == 0
     assert decoded.outcomes[Outcome.COUNTED] > 0
-
-
-@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "B12"])
-@seeded
-def test_events_come_in_the_order_of_event_time(name: str, seed: int) -> None:
-    times = [at(event) for event in generate(name, seed)]
-    assert times == sorted(times)
 
 
 @every

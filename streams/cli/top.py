@@ -1,0 +1,79 @@
+"""`otpguard top`: floods, gateways and workers as they are now."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from streams import config as configs
+from streams.cli import top_feed as feeds
+from streams.cli.audited import audit_look
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    ago_ms,
+    settings_of,
+    write_json,
+    write_table,
+)
+from streams.cluster import admin
+from streams.common.errors import ConfigError
+from streams.common.language import tr
+
+
+def top(
+    config: ConfigOption = None,
+    *,
+    since: Annotated[
+        str, typer.Option("--since", help="How far back floods may have begun, such as 6h.")
+    ] = "6h",
+    numbers: Annotated[
+        bool,
+        typer.Option("--numbers", help="Show whole numbers, which is noted in the audit."),
+    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print one frame and stop.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    r"""Watch floods, gateways, workers and lag, as they change.
+
+    Keys: s sorts, / filters, Enter explains a flood, Escape goes back, q ends. Numbers are masked;
+    only who may write the audit sees them whole. NO_COLOR=1 turns colours off.
+
+    \b
+    Examples:
+      otpguard top
+      otpguard top --once
+      otpguard top --json | jq .throttled
+    """
+    settings = settings_of(config)
+    with ExitStack() as stack:
+        if numbers:
+            _check_rights(settings)
+            stack.enter_context(audit_look(settings, "view", detail="top"))
+        feed = stack.enter_context(feeds.TopFeed(settings, ago_ms(since), numbers=numbers))
+        if not (once or as_json):
+            from streams.cli import top_screen  # noqa: PLC0415 - an extra, and heavy
+
+            top_screen.TopScreen(feed).run()
+            return
+        while feed.is_behind():
+            feed.step()
+        frame = feed.frame()
+    if as_json:
+        write_json(frame)
+        return
+    for line in frame.lines():
+        typer.echo(line)
+    write_table([tr(name) for name in feeds.COLUMNS], map(feeds.cells, frame.rows), drop=(6, 4, 5))
+
+
+def _check_rights(settings: configs.Settings) -> None:
+    """Raise ConfigError if this user may not write the audit."""
+    audit = settings.topics.audit
+    with admin.Cluster(settings.kafka) as cluster:
+        if "WRITE" not in cluster.operations([audit]).get(audit, ()):
+            raise ConfigError(
+                tr("numbers are shown to who may write {audit}: role support").format(audit=audit)
+            )

@@ -1,0 +1,96 @@
+"""Reads topics and brokers into the picture of `otpguard top`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from typing import Any, Final
+
+from detectors.model.times import HOUR_MS
+from streams import config as configs
+from streams.cases import live_floods
+from streams.cli.audited import audit_look
+from streams.cluster import admin, at_work, follow
+from streams.common import clock
+from streams.common.errors import OtpguardError
+from streams.common.language import moment, tr
+from streams.people.desk import masks
+
+WAIT_MS: Final = 500  # A record is shown at most so long after it came, plus what a frame takes.
+FACTS_S: Final = 1.0  # The brokers are asked again after so long.
+COLUMNS: Final = ("recipient", "state", "messages", "platforms", "refused", "pace", "last")
+
+
+def cells(row: live_floods.Row) -> tuple[str, ...]:
+    """Return a flood as cells of a table, by `COLUMNS`."""
+    case = row.case
+    at = moment(case.last_ms)[11:19]
+    counts = map(str, (case.messages, case.platforms, case.refused))
+    return (case.recipient, tr(case.state), *counts, live_floods.sparkline(row.pace), at)
+
+
+class TopFeed(ExitStack):
+    """The topics and brokers, read into one picture. `step` and `explain` may run in two threads.
+
+    It reads, and writes nothing: no group, no commit.
+    """
+
+    def __init__(self, settings: configs.Settings, since_ms: int, *, numbers: bool) -> None:
+        super().__init__()
+        self._settings = settings
+        self._numbers = numbers
+        self._floods = live_floods.LiveFloods()
+        self._lock = threading.Lock()
+        self._places, self._names, self.is_behind = self.enter_context(
+            follow.following(settings, live_floods.TOPICS, since_ms, whole=("override", "everyone"))
+        )
+        self._cluster = self.enter_context(admin.Cluster(settings.kafka))
+        self._facts = live_floods.ClusterFacts()
+        self._asked = 0.0
+
+    def step(self) -> None:
+        """Take the records that arrive within half a second."""
+        polled = self._places.follow(WAIT_MS, follow.TAKEN_MAX)
+        with self._lock:
+            for place, batch in polled.items():
+                for record in batch:
+                    self._floods.take(self._names[place.topic], record.key, record.value)
+
+    def frame(self, sort: str = "worst", wanted: str = "") -> live_floods.Frame:
+        """Return the present picture."""
+        if time.monotonic() >= self._asked + FACTS_S:
+            self._facts = _ask(self._cluster, self._settings)
+            self._asked = time.monotonic()
+        with self._lock:
+            return self._floods.frame(
+                clock.now_ms(), self._settings.mode, self._facts,
+                shown=str if self._numbers else masks.mask_recipient, sort=sort, wanted=wanted,
+            )  # fmt: skip
+
+    def explain(self, episode_id: str) -> list[str]:
+        """Return the explanation of a flood; with whole numbers the look is audited."""
+        with self._lock:
+            if (flood := self._floods.floods.get(episode_id)) is None:
+                return [tr("this flood is over")]
+            lines = self._floods.explain(flood, clock.now_ms())
+        if self._numbers:
+            with audit_look(self._settings, "search", detail=episode_id):
+                return lines
+        return [masks.mask_mentions(line, flood.case.last.recipient) for line in lines]
+
+
+def _ask(cluster: admin.Cluster, settings: configs.Settings) -> live_floods.ClusterFacts:
+    group, topics, since_ms = settings.app_id, settings.topics, clock.now_ms() - HOUR_MS
+    answers: list[Any] = []
+    for ask in (
+        lambda: cluster.lag(group, topics.input),
+        lambda: cluster.members(group, topics.input),
+        lambda: at_work.read_signs(cluster, group),
+        lambda: cluster.count_since(topics.dead_letters, since_ms),
+    ):
+        try:
+            answers.append(ask())
+        except OtpguardError:  # This user has no right to see it.
+            answers.append(None)
+    return live_floods.ClusterFacts(*answers)

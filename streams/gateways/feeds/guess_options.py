@@ -1,0 +1,261 @@
+"""Guesses the options of `feed csv` and `feed jsonl` from the first rows. Pure.
+
+A guess is the same options that a person could give, so they can be shown, copied and refused. What
+can be read in two ways is asked for.
+"""
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain, product
+from typing import Any, Final
+
+import msgspec
+
+from streams.common.language import join_list, tr
+from streams.gateways.feeds import guess
+from streams.gateways.feeds.file_records import FileLayout
+from streams.gateways.feeds.mapping import REQUIRED, flatten, time_reader
+from streams.wire import Numbers
+
+Ask = Callable[[str, str, Sequence[str]], str]
+"""Asks a person: a question, the option that answers it, and the possible answers; any if there are
+none. Raises UsageError where nobody can answer."""
+
+Row = Mapping[str, str]
+Columns = Mapping[str, list[str]]
+"""Name of a column -> its values that are not empty."""
+
+NAMES: Final = {
+    "event_time_ms": (
+        "eventtime submittime submitdate submittedat submitted senttime sentat sendtime senddate "
+        "sent createdat createtime created timestamp datetime time ts date at "
+        "提交时间 发送时间 下发时间 时间 日期 дата datahora fecha"
+    ),
+    "recipient": (
+        "recipient to called calledparty callednumber destination destinationnumber "
+        "destinationaddress destinationaddr destaddr dest dst da tonumber receiver msisdn mobile "
+        "mobilenumber phone phonenumber subscriber number "
+        "被叫 被叫号码 接收号码 接收方 收件人 目的号码 手机号 手机号码 手机 号码 "
+        "получатель destinatario telefone"
+    ),
+    "text": (
+        "text content message messagetext smstext msg body sms shortmessage msgdata "
+        "内容 短信内容 消息内容 正文 短信 текст сообщение mensagem texto mensaje"
+    ),
+    "sender": (
+        "sender from calling callingparty callingnumber source sourcenumber sourceaddress "
+        "sourceaddr src sa oa originator senderid fromnumber shortcode "
+        "主叫 主叫号码 发送方 发送号码 发件人 源号码 接入号 端口号 отправитель remetente remitente"
+    ),
+    "message_id": "messageid msgid smsid uuid guid id 消息id 短信id 流水号",
+}  # fmt: skip
+"""Field -> usual names of its column without blanks and marks, the most certain one first."""
+
+SHAPES: Final = {
+    "ms": r"\d{13}",
+    "s": r"\d{10}(\.\d+)?",
+    "us": r"\d{16}",
+    "ns": r"\d{19}",
+    "%Y%m%d%H%M%S": r"\d{14}",
+    "iso": r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d.*",
+    "%Y-%m-%d %H:%M:%S %z": r"\d{4}-.*[+-]\d+",
+    "%d/%b/%Y:%H:%M:%S %z": r"\d+/\w+/\d.*",
+    "%a, %d %b %Y %H:%M:%S %z": r"\w+, .*",
+    "%d-%b-%Y %H:%M:%S": r"\d+-\w+-\d.*",
+    "%Y年%m月%d日 %H:%M:%S": r"\d{4}年.*",
+    **{
+        f"{day.replace('/', mark)} {time}": rf"\d+[{mark}]\d+[{mark}]\d+ .*"
+        for mark, day, time in product(
+            "/.-",
+            ("%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y"),
+            ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p"),
+        )
+    },
+}
+"""Form of a time as `--time` names it -> expression that such a time matches. A date without a time
+of day is none: all events would be of midnight."""
+
+SINCE_MS: Final = 946_684_800_000  # 2000-01-01
+AHEAD_MS: Final = 2 * 86_400_000  # A local time that is read as UTC may lie 14 hours ahead.
+MOST: Final = 0.9  # Share of a column's values that have to fit. Single rows may be damaged.
+HALF: Final = 0.5  # The same, for a column whose name says what it is.
+LONG: Final = 12  # Letters of a text on average.
+
+_VALUE: Final = re.compile(r"[\d+:. /TZ-]*\d{5,}[\d+:. /TZ-]*|\d+[-/.]\d+[-/.]\d+.*")
+"""Matches a number or a time: what no header line names a column."""
+
+
+_ZONED: Final = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
+_SENDER: Final = re.compile(".{1,21}")
+"""Matches a sender: a name of eleven letters, or the digits of a port."""
+_WORDS: Final = re.compile(rf"(?!(?:{_VALUE.pattern})\Z).*", re.DOTALL)
+"""Matches a text: whatever is no number and no time."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedOptions:
+    """FeedOptions of a feed that say how a file is laid out; None: not given."""
+
+    maps: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+    time_format: str | None = None
+    zone: str | None = None
+    columns: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+
+    def added(self, before: "FeedOptions") -> str:
+        """Return the words of a command line that make these options of others."""
+        words: list[str] = []
+        for option, name in _OPTIONS.items():
+            new, old = getattr(self, name), getattr(before, name)
+            if isinstance(new, tuple):
+                words += [word for each in new[len(old) :] for word in (option, each)]
+            elif new != old:
+                words += [option, new.replace("\t", "\\t")]
+        return shlex.join(words)
+
+
+_OPTIONS: Final = {
+    "--delimiter": "delimiter", "--encoding": "encoding", "--columns": "columns", "--map": "maps",
+    "--time": "time_format", "--zone": "zone",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Guesser:
+    """What a guess depends on beside the file. `now_ms` is UTC."""
+
+    numbers: Numbers
+    country: str
+    now_ms: int
+    ask: Ask
+
+    def csv(self, options: FeedOptions, data: bytes) -> FeedOptions:
+        """Return the options completed by what the first bytes of a CSV file show.
+
+        Raise UsageError if that is not clear, or the encoding is none.
+        """
+        if options.encoding is None and (found := guess.encoding(data)) != "utf-8":
+            options = replace(options, encoding=found)
+        layout = FileLayout(encoding=options.encoding or "utf-8")
+        text = data.decode(layout.encoding, "replace").removeprefix("\ufeff")
+        if options.delimiter is None and (mark := guess.delimiter(text)) != ",":
+            options = replace(options, delimiter=mark)
+        rows = guess.rows(text, (options.delimiter or ",").replace("\\t", "\t"))
+        head = [each.strip() for each in rows[0]] if rows else []
+        sources = {each.partition("=")[2] for each in options.maps}
+        if options.columns is not None:
+            return self._fields(options, _table(options.columns.split(","), rows))
+        if sources & set(head) or not any(map(_VALUE.fullmatch, head)):
+            return self._fields(options, _table(head, rows[1:]))
+        width = Counter(map(len, rows)).most_common(1)[0][0]
+        names = [f"column{n}" for n in range(1, 1 + width)]
+        filled = self._fields(options, _table(names, rows))
+        own = {each.partition("=")[2]: each for each in filled.maps[len(options.maps) :]}
+        columns = ",".join(own.get(name, name).partition("=")[0] for name in names)
+        return replace(filled, maps=options.maps, columns=columns)
+
+    def json(self, options: FeedOptions, data: bytes) -> FeedOptions:
+        """Return the options completed by what the first JSON lines show."""
+        rows: list[Row] = []
+        for line in data.splitlines()[: guess.ROWS_MAX]:
+            with suppress(ValueError, RecursionError):
+                row = flatten(msgspec.json.decode(line, type=dict[str, Any]))
+                rows.append({k: str(v) for k, v in row.items() if isinstance(v, str | int | float)})
+        return self._fields(options, rows, more=False)
+
+    def _fields(
+        self, options: FeedOptions, rows: Sequence[Row], *, more: bool = True
+    ) -> FeedOptions:
+        """Return the options with the columns of fields and the form of times.
+
+        Without `more`, no optional field is guessed where the required ones are known.
+        """
+        names = dict.fromkeys(chain.from_iterable(rows))
+        columns = {name: [row[name] for row in rows if row.get(name)] for name in names}
+        sources = dict(each.partition("=")[::2] for each in options.maps)
+        known = {name: sources.get(name, name) for name in NAMES}
+        found = {name: source for name, source in known.items() if source in columns}
+        found |= {each.partition("=")[0]: "" for each in options.constants}
+        if not found.keys() >= REQUIRED or (more and not options.maps):
+            for likely, target in product((self._named, self._fitting), NAMES):
+                free = {n: v for n, v in columns.items() if v and n not in found.values()}
+                if target not in found and (few := likely(target, free, len(rows))):
+                    question = tr("{columns} may each be {target}")
+                    question = question.format(columns=join_list(few), target=target)
+                    one = len(few) == 1
+                    found[target] = few[0] if one else self.ask(question, f"--map {target}=…", few)
+                    options = replace(options, maps=(*options.maps, f"{target}={found[target]}"))
+                elif target in REQUIRED - found.keys() and likely == self._fitting:
+                    break  # No event can be made; which fields are lacking is reported.
+        times = columns.get(found.get("event_time_ms", ""), [])
+        if times and options.time_format is None and (form := self._form(times)) != "ms":
+            options = replace(options, time_format=form)
+            if options.zone is None and form[1:] != "s" and not all(map(_ZONED.search, times)):
+                question = tr("{text!r} names no time zone").format(text=times[0])
+                zone = guess.zone(self.country) or self.ask(question, "--zone", ())
+                options = replace(options, zone=zone)
+        return options
+
+    def _named(self, target: str, columns: Columns, n: int) -> list[str]:
+        """Return the columns whose names say that they are this field, and whose values can be."""
+        wanted = NAMES[target].split()
+        ranks = {
+            name: wanted.index(plain)
+            for name, values in columns.items()
+            for each in (name, name.rpartition(".")[2])
+            if (plain := re.sub(r"[\W_]", "", each.casefold())) in wanted
+            and self._fit(target, values, n) >= HALF
+        }
+        return [name for name, rank in ranks.items() if rank == min(ranks.values())]
+
+    def _fitting(self, target: str, columns: Columns, n: int) -> list[str]:
+        """Return the columns whose values are like those of a field."""
+        if target == "message_id":
+            return []  # A wrong id would make two messages one.
+        found = [name for name, values in columns.items() if self._fit(target, values, n) >= MOST]
+        if target == "text":
+            found = [name for name in found if sum(map(len, columns[name])) >= LONG * n]
+            return found if len(found) == 1 else []
+        return found
+
+    def _fit(self, target: str, values: list[str], n: int) -> float:
+        """Return the share of n rows in which a column's value could be of this field."""
+        if target == "event_time_ms":
+            return max(self._shares(values).values()) * len(values) / n
+        if target == "message_id":
+            return len(values) / n if len(set(values)) == len(values) else 0
+        if target == "recipient":
+            return sum(self.numbers.canonical(each) is not None for each in values) / n
+        wanted = _SENDER if target == "sender" else _WORDS
+        return sum(bool(wanted.fullmatch(each)) for each in values) / n
+
+    def _shares(self, values: list[str]) -> dict[str, float]:
+        """Return the share of values that are a time of this century, by form."""
+        shares = {}
+        for form, shape in SHAPES.items():
+            read, good = time_reader(form, "UTC"), 0
+            for each in filter(re.compile(shape).fullmatch, values):
+                with suppress(ValueError):
+                    good += SINCE_MS <= read(each) <= self.now_ms + AHEAD_MS
+            shares[form] = good / len(values)
+        return shares
+
+    def _form(self, times: list[str]) -> str:
+        """Return the form of these times; "ms", the default, if there is none."""
+        shares = self._shares(times)
+        best = max(shares.values())
+        forms = [form for form, share in shares.items() if share == best]
+        if best < HALF or forms[0] in ("ms", "iso") or len(forms) == 1:
+            return forms[0] if best >= HALF else "ms"
+        question = tr("{time} may be read in several ways").format(time=times[0])
+        return self.ask(question, "--time", forms)
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Row]:
+    return [dict(zip(names, row, strict=False)) for row in rows]

@@ -1,0 +1,209 @@
+"""Files that nobody described: understood as they are meant, or a question."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.read import records
+from streams.common.errors import UsageError
+from streams.config import Kafka
+from tests.nodes import Broker
+from tests.streams.cli.called import called, refused, settings_file
+
+TEXT = "【淘宝】验证码 482913，5分钟内有效"
+AT_MS = 1_772_422_380_000  # 2026-03-02 11:33:00 in Shanghai
+NUMBERS = [f"+86139000000{n:02}" for n in range(12)]
+DAYS = range(12)  # 2 to 13 March: the last alone shows which figure is the day
+
+
+def events(**more: Any) -> list[dict[str, Any]]:
+    return [
+        {"recipient": NUMBERS[n], "sender": f"1069{n:04}", "event_time_ms": AT_MS + n * 86_400_000,
+         "text": TEXT, **{name: made(n) for name, made in more.items()}}
+        for n in DAYS
+    ]  # fmt: skip
+
+
+def rows(head: str, row: str, mark: str = ",", **more: Any) -> str:
+    """A file of these events, each by a form of its row."""
+    written = [row.format(n=n, at_s=AT_MS // 1000 + n * 86_400, at_ms=AT_MS + n * 86_400_000,
+                          to=NUMBERS[n], by=f"1069{n:04}", day=2 + n, text=TEXT, **more)
+               for n in DAYS]  # fmt: skip
+    return "\n".join([*([head] if head else []), *written, ""]).replace("~", mark)
+
+
+LOCAL = "2026-03-{day:02} 11:33:00"
+UNDERSTOOD = {
+    "semicolons": rows("被叫;主叫;提交时间;内容", "{to};{by};" + LOCAL + ";{text}").encode(),
+    "tabs": rows("To\tFrom\tSent At\tMessage", "{to}\t{by}\t{at_ms}\t{text}").encode(),
+    "mark": b"\xef\xbb\xbf" + rows("to,from,time,text", "{to},{by},{at_s},{text}").encode(),
+    "gb18030": rows("手机号码,端口号,时间,短信内容", "{to},{by}," + LOCAL + ",{text}").encode(
+        "gb18030"
+    ),
+    "utf-16": rows("to\tfrom\ttime\ttext", "{to}\t{by}\t{at_s}\t{text}").encode("utf-16"),
+    "no header": rows("", "{at_s},{by},{to},{text}").encode(),
+    "epoch seconds": rows("destination|source|ts|body", "{to}|{by}|{at_s}.0|{text}").encode(),
+    "zone": rows("dst,src,submit_date,msg", "{to},{by},2026-03-{day:02}T03:33:00Z,{text}").encode(),
+    "compact": rows("called,calling,date,sms", "{to},{by},202603{day:02}113300,{text}").encode(),
+    "days first": rows("to,from,sent,text", "{to},{by},{day:02}/03/2026 11:33,{text}").encode(),
+    "months first": rows("to,from,sent,text", "{to},{by},03/{day:02}/2026 11:33,{text}").encode(),
+    "unknown names": rows("x1,x2,x3,x4", "{to},{by},{at_ms},{text}").encode(),
+    "two times": rows("done,to,from,submit_time,text", "{at_s},{to},{by},{at_ms},{text}").encode(),
+}  # fmt: skip
+
+
+def sample(tmp_path: Path, content: bytes, *words: str) -> list[dict[str, Any]]:
+    """The events that the command makes of a file, and nothing else of them."""
+    file = tmp_path / "cdr.csv"
+    file.write_bytes(content)
+    config = settings_file(tmp_path)
+    said = called("feed", "csv", str(file), *words, "--sample", "99", "-c", config)
+    found = [json.loads(line) for line in said.splitlines()]
+    assert all(each.pop("schema_version") == 1 for each in found)
+    return [{k: v for k, v in each.items() if k != "message_id"} for each in found]
+
+
+@pytest.mark.parametrize("name", UNDERSTOOD)
+def test_an_odd_file_is_understood_without_an_option(tmp_path: Path, name: str) -> None:
+    assert sample(tmp_path, UNDERSTOOD[name]) == events()
+
+
+def test_a_text_with_line_ends_and_delimiters_in_quotes_is_one_field(tmp_path: Path) -> None:
+    content = rows("from;to;at;content", '{by};{to};{at_s};"{text};\n\n""{n}"",\n"')
+    assert sample(tmp_path, content.encode()) == events(text=lambda n: f'{TEXT};\n\n"{n}",\n')
+
+
+@pytest.mark.parametrize("name", UNDERSTOOD)
+def test_without_a_terminal_the_command_line_is_said_that_reads_the_file_so(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, config = tmp_path / "cdr.csv", settings_file(tmp_path)
+    file.write_bytes(UNDERSTOOD[name])
+    words = ["feed", "csv", str(file), "-c", config]
+    monkeypatch.setattr(sys, "argv", ["otpguard", *words])
+    with pytest.raises(UsageError, match="otpguard feed csv") as found:
+        called(*words)
+    command = shlex.split(str(found.value).partition("otpguard ")[2])
+    assert command[: len(words)] == words
+    assert sample(tmp_path, UNDERSTOOD[name], *command[len(words) :]) == events()
+    assert not list(tmp_path.glob("cdr.csv.*"))
+
+
+ASKED = {
+    "which number": (
+        rows("a,b,c,d", "{to},{to},{at_s},{text}"),
+        "a, b may each be recipient: --map recipient=… says which: a or b",
+    ),
+    "which time": (
+        rows("x,y,to,from,text", "{at_s},{at_ms},{to},{by},{text}"),
+        "x, y may each be event_time_ms",
+    ),
+    "which sender": (
+        rows("", "{to},{by},{n},{at_s},{text}"),
+        "column2, column3 may each be sender",
+    ),
+    "day or month": (
+        "to,from,sent,text\n+8613900000001,1069,03/02/2026 11:33,x\n",
+        "--time says which: '%d/%m/%Y %H:%M' or '%m/%d/%Y %H:%M'",
+    ),
+    "korean": (
+        rows("to,from,time,text", "{to},{by},{at_s},인증번호는 비밀입니다"),
+        "it could be gb18030 or euc_kr",
+    ),
+    "a day without a time": (
+        rows("to,from,date,time,text", "{to},{by},2026-03-{day:02},11:33:00,{text}"),
+        "no column gives event_time_ms",
+    ),
+    "two digits of a year": (
+        rows("to,from,time,text", "{to},{by},02/03/26 11:33,{text}"),
+        "no column gives event_time_ms",
+    ),
+    "no number": (rows("to,from,time,text", "x,{by},{at_s},{text}"), "no column gives recipient"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_can_be_read_in_two_ways_is_asked_for(tmp_path: Path, name: str) -> None:
+    content, question = ASKED[name]
+    file, config = tmp_path / "cdr.csv", settings_file(tmp_path)
+    file.write_bytes(content.encode("euc_kr" if name == "korean" else "utf-8"))
+    for more in ((), ("--yes",), ("--dry-run",)):
+        refused(UsageError, question, "feed", "csv", str(file), "-c", config, *more)
+
+
+def test_a_local_time_of_a_country_with_several_clocks_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "cdr.csv"
+    text = rows("to,from,time,text", "{to},{by}," + LOCAL + ",{text}")
+    file.write_text(text, encoding="utf-8")
+    config = settings_file(tmp_path, 'input.country = "BR"')
+    words = ("feed", "csv", str(file), "-c", config)
+    refused(UsageError, "names no time zone: --zone says which", *words, "--yes")
+
+
+def test_an_answer_for_a_file_without_a_header_names_a_column_by_its_place(tmp_path: Path) -> None:
+    content = rows("", "{to},{by},{n},{at_s},{text}").encode()
+    assert sample(tmp_path, content, "--map", "sender=column2") == events()
+
+
+def test_files_that_differ_are_not_read_alike(tmp_path: Path) -> None:
+    config = settings_file(tmp_path)
+    for name in ("semicolons", "tabs"):
+        (tmp_path / f"{name}.csv").write_bytes(UNDERSTOOD[name])
+    files = [str(tmp_path / f"{name}.csv") for name in ("semicolons", "tabs")]
+    refused(UsageError, "have different layouts", "feed", "csv", *files, "--yes", "-c", config)
+
+
+def json_line(n: int, at: Any) -> dict[str, Any]:
+    """A carrier's own JSON, with keys within others."""
+    party = {"to": {"number": NUMBERS[n]}, "from": f"1069{n:04}"}
+    return {"party": party, "submit": {"time": at}, "sms": {"body": TEXT}, "size": [1, 2]}
+
+
+JSON: dict[str, Callable[[int], Any]] = {
+    "epoch": lambda n: AT_MS // 1000 + n * 86_400,
+    "iso": lambda n: f"2026-03-{2 + n:02}T11:33:00+08:00",
+    "local": lambda n: f"2026-03-{2 + n:02} 11:33:00",
+}
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("name", JSON)
+def test_keys_of_json_lines_are_understood_also_within_others(
+    tmp_path: Path, name: str, broker: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
+        cluster.create(unique, 1, 1, {})
+    names = f'topics.input = "{unique}"'
+    config = tmp_path / "otpguard.toml"
+    config.write_text(f'kafka.bootstrap = "{broker.bootstrap}"\n{names}\n')
+    given = "".join(json.dumps(json_line(n, JSON[name](n))) + "\n" for n in DAYS)
+    words = ["feed", "jsonl", "-", "-c", str(config)]
+    monkeypatch.setattr(sys, "argv", ["otpguard", *words])
+    with pytest.raises(UsageError, match="otpguard feed jsonl") as found:
+        called(*words, given=given)
+    clients = client_arguments(Kafka(bootstrap=broker.bootstrap))
+    assert not list(records(clients, unique))
+    called(*words, "--yes", given=given)
+    called(*shlex.split(str(found.value).partition("otpguard ")[2]), given=given)
+    sent = [json.loads(record.value) for record in records(clients, unique)]
+    own = [{k: each[k] for k in events()[0]} for each in sent]
+    assert own == [*events(), *events()]
+
+
+def test_an_id_that_comes_twice_is_none(tmp_path: Path) -> None:
+    once = rows("to,from,time,text,id", "{to},{by},{at_s},{text},x{n}")
+    twice = rows("to,from,time,text,id", "{to},{by},{at_s},{text},x")
+    for content, mapped in ((once, True), (twice, False)):
+        file = tmp_path / "cdr.csv"
+        file.write_text(content, encoding="utf-8")
+        with pytest.raises(UsageError) as found:
+            called("feed", "csv", str(file), "-c", settings_file(tmp_path))
+        assert ("message_id=id" in str(found.value)) is mapped

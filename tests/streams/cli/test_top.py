@@ -1,0 +1,42 @@
+"""`otpguard top`: one frame, JSON, and who sees numbers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from detectors.model.records import Level
+from streams.cluster.admin import client_arguments
+from streams.cluster.read import records
+from streams.wire import decode_audit
+from tests.builders.streams.cli.cases import Desk, desk
+from tests.builders.streams.cli.top import put_flood
+
+__all__ = ["desk"]
+
+pytestmark = pytest.mark.broker
+
+
+def test_one_frame_and_json_say_the_same_and_no_number(desk: Desk) -> None:
+    put_flood(desk, 1, 8)
+    put_flood(desk, 2, 30, Level.WATCH)
+    frame = json.loads(desk.ask("top", "--json"))
+    assert (frame["floods"], frame["throttled"], frame["mode"]) == (2, 1, "shadow")
+    rows = [(each["case"]["recipient"], each["case"]["state"]) for each in frame["rows"]]
+    assert rows == [("+86 139 •••• 0001", "throttled"), ("+86 139 •••• 0002", "watched")]
+    told = desk.ask("top", "--once")
+    lines = told.splitlines()
+    assert lines[0] == "mode shadow   2 floods, 1 throttled"
+    assert lines[2].startswith("gateways smsc-1 (")
+    assert [line.split("  ")[0] for line in lines[4:]] == [recipient for recipient, _ in rows]
+    assert "8613900000001" not in told + json.dumps(frame)
+    assert not list(records(client_arguments(desk.kafka), desk.topics["audit"]))
+
+
+def test_whole_numbers_are_a_look_that_is_audited(desk: Desk) -> None:
+    put_flood(desk, 1, 8)
+    assert "8613900000001" in desk.ask("top", "--once", "--numbers")
+    clients = client_arguments(desk.kafka)
+    (look,) = (decode_audit(each.value) for each in records(clients, desk.topics["audit"]))
+    assert (look.verb, look.detail, look.outcome) == ("view", "top", "done")
