@@ -22,7 +22,7 @@ FACTS_S: Final = 1.0  # The brokers are asked again after so long.
 COLUMNS: Final = ("recipient", "state", "messages", "platforms", "refused", "pace", "last")
 
 
-def cells(row: live_floods.Row) -> tuple[str, ...]:
+def cells(row: live_floods.FloodRow) -> tuple[str, ...]:
     """Return a flood as cells of a table, by `COLUMNS`."""
     case = row.case
     at = moment(case.last_ms)[11:19]

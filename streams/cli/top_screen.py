@@ -45,7 +45,7 @@ class TopScreen(App[None]):
         super().__init__()
         self._feed = feed
         self._sort, *self._others = live_floods.SORTS
-        self._rows: dict[str, live_floods.Row] = {}
+        self._rows: dict[str, live_floods.FloodRow] = {}
         self._head = Static(markup=False)
         self._table: DataTable[str] = DataTable(id="floods", cursor_type="row")
         self._wanted = Input(
