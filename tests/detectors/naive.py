@@ -45,7 +45,8 @@ RETURNS = 13
 RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
-TOTAL = {3600: 54, DAY: 270}  # window -> codes of all platforms, without each first of a day
+# window -> codes of all platforms, without each first of a day, for unknown and for known ones
+TOTAL = {3600: (54, 80), DAY: (270, 270)}
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -409,33 +410,36 @@ class Naive:
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
 
     def total(self, offset: int, event: Event, newest: int, platform: str) -> None:
-        """54 codes in an hour or 270 in a day, of all: refused is what sent most of them."""
+        """54 codes in an hour or 270 in a day of all: unknown and young platforms are refused.
+
+        Known ones from 80 in an hour on: what sent most, and the more the further past the limit.
+        """
         person, at = self.people[event.recipient], event.at_ms // 1000 - EPOCH
-        if platform in self.trusted or sum(t > newest - DAY for t in person.codes[platform]) < 2:
+        if platform in self.trusted:
             return
-        ends: list[tuple[int, set[str]]] = []
-        for window, most in TOTAL.items():
+        young = {p for p in person.seen if abs(at - person.young.get(p, at - DAY)) < DAY}
+        own = {p for p, seen in person.seen.items() if seen.novel} | young
+        ends: dict[str, int] = {}
+        for window, limits in TOTAL.items():
             codes = {
                 p: [t for t in person.codes.get(p, ()) if t > newest - window] for p in person.seen
             }
             every = sorted(t for times in codes.values() for t in times)
             senders = sum(len(times) > 0 for times in codes.values())
-            often = {
-                p
-                for p, times in codes.items()
-                if len(times) >= 2 and 10 * senders * len(times) >= 7 * len(every)
-            }
-            if len(every) >= most:
-                ends.append((every[-most] + window, often - self.trusted))
+            for most, some in zip(limits, (own, person.seen.keys() - own), strict=True):
+                if len(every) < most:
+                    continue
+                end = min((every[-most] + window + EPOCH) * 1000, event.at_ms + 3_600_000)
+                past = 4 - (len(every) - most) // 8
+                for p in some:
+                    n = len(codes[p])
+                    often = n >= 2 and 10 * senders * n >= 7 * len(every)
+                    if n and (some is own or often or n >= past):
+                        ends[p] = max(end, ends.get(p, 0))
+        for p, end in ends.items():
+            self.refuse(offset, event, {p} - self.trusted, end, prolongs=False)
         if ends:
-            last, refused = max(ends, key=lambda each: each[0])
-            end = min((last + EPOCH) * 1000, event.at_ms + 3_600_000)
-            self.refuse(offset, event, refused, end, prolongs=False)
-            own = {
-                p
-                for p in refused
-                if person.seen[p].novel or abs(at - person.young.get(p, at - DAY)) < DAY
-            }
+            own = own & ends.keys() - self.trusted
             self.refuse(offset, event, own, event.at_ms + 3_600_000, prolongs=True)
 
     def known_limit(self, offset: int, event: Event, *, known: bool, at: int) -> None:
