@@ -28,45 +28,19 @@ from detectors.recognise.fold import fold, name_key
 from detectors.recognise.keys import BRAND, brand_key, find_key
 from detectors.recognise.names import WORDS, is_plain, load_names, names_a_code
 from detectors.recognise.owners import has_price
+from detectors.recognise.patterns import section
 from detectors.recognise.reading import Look
 from detectors.recognise.registry import Registry
 from detectors.recognise.uncased import between, find_uncased, runs
 
-_OF_GOOGLE: Final = re.compile("(?<![\\w-])G-0{5,8}(?![\\w-])")  # only Google writes codes so
-_BETWEEN: Final = re.compile("| |[.&'’+!-]| [&-] ")
+_SEEN: Final = section("brands")
+
 _SPOTS_MAX: Final = 48  # largest number of words per text that are looked up
-_LETTERS: Final = re.compile("[^\\W\\d_]")
-_HEAD_MARK: Final = re.compile("\\W{0,2}\\s?[:：|>»\\])】-]|[.] ")
 _ENDING: Final = 3  # longest grammatical case ending, in letters
 _STEM_MIN: Final = 5  # shortest name from which an ending is removed
-_SHORT_ENDING: Final = re.compile("(?<=^[a-z]{4})(?:i|n|in|iin|an|u|a|em|od|on|il|lla|ssa)$")
-"""Case endings that are removed from names of four letters: Woltin, Boltu."""
-_CONSONANTS: Final = re.compile("[B-DF-HJ-NP-TV-XZ]{4,9}")  # more likely a code of letters
-_NO_HEAD: Final = re.compile(" ?[!,.]")  # after a first word that is an ordinary word
-_CAPITAL_BEHIND: Final = re.compile(" [A-Z\u00c0-\u00de]")  # Free Mobile
-_INSIDE: Final = re.compile("[\u30a1-\u30fa\u30fc][\u30a1-\u30fa\u30fc]")
-_LAST: Final = re.compile("(?: [A-Z][A-Za-z]{1,11})?\\W*$")
-_BEFORE_LAST: Final = re.compile("[.!?)\n-][\\s-]{0,3}$")
-_MIXED: Final = re.compile(  # Bet365, 1xBet, Bet9ja, 5paisa: a word of letters and digits
-    "(?<![A-Za-z0-9_@./+-])(?=[a-z0]*[A-Z]|0{1,3}[a-z]{4})(?=[A-Za-z0]*[A-Za-z]{3})"
-    "[A-Za-z]{0,15}0{1,4}[A-Za-z]{0,15}(?![A-Za-z0-9_@/+-]|[.][a-z])"
-)
 _DIGIT, _FIRST_DIGIT = "\u01a3", "\u01a2"
 """Letters that stand for the digits of a name while it is searched: no language of today has them.
 A name that begins with a digit begins with a capital then."""
-_CODE: Final = re.compile("(?<![A-Za-z0-9_-])0{4,8}(?![A-Za-z0-9_-])")
-_NUMBERED: Final = re.compile(  # 4399, 7k7k, O2
-    "(?<![a-z0-9_@/.+#-])(?=[a-z]*0)[a-z0]{2,7}(?![a-z0-9_@/+]|[.:,-][a-z]?0)"
-)
-_NUMBERED_CHINESE: Final = re.compile(
-    "(?:登[录錄入]|[注註][册冊]|[绑綁]定|加入|使用|[您你]的|来自|來自|^\\W{0,4})"
-    "([\u4e00-\u9fff]{0,2}?(?<![a-z0])(?=[a-z]*0)[a-z0]{2,7})(?![a-z0])\\s?的?"
-    "(?:[账帐帳][号號户戶]|[验驗][证證]|校[验驗]|[会會][员員]|平台|[网網]站|app|[,，。!！])"
-)
-_STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
-_FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁)[^。！!；;，,\\n]{1,30}")
-"""A clause about a forbidden action: 请勿通过微信转发 ("do not forward by WeChat"). A platform
-that is named there did not send the message."""
 
 
 class Brand(NamedTuple):
@@ -101,14 +75,16 @@ def _find_number(folded: str) -> tuple[int, int] | None:
     Such a name has fewer than three letters, as a reference or a code has, so it must be listed.
     Another number of the text must be the code.
     """
-    for word in islice(_NUMBERED.finditer(folded), _SPOTS_MAX):
+    for word in islice(_SEEN.numbered.finditer(folded), _SPOTS_MAX):
         start, end = word.span()
-        if not (_CODE.search(folded, 0, start) or _CODE.search(folded, end)):
+        if not (_SEEN.code.search(folded, 0, start) or _SEEN.code.search(folded, end)):
             continue
-        first = _LETTERS.search(folded, 0, start) is None and _HEAD_MARK.match(folded, end)
+        first = _SEEN.letters.search(folded, 0, start) is None and _SEEN.head_mark.match(
+            folded, end
+        )
         if first or likely(folded, start, end) >= CERTAIN:
             return start, end
-    placed = _CODE.search(folded) and _NUMBERED_CHINESE.search(folded)
+    placed = _SEEN.code.search(folded) and _SEEN.numbered_chinese.search(folded)
     return placed.span(1) if placed else None
 
 
@@ -121,17 +97,17 @@ def _find_brand(registry: Registry, looked: Look) -> str | tuple[int, int] | Non
     if looked.bracketed:
         start, end = looked.bracketed
         text = f"{text[:start]}{' ' * (end - start)}{text[end:]}"
-    if _OF_GOOGLE.search(text):
+    if _SEEN.of_google.search(text):
         return brand_key(registry, "google")
-    text = _FORBIDDEN.sub(lambda clause: " " * len(clause[0]), text)
+    text = _SEEN.forbidden.sub(lambda clause: " " * len(clause[0]), text)
     first = head(text)
     if found := _from_list(registry, text):
         if rival := _rival(registry, text, first, found):
             return rival
         own = found.start, found.end
         return own if "0" in text[slice(*own)] else brand_key(registry, found.name)
-    if _CODE.search(text):
-        text = _MIXED.sub(_as_letters, text)
+    if _SEEN.code.search(text):
+        text = _SEEN.mixed.sub(_as_letters, text)
         first = head(text)
     names = first + find_uncased(text)
     for name in (*names, *runs(text)):
@@ -139,7 +115,7 @@ def _find_brand(registry: Registry, looked: Look) -> str | tuple[int, int] | Non
         if known and not (first and name not in first and _follows_amount(text, name)):
             return f"{BRAND}{known.key}"
     for name in chain(names, _later(text)):
-        spelled = name not in first and _CONSONANTS.fullmatch(name)
+        spelled = name not in first and _SEEN.consonants.fullmatch(name)
         if not spelled and (key := _as_key(registry, name)):
             at = text.find(name)
             digits = at >= 0 and (_DIGIT in name or _FIRST_DIGIT in name)
@@ -153,7 +129,9 @@ def _as_letters(word: re.Match[str]) -> str:
     The word is then found by its place, like any other name: "Your Bet365 code is 4829".
     """
     letters, text = word[0].replace("0", ""), word.string
-    first = _LETTERS.search(text, 0, word.start()) is None and _HEAD_MARK.match(text, word.end())
+    first = _SEEN.letters.search(text, 0, word.start()) is None and _SEEN.head_mark.match(
+        text, word.end()
+    )
     even = letters.isupper() or letters.islower()  # Ref ORDER55, 30minutes
     if is_plain(letters) or (even and not first and likely(text, *word.span()) < SURE):
         return word[0]
@@ -185,7 +163,7 @@ def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> st
     The author of a text is usually named first. If two places are equally good, the earlier one
     counts if a sentence ends between them, or if the later one is the place of a payment.
     """
-    if listed_.worth >= CERTAIN or _LETTERS.search(text, 0, listed_.start) is None:
+    if listed_.worth >= CERTAIN or _SEEN.letters.search(text, 0, listed_.start) is None:
         return None
     own = {name_key(text[listed_.start : listed_.end]), listed_.name}
     for place in (*(Place(SURE, 0, 0, name) for name in head), *capitals(text)):
@@ -195,7 +173,7 @@ def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> st
         if any(key in name_key(place.name) for key in own):
             return None  # Amazon Prime
         if place.worth == listed_.worth and not (
-            _STOP.search(text, place.end, listed_.start)
+            _SEEN.stop.search(text, place.end, listed_.start)
             or (place.end == 0 and has_price(fold(text)))
         ):
             continue
@@ -215,19 +193,21 @@ def _from_list(registry: Registry, text: str) -> Place | None:
     best: Place | None = None
     for start, end, key in _spots(registry, text):
         worth = likely(text, start, end)
-        first = _LETTERS.search(text, 0, start) is None
+        first = _SEEN.letters.search(text, 0, start) is None
         ordinary = key in load_names().ordinary
-        if first and _HEAD_MARK.match(text, end):
+        if first and _SEEN.head_mark.match(text, end):
             worth += 3
-        elif first and (worth > 1 or not ordinary or _CAPITAL_BEHIND.match(text, end)):
+        elif first and (worth > 1 or not ordinary or _SEEN.capital_behind.match(text, end)):
             worth += 1
-        elif _LAST.match(text, end) and _BEFORE_LAST.search(text, max(0, start - 4), start):
+        elif _SEEN.last.match(text, end) and _SEEN.before_last.search(
+            text, max(0, start - 4), start
+        ):
             worth += 5  # who signs
         if AMOUNT.search(text, max(0, start - AMOUNT_CHARS), start):
             worth -= 4
         if ordinary:
             small = not text[start:end][:1].isupper()
-            greeted = is_greeted(text, start, end) or (first and _NO_HEAD.match(text, end))
+            greeted = is_greeted(text, start, end) or (first and _SEEN.no_head.match(text, end))
             worth -= 4 if small or greeted else 1
         elif worth == 0 and key not in WORDS["channels"]:
             worth = 1  # at any other place
@@ -239,7 +219,6 @@ def _from_list(registry: Registry, text: str) -> Place | None:
 
 
 def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield start, end and key of each listed or registered name in a text."""
     names, known = load_names().names, registry.signatures
     words = list(islice(ANY_WORD.finditer(text), _SPOTS_MAX))
     keys = [_spell_key(word[0]) for word in words]
@@ -253,7 +232,7 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
             if not (key in names or key in known) or key.isdigit() or len(key) <= 1:
                 continue
             if at + count <= len(words) and all(
-                _BETWEEN.fullmatch(text, words[each].end(), words[each + 1].start())
+                _SEEN.between.fullmatch(text, words[each].end(), words[each + 1].start())
                 for each in range(at, at + count - 1)
             ):
                 yield words[at].start(), words[at + count - 1].end(), key
@@ -264,7 +243,7 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
         folded = fold(text)
         if len(folded) == len(text):
             for found in load_names().unspaced.finditer(folded):
-                if _INSIDE.match(text, max(0, found.start() - 1)):
+                if _SEEN.inside.match(text, max(0, found.start() - 1)):
                     continue  # オンライン is not LINE
                 yield found.start(), found.end(), found[0]
 
@@ -289,12 +268,11 @@ def _stem(text: str, word: re.Match[str], key: str) -> str:
     )
     found = next((stem for stem in stems if stem in names and stem not in ordinary), None)
     short = key[: _STEM_MIN - 1]
-    if found is None and short in names and _SHORT_ENDING.search(key):
+    if found is None and short in names and _SEEN.short_ending.search(key):
         found = short
-    return key if found is None or _CAPITAL_BEHIND.match(text, word.end()) else found
+    return key if found is None or _SEEN.capital_behind.match(text, word.end()) else found
 
 
 def _follows_amount(text: str, name: str) -> bool:
-    """Return whether a name follows an amount of money."""
     at = text.find(name)
     return at > 0 and AMOUNT.search(text, max(0, at - AMOUNT_CHARS), at) is not None

@@ -152,7 +152,6 @@ def tokens(seen: View) -> Tokens:
 
 
 def _of_letters(seen: View, letter: NDArray[np.bool_], start: Ints) -> tuple[Hashes, Hashes]:
-    """Return the hash sum and the shape of each word. `start` are the words' first characters."""
     at = letter.nonzero()[0]
     length = (letter[:-1] > letter[1:]).nonzero()[0] + 1 - start  # an edge follows all letters
     of_each = length.cumsum() - length
@@ -172,13 +171,11 @@ def _of_letters(seen: View, letter: NDArray[np.bool_], start: Ints) -> tuple[Has
 
 
 def _start_hashes(*forms: int) -> Hashes:
-    """Return the initial hashes of forms, one row per form."""
     hashes = np.asarray(forms, np.uint32)[:, np.newaxis] * _LAST
     return (hashes ^ (hashes >> _FOLD_BITS)) * _MIX
 
 
 def _with(hashes: Hashes, part: Hashes) -> Hashes:
-    """Return hashes extended by one more token."""
     longer: Hashes = hashes >> _FOLD_BITS
     longer ^= hashes
     longer *= _MIX
@@ -187,7 +184,6 @@ def _with(hashes: Hashes, part: Hashes) -> Hashes:
 
 
 def _places(hashes: Hashes) -> Ints:
-    """Return the indices of hashes in the second half of the table of weights."""
     place = _mix_hashes(hashes)
     place >>= np.uint32(32 - HASH_BITS)
     place += np.uint32(1 << HASH_BITS)

@@ -31,8 +31,6 @@ TEMPLATES_MAX: Final = 128
 
 @dataclass(slots=True)
 class _Sent:
-    """The observed codes of one sender."""
-
     templates: set[int] = field(default_factory=set)  # CRC-32 of masked texts
     names: Counter[str] = field(default_factory=Counter)  # templates per platform key
 

@@ -11,6 +11,10 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+from detectors.recognise.patterns import section
+
+_SEEN: Final = section("fold")
+
 NAME_VERSION: Final = 2
 """Version of platform keys (`keys.py`, `name_key`). Checkpoints keep ids of platforms, and gateways
 compute them. Whatever changes the key of any platform must raise this number. A state of another
@@ -57,7 +61,6 @@ _SINGLE: Final = dict.fromkeys("\u115f\u1160\u3164\uffa0\u034f\u0640\u180b\u180c
 
 
 def _fold_character(character: str) -> str:
-    """Fold one character: return one character, or an empty string if it is removed."""
     if character in _SINGLE:
         return _SINGLE[character]
     category = unicodedata.category(character)
@@ -94,7 +97,6 @@ _ODD: Final = re.compile(
 
 
 def _native_digits() -> str:
-    """Return a character class, as ranges, of the characters that fold to a digit."""
     points = sorted(point for point, folded in _FOLD.items() if folded.isdigit())
     firsts = [p for p, before in zip(points, [-1, *points], strict=False) if p - 1 != before]
     lasts = [p for p, after in zip(points, [*points[1:], -1], strict=True) if p + 1 != after]
@@ -109,13 +111,11 @@ _LATIN: Final = "aaeeooppccyxiijskhbmtvnu" + "w" + "d" + "g" + "q"
 _OTHER: Final = "аαеεоοрρсϲуχіιјѕкһвмтνпυ" + "ш" + "ԁ" + "ɡ" + "ԛ"
 _TO_LATIN: Final = str.maketrans(_OTHER, _LATIN)
 _TO_CYRILLIC: Final = str.maketrans("aeopcyxkmtbh", "аеорсухкмтвн")
-_MIXED: Final = re.compile("[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]")
-_WORD: Final = re.compile("[a-z\u0370-\u052f]+")
 
 
 def _one_script(word: re.Match[str]) -> str:
     letters = word[0]
-    if not _MIXED.search(letters):
+    if not _SEEN.mixed.search(letters):
         return letters
     latin = sum(letter <= "z" for letter in letters)
     return letters.translate(_TO_LATIN if 2 * latin >= len(letters) else _TO_CYRILLIC)
@@ -130,8 +130,8 @@ def fold(text: str) -> str:
     if not text.isascii() and _ODD.search(text):
         text = text.translate(_FOLD)
     text = text.lower()
-    if not text.isascii() and _MIXED.search(text):
-        text = _WORD.sub(_one_script, text)
+    if not text.isascii() and _SEEN.mixed.search(text):
+        text = _SEEN.word.sub(_one_script, text)
     return text
 
 
@@ -172,11 +172,6 @@ _SIMPLIFIED: Final = str.maketrans(
     "携顺丰乡阳圆鹅游戏爱乐视频简阅读学习财产险寿义乌台湾龙广东苏宁达创维际际时报风雷剑猎豹贷宽带"
     "链币场开户应极优选卫医疗药价购线兴业范红数据钱订语楼见觉录长问单万亿实员会议个丽莱绿",
 )
-_CHINESE_SUFFIX: Final = re.compile(
-    "(?<=[\u4e00-\u9fff]{2})(?:股份有限公司|有限责任公司|有限公司|公司|集团|网络科技|信息科技|科技"
-    "|官方|客户端|平台|app)+$"
-)
-_LATIN_SUFFIX: Final = re.compile(r"(?<=\w\w)[ ,.]{1,3}(?:inc|ltd|llc|corp|gmbh)[.]?$")
 _BRACKETS: Final = " \t\r\n[]【】［］〔〕〖〗「」『』<>《》()（）"
 _NAME_CHARS: Final = 64
 _NOT_NAME: Final = frozenset("PZSC")  # punctuation, spaces, symbols, controls: general categories
@@ -194,7 +189,7 @@ def name_key(name: str) -> str:
     ('淘宝', 'creditagricole', 'acme')
     """
     name = fold(name[:_NAME_CHARS]).strip(_BRACKETS).translate(_SIMPLIFIED)
-    name = _LATIN_SUFFIX.sub("", name)
+    name = _SEEN.latin_suffix.sub("", name)
     if not name.isalnum():
         name = "".join(c for c in name if unicodedata.category(c)[0] not in _NOT_NAME)
-    return _CHINESE_SUFFIX.sub("", name)
+    return _SEEN.chinese_suffix.sub("", name)

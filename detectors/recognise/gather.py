@@ -5,41 +5,16 @@ Only single letters or digits with the same separator between all of them are jo
 groups of digits with unusual separators. Dates and amounts stay unchanged.
 """
 
-import re
 from typing import Final
+
+from detectors.recognise.patterns import section
+
+_SEEN: Final = section("gather")
 
 SIGNS: Final = "@.·•・*※_|/~☆★✦◆♦●○^+=،、,-"
 """Separators between single letters."""
 ODD_SIGNS: Final = "*·•※|~☆★✦◆♦●○^_"
 """Separators between groups of digits."""
-_SIGN: Final = f"[{SIGNS}]"
-_LETTER: Final = "[^\\W\\d_]"
-_APART: Final = re.compile(
-    # three or more letters of scripts with spaces, with the same separator or space between
-    f"(?<![\\w.@-])(?=[^\\W\\d_](?:{_SIGN}| ))"
-    f"(?P<l>{_LETTER}(?P<s>{_SIGN}| )(?:{_LETTER}(?P=s)){{1,12}}{_LETTER})(?![\\w@])"
-    # Chinese characters, within other text
-    f"|(?P<c>[\u4e00-\u9fff](?P<u>{_SIGN}|[ ])(?:[\u4e00-\u9fff](?P=u)){{1,12}}[\u4e00-\u9fff])"
-    # letters and digits with spaces between: a u 0 k u f
-    "|(?<![\\w.@*/:+-])(?=(?:[a-z] ){0,8}0)(?=(?:0 ){0,8}[a-z])"
-    "(?P<m>(?:[a-z0] ){4,9}[a-z0])(?![\\w@]| [\\w@](?!\\w))"
-    f"|(?<![0-9a-z.*/:+-])(?P<d>0(?P<v> ?[.·•・*※_|~☆★✦◆♦●○^،、,/] ?)(?:0(?P=v)){{2,6}}0)"
-    "(?![\\w.*/:%])"
-    # groups of digits with one unusual separator, or a doubled one: 48*20*19, 5__9__2__0
-    f"|(?<![0-9a-z.*/:+#-])(?P<g>0{{1,3}}(?P<w> ?[{ODD_SIGNS}] ?|__|[*]{{2}}|~~)"
-    "(?:0{1,3}(?P=w)){0,6}0{1,3})(?![\\w.*/:%#])"
-    "|(?P<b>(?:[(（\\[【<]0[)）\\]】>]){4,8})"
-)
-# A letter between two equal separators, with a letter on each side. The pattern begins at a
-# separator, because there are fewer separators than letters.
-_HINT: Final = re.compile(
-    f"(?P<s>{_SIGN}| )(?<={_LETTER}.){_LETTER}(?P=s){_LETTER}(?![a-z])", re.DOTALL
-)
-_HINT_OF_DIGITS: Final = re.compile(
-    "[a-z] 0 [a-z](?![a-z])|0 [a-z] (?:0|[a-z] 0)(?![0-9a-z])"
-    f"|0(?:{_SIGN}0{_SIGN}0{_SIGN}|[)）\\]】>][(（\\[【<])0"
-    f"|0 ?[{ODD_SIGNS}]{{1,2}} ?0|0 [./] 0 [./] 0"
-)
 
 _LEAST: Final = 4  # smallest and largest number of digits that are joined
 _MOST: Final = 8
@@ -56,11 +31,11 @@ def join_separated(folded: str) -> tuple[str, list[int] | None]:
     >>> join_separated("on 12.03.2025 at 10:30")
     ('on 12.03.2025 at 10:30', None)
     """
-    if not _HINT.search(folded) and not _HINT_OF_DIGITS.search(folded):
+    if not _SEEN.hint.search(folded) and not _SEEN.hint_of_digits.search(folded):
         return folded, None
     places: list[int] = []
     end = 0
-    for found in _APART.finditer(folded):
+    for found in _SEEN.apart.finditer(folded):
         places += range(end, found.start())
         if found["b"]:
             places += range(found.start() + 1, found.end(), 3)

@@ -100,7 +100,6 @@ def _table() -> _Table:
 
 
 def _seen_as(letter: str) -> tuple[int, int]:
-    """Return the code point to which a character is folded, and its kinds."""
     folded = fold(letter)
     kinds = _KNOWN
     if len(folded) != 1 or (folded.isdigit() and not letter.isascii()):
@@ -134,7 +133,6 @@ def _seen_as(letter: str) -> tuple[int, int]:
 
 @cache
 def _heads() -> list[tuple[int, frozenset[str]]]:
-    """Return for each bit the beginnings of its words, up to three characters each."""
     return [
         (bit, frozenset(word[:_BEGUN_CHARS] for word in words))
         for bit, words in (
@@ -152,7 +150,6 @@ def _first_letters() -> frozenset[str]:
 
 @cache
 def _build_beginnings() -> list[NDArray[np.uint8]]:
-    """Return tables for beginnings of one, two and three characters: hash -> bits of the words."""
     tables = [np.zeros(1 << _HASH_BITS, np.uint8) for _ in range(_BEGUN_CHARS)]
     for bit, heads in _heads():
         for head in heads:
@@ -266,7 +263,6 @@ def _places(kinds: Kinds, wanted: np.uint16) -> NDArray[np.int64]:
 
 
 def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
-    """Return the bits that each character sets; see `Glance.may`."""
     may: NDArray[np.uint8] = ((folded == ord("@")) | (folded == ord("<"))) * np.uint8(PROGRAM)
     dots = (folded == ord(".")).nonzero()[0]
     may[dots[(kinds[dots + 1] & _LATIN) > 0]] |= np.uint8(LINK)
@@ -308,7 +304,7 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
     """Return the indices of texts that plainly show the number of a code.
 
     The first long run of digits has as many digits as a code. This run has no sign or unit of an
-    amount beside it.
+    amount beside it, and is not the year of a date.
     """
     zero = (kinds & _ZERO) > 0
     turns = (zero[1:] != zero[:-1]).nonzero()[0] + 1  # NUL is no digit
@@ -322,7 +318,9 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
     digits = end - begin
     before, behind = kinds[begin - 1], kinds[end]
     leads = before & _LEADS
-    leads |= np.where((before & _BLANK) > 0, kinds[begin - 2] & _LEADS, np.uint16(0))
+    # Four digits after a space may be a year, unless a colon precedes the space.
+    year = (digits == _CODE_DIGITS[0]) & (folded[begin - 2] != ord(":"))
+    leads |= np.where(((before & _BLANK) > 0) & ~year, kinds[begin - 2] & _LEADS, np.uint16(0))
     least, most = _CODE_DIGITS
     plain = (leads > 0) & (digits >= least) & (digits <= most) & ((behind & _ENDS) > 0)
     last = folded[end]

@@ -10,12 +10,14 @@ A key has one of three forms:
 A name gives no trust, because anybody can write a name in a signature, a sender or a text.
 """
 
-import re
 from typing import Final
 
 from detectors.recognise.fold import fold, name_key
 from detectors.recognise.names import is_generic, is_stop, load_names, tells_nobody
+from detectors.recognise.patterns import section
 from detectors.recognise.registry import Registry, Sender
+
+_SEEN: Final = section("keys")
 
 BRAND: Final = "sig:"
 """Prefix of every brand's key. Gateways have always used this prefix for signatures. A gateway
@@ -24,23 +26,10 @@ without our code therefore computes the same key for a signed message."""
 _SENDER: Final = "from:"
 _ID: Final = "id:"
 
-_SITE: Final = re.compile(r"(?:[\w-]+[.])*[^\W_][\w-]{2,}[.](?:com|net|org|app|io|[a-z]{2})")
-"""A name in the form of a host, such as ameli.fr. The label before the ending has at least three
-letters."""
 _SECOND_LEVEL: Final = frozenset(
     "ac biz co com edu go gob gouv gov gub gv mil ne net nic nom or org sch web".split()  # noqa: SIM905
 )
 """Labels before a country's ending that are no brands, as in co.uk and com.br."""
-_HOSTED: Final = re.compile(
-    "[.](?:web[.]app|firebaseapp[.]com|github[.]io|gitlab[.]io|vercel[.]app|netlify[.]app|pages[.]dev"
-    "|workers[.]dev|herokuapp[.]com|azurewebsites[.]net|appspot[.]com|myshopify[.]com|wixsite[.]com"
-    "|onrender[.]com|fly[.]dev|amplifyapp[.]com|blogspot[.]com)$"
-)
-"""Domains under which anybody can rent a name. The label before such a domain is the brand."""
-_PURPOSE: Final = re.compile(
-    "(?<=[^\\W_]{3})(?:[ _.-]+(?:otp|sms|codes?|verify|verification|verif|auth|alerts?|info))+$"
-)
-"""Words after a name that describe its messages, as in "Velmora OTP"."""
 
 
 def brand_key(registry: Registry, name: str) -> str:
@@ -58,8 +47,8 @@ def brand_key(registry: Registry, name: str) -> str:
         return found
     if not name.isalnum():
         folded = fold(name).strip()
-        bare = _PURPOSE.sub("", folded)
-        if _SITE.fullmatch(bare):
+        bare = _SEEN.purpose.sub("", folded)
+        if _SEEN.site.fullmatch(bare):
             bare = _label(bare)
         if bare != folded and (other := name_key(bare)):
             return find_key(registry, other) or f"{BRAND}{other}"
@@ -91,10 +80,9 @@ def host_key(registry: Registry, host: str) -> str:
 
 
 def _label(host: str) -> str:
-    """Return the label of a registrable domain; the whole domain if the label is a common word."""
     labels = host.split(".")
     count = 2 if len(labels[-1]) == 2 and labels[-2:-1] and labels[-2] in _SECOND_LEVEL else 1
-    if hosted := _HOSTED.search(host):
+    if hosted := _SEEN.hosted.search(host):
         count = hosted[0].count(".")
     if len(labels) <= count:
         return host

@@ -28,19 +28,12 @@ _PLAIN: Final = re.compile(r"[^\\\[(.^$]")  # a plain character without repetiti
 _Patterns = list[tuple[int, re.Pattern[str]]]  # kind, and the words of the kind with one head
 
 
-def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Pattern[str]:
-    """Return a pattern that finds any of the words, with `before` and `after` around; see `join`.
-
-    If there are no words, the pattern finds nothing. (An empty pattern would match everywhere.)
-    """
-    return re.compile(f"{before}{join(words)}{after}")
-
-
 def join(words: Iterable[str]) -> str:
     r"""Return a pattern of any of the words, the longest at each place, without groups.
 
     A word is a regular expression of characters, classes, look-arounds and `(?:a|b)` groups. A
-    space matches any white space or none.
+    space matches any white space or none. If there are no words, the pattern finds nothing. (An
+    empty pattern would match everywhere.)
 
     >>> join(["login", "log(?:on|in) code"])
     '(?=[l])(?:l(?:o(?:g(?:i(?:n(?:\\s*code|))|on\\s*code))))'
@@ -154,7 +147,6 @@ def list_heads(words: Iterable[str]) -> set[str]:
 
 
 def _heads(atoms: Sequence[str]) -> list[str]:
-    """Return the plain beginnings of a spelling, after look-behinds and an optional character."""
     skipped = (atom.startswith("(?<") or (len(atom) == 2 and atom[1] == "?") for atom in atoms)
     start = next((at for at, skip in enumerate(skipped) if not skip), len(atoms))
     heads = [""]
@@ -218,7 +210,6 @@ def _spellings(word: str) -> Iterator[tuple[str, ...]]:
 
 
 def _closing(word: str, start: int) -> int:
-    """Return the place of the bracket that closes the bracket at `start`."""
     depth = 0
     for place in range(start, len(word)):
         depth += (word[place] == "(") - (word[place] == ")")

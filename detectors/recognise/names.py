@@ -9,15 +9,15 @@ from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold, mask, name_key
+from detectors.recognise.patterns import section
 from detectors.recognise.registry import Line, Sender
 from detectors.recognise.scripts import NAMING, scripts_of
 from detectors.recognise.shipped import read_data
 
+_SEEN: Final = section("names")
+
 TABLE: Final = tomllib.loads(read_data("brands"))
 WORDS: Final = {kind: frozenset(words.split()) for kind, words in TABLE.items()}
-_UNSPACED: Final = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}"
-)
 NO_CHINESE: Final = re.compile(
     "^使用|^用[于於]|^欢迎|^歡迎|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶"
     "|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼"
@@ -30,11 +30,7 @@ NO_CHINESE: Final = re.compile(
 """Chinese and Japanese words for codes, for their purpose and for their readers. A text in which
 this pattern matches is no platform's name."""
 _GENERIC: Final = re.compile(f"(?:(?:{'|'.join(map(re.escape, sorted(WORDS['shared'])))})[-_. ]?)+")
-_WITH_DIGITS: Final = re.compile(
-    "(?=.*[0-9])[0-9]*(?:[a-z\u0400-\u052f]{3,}[0-9]*|[a-z]?[0-9]*[\u4e00-\u9fff\uac00-\ud7af]{2,})"
-)
 _PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
-_TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הלבמשו](?=..)")
 
 
 def tells_nobody(origin: Sender) -> bool:
@@ -83,9 +79,9 @@ def load_names() -> Listed:
             key = name_key(word.lstrip("*"))
             names[key] = first
             names[fold(word.lstrip("*"))] = first  # as written in texts: 蝦皮, but 虾皮 in keys
-            if _WITH_DIGITS.fullmatch(key):
+            if _SEEN.with_digits.fullmatch(key):
                 names.setdefault(mask(key), first)  # the digits of a text are masked
-    apart = sorted(filter(_UNSPACED.search, names), key=len, reverse=True)
+    apart = sorted(filter(_SEEN.unspaced.search, names), key=len, reverse=True)
     begins = "".join(sorted({name[0] for name in apart}))  # a fast test before the search
     unspaced = re.compile(f"(?=[{begins}])(?:{'|'.join(map(re.escape, apart))})")
     return Listed(names, spellings, frozenset(ordinary), unspaced)
@@ -125,5 +121,5 @@ def is_plain(word: str) -> bool:
     body = fold(word)
     if body in _PLAIN or is_stop(word) or names_a_code(body):
         return True
-    bare = _TOGETHER.sub("", body)
+    bare = _SEEN.together.sub("", body)
     return bare != body and (bare in _PLAIN or names_a_code(bare))

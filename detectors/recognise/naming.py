@@ -4,15 +4,17 @@ Each number belongs to the word that names it, judged by the text between the tw
 to the number is tried first. If no word names a number, several cues can support one.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from detectors.recognise.owners import is_mentioned, is_owned, pattern
-from detectors.recognise.scenes import is_other_scene
+from detectors.recognise.patterns import section
+from detectors.recognise.scenes import before_advert, is_other_scene
 from detectors.recognise.scripts import NAMING, Word, WordKind, cues_of, typed_in
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import Form, Number, leading, of_digits, sentence_span
+
+_SEEN: Final = section("naming")
 
 # Largest distances in characters, chosen so that the training texts are read correctly. Typical
 # values are 30 in Chinese and 50-100 in other languages.
@@ -24,20 +26,6 @@ _HELD: Final = 4  # another name so near certainly owns the number
 _HELD_LOOSELY: Final = 8  # another name so near may own the number, without a linking phrase
 _BY: Final = 24  # "by" or "with" and a number with which something is done
 _OF_LETTERS: Final = 40  # from a name to a code of letters and digits
-_PHRASE: Final = re.compile("[^.,!?:;。，、！？：；\n0]{0,48}")  # "OTP to enter the room"
-_OBJECT_LINK: Final = re.compile("\\s(?:[^\\W\\d_]{1,6}\\s){0,2}")  # "code for your account"
-_ITS_NUMBER: Final = re.compile("\\w 0{4,9}(?![0-9a-z])")  # "password of account 482913 changed"
-_OTHERS_NEXT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # a number or the end of the sentence
-_BEFORE_ITS_NUMBER: Final = re.compile("n[or]?[.]?")  # and in Portuguese "in the": "0000 no app"
-_OF_ANOTHER: Final = re.compile("0\\s?$")  # a word after its own number: "000 ريال"
-_FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")  # "for your"
-_FIRST: Final = re.compile(  # "Acme: 482913", "(Acme) 482913"
-    "\\W{0,8}(?:[^\\W\\d_][\\w .&'-]{0,20}[:：)])?\\W{0,8}"
-)
-_BRAND: Final = re.compile("\\W{0,8}(?:[^\\W\\d_]{1,15}\\s){1,2}")  # "Acme Pay 482913 approves ..."
-_WORDY: Final = re.compile("\\w")
-_LEET: Final = re.compile("[a-z]+0[a-z]{3,}|[a-z]{2,}0[a-z]{2,}")  # b0nus, th0ng
-_INTRODUCED: Final = re.compile("[:：=>☞→➜➡▶↓»«“\"'「『(（\\[—–-]\\s?$")
 _ASKS: Final = ("?", "？")  # questions are usually between people
 _POINTS: Final = 3  # cues that make a number a code
 _UNSUPPORTED: Final = (Form.CUT, Form.ODD, Form.SPELLED, Form.LETTERS)
@@ -74,12 +62,11 @@ def without_objects(body: str, words: list[Word]) -> list[Word]:
 
 
 def _is_object(body: str, name: Word, word: Word) -> bool:
-    """Return whether a word for other numbers is the object of the name before it."""
-    if name.kind is WordKind.NAMES and _OBJECT_LINK.fullmatch(body, name.end, word.start):
-        return _ITS_NUMBER.match(body, word.end - 1) is None
+    if name.kind is WordKind.NAMES and _SEEN.object_link.fullmatch(body, name.end, word.start):
+        return _SEEN.its_number.match(body, word.end - 1) is None
     return (
         pattern("object").fullmatch(body, word.start, word.end) is not None
-        and _PHRASE.fullmatch(body, name.end, word.start) is not None
+        and _SEEN.phrase.fullmatch(body, name.end, word.start) is not None
         and pattern("of_phrase").match(body, word.end) is not None
     )
 
@@ -121,7 +108,6 @@ def _name_after(body: str, number: Number, nearest: Word | None, after: list[Wor
 
 
 def _has_own_number(body: str, word: Word, after: list[Word]) -> bool:
-    """Return whether a word, or the next word, names the number after it: "enter code 0000"."""
     following = next((each for each in after if 0 <= each.start - word.end <= 1), word)
     return any(pattern("own_number").match(body, each.end) for each in (word, following))
 
@@ -142,7 +128,7 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
             if (
                 word is before[-1]
                 or pattern("link_end").search(body, word.end, number.start)
-                or (loose and _PHRASE.fullmatch(body, word.end, number.start))
+                or (loose and _SEEN.phrase.fullmatch(body, word.end, number.start))
             ):
                 return word
         elif word.kind is WordKind.WEAK and linked:
@@ -166,8 +152,8 @@ def is_owned_by_other(body: str, number: Number, words: list[Word]) -> bool:
             link = pattern("link").fullmatch(body, end, number.start)
             linked = between <= _HELD or link is not None
         else:
-            linked = between <= _LINKED and not _OTHERS_NEXT.search(body, end, number.start)
-        of_another = _OF_ANOTHER.search(body, max(0, start - 2), start)
+            linked = between <= _LINKED and not _SEEN.others_next.search(body, end, number.start)
+        of_another = _SEEN.of_another.search(body, max(0, start - 2), start)
         by = pattern("by").search(body, max(0, number.start - _BY), number.start)
         done = by is not None and not start < by.start() < end  # "ending with"
         if linked and not of_another and not done and not _of_use(body, number, before):
@@ -175,7 +161,7 @@ def is_owned_by_other(body: str, number: Number, words: list[Word]) -> bool:
     return any(
         word.kind is WordKind.OTHERS
         and 0 <= word.start - number.end <= 1
-        and not _BEFORE_ITS_NUMBER.fullmatch(body, word.start, word.end)
+        and not _SEEN.before_its_number.fullmatch(body, word.start, word.end)
         for word in words
     )
 
@@ -209,7 +195,7 @@ def find_supported(
     naming = [word for word in words if word.kind in NAMING]
     best: tuple[int, bool, Number] | None = None
     for number in found:
-        odd = number.form is Form.MIXED and _LEET.fullmatch(body, number.start, number.end)
+        odd = number.form is Form.MIXED and _SEEN.leet.fullmatch(body, number.start, number.end)
         if odd or number.form in _UNSUPPORTED or is_owned_by_other(body, number, words):
             continue
         points, named = _count_cues(body, number, naming)
@@ -221,7 +207,7 @@ def find_supported(
     purpose, secret = cues_of(body)
     points += purpose + (secret and not is_mentioned("warning", body))
     if points >= _POINTS and not named:
-        points -= 2 * is_other_scene(body, number)
+        points -= 2 * is_other_scene(before_advert(body, number), number)
     return [("supported", number)] if points >= _POINTS else []
 
 
@@ -234,10 +220,10 @@ def _count_cues(body: str, number: Number, naming: list[Word]) -> tuple[int, boo
     if body[end : end + 1] in _ASKS:
         return -1, False
     sentence, lead = body[start:end], body[start : number.start]
-    first = _FIRST.fullmatch(body, 0, number.start) is not None or not (
-        _WORDY.search(lead) or _WORDY.search(body, number.end, end)
+    first = _SEEN.first.fullmatch(body, 0, number.start) is not None or not (
+        _SEEN.wordy.search(lead) or _SEEN.wordy.search(body, number.end, end)
     )
-    if number.sure and _BRAND.fullmatch(body, 0, number.start):
+    if number.sure and _SEEN.brand.fullmatch(body, 0, number.start):
         first = cues_of(body[number.end : end])[0]
     typed = of_digits(body, number) and typed_in(sentence)
     shop = number.form is Form.MIXED and is_owned(body, number.start, number.end, "shop")
@@ -253,16 +239,15 @@ def _count_cues(body: str, number: Number, naming: list[Word]) -> tuple[int, boo
     introduced = (
         first
         or _is_introduced(body, number, naming, start)
-        or (_INTRODUCED.search(lead) is not None and cues_of(lead)[0])
+        or (_SEEN.introduced.search(lead) is not None and cues_of(lead)[0])
     )
     return (2 if named else bool(near)) + typed + (2 * by or introduced), named
 
 
 def _is_introduced(body: str, number: Number, naming: list[Word], start: int) -> bool:
-    """Return whether a name introduces a number, by "is" or by words such as "for your"."""
     before = [word.end for word in naming if start <= word.start and word.end <= number.start]
     return bool(before) and (
-        _FOR_WHOM.fullmatch(body, before[-1], number.start) is not None
+        _SEEN.for_whom.fullmatch(body, before[-1], number.start) is not None
         or pattern("link_end").search(body, before[-1], number.start) is not None
     )
 
@@ -275,7 +260,7 @@ def _is_well_placed(body: str, number: Number, naming: list[Word], start: int, e
     inside = [word for word in naming if start <= word.start < end]
     if number.sure:
         lead = body[start : number.start]
-        return not _WORDY.search(lead) or bool(inside or _INTRODUCED.search(lead))
+        return not _SEEN.wordy.search(lead) or bool(inside or _SEEN.introduced.search(lead))
     before = [word.end for word in inside if word.start < number.start]
     if not before:
         after = [word.start for word in inside if word.start >= number.end]

@@ -20,7 +20,7 @@ _RUN: Final = re.compile("0+")
 _RECEIPT_CHARS: Final = 48  # from the name of an authorisation code to the number
 
 
-class Row(NamedTuple):
+class _Row(NamedTuple):
     """One row of the table. It owns a number if all of its patterns match."""
 
     before: re.Pattern[str] | None  # ends at the number
@@ -56,9 +56,9 @@ def pattern(name: str) -> re.Pattern[str]:
 
 
 @cache
-def _rows(owner: str) -> tuple[Row, ...]:
+def _rows(owner: str) -> tuple[_Row, ...]:
     return tuple(
-        Row(
+        _Row(
             _compile(f"(?:{row['before']})$") if "before" in row else None,
             _compile(row["inside"]) if "inside" in row else None,
             _compile(row["after"]) if "after" in row else None,
@@ -76,6 +76,18 @@ def prepare() -> Iterator[None]:
     for owner in _table().keys() - {"words", "text"}:
         _rows(owner)
         yield
+
+
+@cache
+def list_cut_names() -> tuple[str, ...]:
+    """Return the beginnings of the most frequent names for codes, without complete words."""
+    return tuple(
+        edge + name[:end]
+        for name in _list_words("common")
+        for edge, shortest in [("", 1) if name > "\u3000" else (" ", 5)]
+        for end in range(shortest, len(name))
+        if name[end] != " "
+    )
 
 
 def list_begins(*names: str) -> set[str]:

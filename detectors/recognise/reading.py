@@ -33,9 +33,11 @@ from detectors.recognise.owners import (
     is_mentioned,
     is_owned,
     is_spent,
+    list_cut_names,
     of_receipt,
     pattern,
 )
+from detectors.recognise.patterns import section
 from detectors.recognise.rules import RULES
 from detectors.recognise.scenes import (
     advertises,
@@ -64,6 +66,8 @@ from detectors.recognise.signature import signature_span
 from detectors.recognise.spelled import convert_spelled
 from detectors.recognise.traits import traits_of
 
+_SEEN: Final = section("reading")
+
 HEAD_CHARS: Final = 400
 TAIL_CHARS: Final = 100
 """Characters that are read at the beginning and at the end of a long text. Chosen: a code is in the
@@ -74,66 +78,27 @@ _FEW: Final = 4  # fewer texts are parsed one by one, which is faster than numpy
 _DEEP_CHARS: Final = 1_600  # a code is searched in the first ten segments of a long text
 _DEEP_BEFORE: Final = 70
 _DEEP_AFTER: Final = 30
-_DEEP: Final = re.compile("(?<![\\d.,/-])\\d{4,8}(?![\\d.,/-]|\\s?[%$€元])")
 
 # These values were chosen so that the training texts are read correctly.
 _PREFIX_CHARS: Final = 72  # a feed's prefix has 20-70 characters; 2 more for decoding errors
 _CUT_CHARS: Final = 12  # largest distance between a name for codes and the end of a prefix
 _SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters plus a margin
-_NAME: Final = re.compile("0{0,3}[a-z]?[A-Z][a-z]{2,}[A-Za-z]*0{0,4}[a-z]{0,4}")
-_SCRIPTS_MAX: Final = 4
-_NUMBERS_MAX: Final = 8
-_WORDS_MAX: Final = 24
+_SCRIPTS_MAX: Final = 3
+_NUMBERS_MAX: Final = 7
+_WORDS_MAX: Final = 14
 """Scripts, numbers and words that name numbers which the rules read in one text. Past one of these
 bounds the score alone decides, because each further one costs time. Chosen: of 17,000 labelled
 texts none has more than 3 scripts, 6 numbers and 15 words."""
-_END: Final = re.compile("[。！？!?.)）】\\]~…]\\s?$")
-_CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
 _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian; `fold` keeps them because of platform names
     zero + digit: "0" for zero in (0x0F20, 0x1090, 0x1810) for digit in range(10)
 }
-_LATE_DIGIT: Final = re.compile("[\u0f20-\u0f29\u1090-\u1099\u1810-\u1819]")
-_TOGETHER: Final = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3"  # no spaces around a Latin word
-_NO_CAPITALS: Final = re.compile(f"[{_TOGETHER}]")
-_CAPITALS: Final = re.compile(
-    f"(?<![^\\W{_TOGETHER}])(?<![.@/])[A-Z]{{4,9}}(?![^\\W{_TOGETHER}]|[@/]|[.]\\w)"
-)
-_RANDOM: Final = re.compile(
-    "(?<![\\w.@/])(?![DMY]+(?!\\w))(?=[A-Z]{0,5}[B-DF-HJ-NP-TV-XZ]{4})[A-Z]{4,9}(?![\\w@/]|[.]\\w)"
-    "|(?<=[:：=] )(?=[a-z]{0,5}[b-df-hj-np-tv-xz]{4})[a-z]{5,9}(?![\\w@/]|[.]\\w)"
-    "|(?<=[码碼][:：是为為])[a-z]{4,6}(?! ?[A-Za-z0-9_@/.])"
-)
-"""Random letters that may be a code: in capitals or after a colon, with four consonants in a row. A
-date format such as DDMMYYYY does not count. In Chinese, any Latin word after "code is" does."""
-_LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
-_WEEKDAY: Final = "[(（][月火水木金土日월화수목금토일一二三四五六][)）]"
-_HIDDEN: Final = re.compile(
-    # single digits, pairs between unusual separators, or one digit written as a word
-    "(?<![0-9])(?<!0[ -])0(?:[^\\w\n]{1,3}0){3,7}(?![0-9]|[^\\w\n]{1,3}0)"
-    "|(?<![0-9])000?(?:[*·•_|=~^+]000?){1,4}(?![0-9])"
-    "|(?<![0-9])0{3} / 0{3}(?![0-9])"
-    f"|(?<![0-9])(?!0{{1,2}}[./]0{{1,2}}[.]?\\s?{_WEEKDAY})"
-    "0{1,2}[^\\w\n]{1,3}(?:0{1,2}[^\\w\n]{1,3}){0,4}[^\\W\\d_]{1,8}(?:[^\\w\n]{1,3}0{1,2}){2,5}(?![0-9])"
-    f"|(?<![0-9])(?!0{{1,2}}[./]0{{1,2}}[.]?\\s?{_WEEKDAY})"
-    "(?:0{1,2}[^\\w\n]{1,3}){2,5}[^\\W\\d_]{1,8}[^\\w\n]{1,3}0{1,2}(?![0-9])"
-)
-_SHOWN: Final = re.compile(
-    "(?<![0-9a-z_@*+$€£¥₹#&=.,/:-])(?<![:][0-9])(?:0{4,8}|000[ -]000)"
-    "(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0|\\s?(?:元|円|원))"
-    "|(?<=[:=]) ?(?:0{4,8}|000[ -]000)(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0)"
-)
 _SHOWS: Final = "000"  # part of all matches; a match may begin with the space before it
-_DIGITS: Final = re.compile("0+")
 _RUN: Final = re.compile("0{3,}")
-_LONG_RUN: Final = re.compile("0{4,}")
 _RUNS_MAX: Final = 4
 _NAMED: Final = frozenset({"name", "weak name"})  # traits
 USED: Final = frozenset({"purpose", "secret", "typed"})
 """Traits of a text about the use of a code: its purpose, keeping it secret, where to type it."""
 _LINK_CHARS: Final = 200  # longest text with a verification link; longer ones are advertising
-_VERIFIES: Final = "verif|confirm|activ|reset|magic|log-?in|sign-?in|auth|token|valid"
-_WORD: Final = re.compile(_VERIFIES)
-_TOKEN: Final = re.compile(f"0|{_VERIFIES}")
 _UNUSUAL: Final = frozenset({Form.MIXED, Form.DASHED, Form.ODD})
 _SOLD: Final = frozenset({"price", "way out", "phone", "other scene"})  # traits of advertising
 _ADVERT: Final = frozenset({"way out", "price", "other scene"})
@@ -166,7 +131,7 @@ def parts(text: str) -> list[tuple[int, int]]:
     number and the text around it are read, and the head is shortened by the same length.
     """
     tail = len(text) - TAIL_CHARS
-    deep = _DEEP.search(text, HEAD_CHARS, min(tail, _DEEP_CHARS))
+    deep = _SEEN.deep.search(text, HEAD_CHARS, min(tail, _DEEP_CHARS))
     if deep is None:
         return [(0, HEAD_CHARS), (tail, len(text))]
     start = max(HEAD_CHARS - _DEEP_BEFORE - _DEEP_AFTER, deep.start() - _DEEP_BEFORE)
@@ -195,11 +160,19 @@ class Look(NamedTuple):
     folded: str
     bracketed: tuple[int, int] | None  # the signature, in `folded`
     host_line: re.Match[str] | None
-    signature: tuple[int, int] | None
-    host: tuple[int, int] | None
     places: list[int] | None  # place of each character of `folded`; None if all are the same
     cased: str  # `folded` before lowercasing, with the same number of characters
     may: int  # bits of `glance` for searches that are needed; ALL without a prescan
+
+    @property
+    def signature(self) -> tuple[int, int] | None:
+        """The span of the signature."""
+        return self.unfold(self.bracketed)
+
+    @property
+    def host(self) -> tuple[int, int] | None:
+        """The span of the host in the last line."""
+        return self.unfold(self.host_line.span(1)) if self.host_line else None
 
     @property
     def for_app(self) -> bool:
@@ -218,7 +191,7 @@ def look(masked: str) -> Look:
     folded = fold(masked)
     if not masked.isascii():
         folded = mask(folded)  # folding converts native digits to ASCII digits
-        if _LATE_DIGIT.search(folded):
+        if _SEEN.late_digit.search(folded):
             folded = folded.translate(_LATE_DIGITS)
     places = None if len(folded) == len(masked) else map_places(masked)
     return _look(masked, folded, places, glance.ALL)
@@ -265,25 +238,14 @@ def prescan_texts(masked: Sequence[str]) -> Glanced:
 
 def _look(masked: str, folded: str, places: list[int] | None, may: int) -> Look:
     """Parse a folded text. `places` are the places of its characters if some were removed."""
-    if may & glance.APART:
-        folded, together = join_separated(folded)
-        if together:
-            places = [places[place] for place in together] if places else together
-            may = glance.ALL
-    if may & glance.WORDS:
-        folded, together = convert_spelled(folded)
+    for bit, convert in ((glance.APART, join_separated), (glance.WORDS, convert_spelled)):
+        folded, together = convert(folded) if may & bit else (folded, None)
         if together:
             places = [places[place] for place in together] if places else together
             may = glance.ALL
     host_line = HOST_LINE.search(folded) if "@" in folded else None
-    bracketed = signature_span(folded)
-    host = host_line.span(1) if host_line else None
-    if places is None:  # nearly every text; `tuple.__new__` is faster than the constructor
-        told = folded, bracketed, host_line, bracketed, host, None, masked, may
-        return tuple.__new__(Look, told)
-    cased = "".join([masked[place] for place in places])
-    looked = Look(folded, bracketed, host_line, None, None, places, cased, may)
-    return looked._replace(signature=looked.unfold(bracketed), host=looked.unfold(host))
+    cased = masked if places is None else "".join([masked[place] for place in places])
+    return Look(folded, signature_span(folded), host_line, places, cased, may)
 
 
 def read(looked: Look) -> Reading:
@@ -337,25 +299,23 @@ def likely_folded(looked: Look) -> tuple[int, int] | None:
     found = sorted(numbers(body), key=lambda number: (not number.sure, number.start))
     if found:
         return found[0].code, found[0].end
-    for random in _RANDOM.finditer(looked.cased):
+    for random in _SEEN.random.finditer(looked.cased):
         if not looked.cased.startswith("://", random.end()):  # not the scheme of a link
             return random.span()
-    if has_link(looked.folded) and not _HIDDEN.search(body):
+    if has_link(looked.folded) and not _SEEN.hidden.search(body):
         return None  # other numbers are a time, a day or the link's validity
-    loose = _LOOSE.search(body)
+    loose = _SEEN.loose.search(body)
     return loose.span() if loose else None
 
 
-def has_usual_number(looked: Look) -> bool:
-    """Return whether a text has a number of the usual shape of a code. Applies no rules."""
-    return shown_at(looked) is not None
+def shown_at(looked: Look) -> tuple[int, int] | None:
+    """Return the span in `folded` of the first number of the usual shape of a code, or None.
 
-
-def shown_at(looked: Look) -> int | None:
-    """Return the place in `folded` of the first such number or the space before it, or None."""
+    Applies no rules.
+    """
     first = looked.folded.find(_SHOWS)
-    found = _SHOWN.search(looked.folded, max(0, first - 1)) if first >= 0 else None
-    return found.start() if found else None
+    found = _SEEN.shown.search(looked.folded, max(0, first - 1)) if first >= 0 else None
+    return (found.end() - len(found[0].lstrip()), found.end()) if found else None
 
 
 def tells_spent(looked: Look) -> bool:
@@ -374,17 +334,20 @@ def may_be(looked: Look, reading: Reading) -> bool:
     `link-login` decides whether a link verifies.
     """
     body = body_of(looked)
-    if _HIDDEN.search(body) or any(
+    if _SEEN.hidden.search(body) or any(
         number.form is not Form.ODD
         or _NAMED.intersection(reading.traits)
-        or (_DIGITS.fullmatch(body, number.code, number.end) and USED.intersection(reading.traits))
+        or (
+            _SEEN.digits.fullmatch(body, number.code, number.end)
+            and USED.intersection(reading.traits)
+        )
         for number in numbers(body)
     ):
         return True
     return (
         reading.rule == "shapeless"
         and "long" not in reading.traits
-        and _RANDOM.search(looked.cased) is not None
+        and _SEEN.random.search(looked.cased) is not None
     )
 
 
@@ -396,7 +359,7 @@ def unusual(looked: Look) -> bool:
 
 def names_codes(sender: str) -> bool:
     """Return whether a normalised sender's name describes codes: OTP, AUTHMSG, VERIFY."""
-    return not sender.isdigit() and _CODE_SENDER.search(sender) is not None
+    return not sender.isdigit() and _SEEN.code_sender.search(sender) is not None
 
 
 def body_of(looked: Look) -> str:
@@ -409,7 +372,6 @@ def body_of(looked: Look) -> str:
 
 
 def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]:
-    """Return the rule that decides, the span of the code in `folded`, and the traits."""
     folded, signature, host_line = looked.folded, looked.bracketed, looked.host_line
     body = body_of(looked)
     if host_line:
@@ -421,13 +383,13 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     scripts = scripts_of(body)
     if (
         len(scripts) > _SCRIPTS_MAX
-        or len(_LONG_RUN.findall(body)) > _NUMBERS_MAX
+        or len(_SEEN.long_run.findall(body)) > _NUMBERS_MAX
         or sum(script.count_heads(body) for script in scripts) > HEADS_MAX
     ):
         return "crowded", None, ()
     body, shown = _without_others(looked, body)
     found = list(shown) or [Number(*span, Form.LETTERS) for span in _words(looked)]
-    short = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
+    short = len(folded) <= _PREFIX_CHARS and not _SEEN.end.search(folded)
     linked = has_link(folded)
     if not (found or short or linked or "0" in body or pattern("led_to").search(body)):
         return "numberless", None, ()
@@ -446,7 +408,7 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     if letters and code and not _of_letters(looked, body, code):
         code = None
     if code is None and not leaves and not is_mentioned("spam", body):
-        alone = () if letters and _NO_CAPITALS.search(looked.cased) else found
+        alone = () if letters and _SEEN.no_capitals.search(looked.cased) else found
         code = _cut_off(body, alone, signed=signature is not None) if short else _broken_off(body)
     traits = traits_of(body, found, words, signed=signature is not None, leaves=leaves)
     return *(code or (_no_code(looked, body, found, words, traits), None)), tuple(traits)
@@ -460,7 +422,9 @@ def _without_others(looked: Look, body: str) -> tuple[str, Sequence[Number]]:
     """
     found = numbers(body)
     names = [
-        n for n in found if n.form is Form.MIXED and _NAME.fullmatch(looked.cased, n.code, n.end)
+        n
+        for n in found
+        if n.form is Form.MIXED and _SEEN.name.fullmatch(looked.cased, n.code, n.end)
     ]
     left = [n for n in found if n not in names and not is_owned(body, n.code, n.end, "other")]
     if not any(number.sure for number in left):
@@ -485,7 +449,7 @@ def _no_code(
     linked = has_link(looked.folded)
     if (linked and _logs_in(looked, traits)) or is_mentioned("replied", body):
         return "link-login"
-    random = bool(found) and _RANDOM.search(looked.cased) is not None
+    random = bool(found) and _SEEN.random.search(looked.cased) is not None
     return "shapeless" if "0" in body or random else "link" if linked else "numberless"
 
 
@@ -523,15 +487,14 @@ def verifies(folded: str) -> bool:
     for link in (folded[start:end] for start, end in links(folded)):
         path = link.find("/", link.find("://") + len("://") if "://" in link else 0)
         if pattern("shared").match(link):
-            if "0" in link and _WORD.search(link):
+            if "0" in link and _SEEN.word.search(link):
                 return True
-        elif path >= 0 and _TOKEN.search(link, path):
+        elif path >= 0 and _SEEN.token.search(link, path):
             return True
     return False
 
 
 def _links_for_a_purpose(folded: str) -> bool:
-    """Return whether the sentence of a link gives the purpose of a code: "tap to log in: ..."."""
     body = without_links(folded).replace("\n", " ")
     return any(
         cues_of(body[slice(*sentence_span(body, start, end))])[0] for start, end in links(folded)
@@ -548,7 +511,7 @@ def _of_letters(looked: Look, body: str, code: _Decision) -> bool:
     rule, span = code
     if span is None or rule == "named":
         return rule == "named"
-    random = _RANDOM.fullmatch(looked.cased, *span)
+    random = _SEEN.random.fullmatch(looked.cased, *span)
     return (random is not None and random[0].isupper()) and (  # not lowercase, as in "https"
         rule == "weak-login" or pattern("link_end").search(body, 0, span[0]) is not None
     )
@@ -559,13 +522,13 @@ def _words(looked: Look) -> list[tuple[int, int, int]]:
 
     If the whole text is in capitals, capitals mean nothing, and the list is empty.
     """
-    if looked.cased.isupper() and not _NO_CAPITALS.search(looked.cased):
+    if looked.cased.isupper() and not _SEEN.no_capitals.search(looked.cased):
         return []
     start, end = looked.bracketed or (0, 0)
     places = sorted(
         {
             found.span()
-            for pattern in (_CAPITALS, _RANDOM)
+            for pattern in (_SEEN.capitals, _SEEN.random)
             for found in pattern.finditer(looked.cased)
         }
     )
@@ -581,7 +544,6 @@ def _code(
     hashed: bool,
     leaves: bool,
 ) -> _Decision | None:
-    """Return the rule and span for a text by the words that name its numbers, or None."""
     words = without_objects(body, words)
     owned = owned_codes(body, found, words)
     if hashed:
@@ -591,7 +553,8 @@ def _code(
     if not owned:
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
-    if is_handed_over(body, number) or (rule == "named" and of_another(body, number, words)):
+    named = rule == "named" and of_another(body, number, words)
+    if named or is_handed_over(body, number) or is_mentioned("settings", body):
         return "held", None
     if rule == "weak" and (rule := weak_rule(body, number)) == "held":
         return rule, None
@@ -607,13 +570,11 @@ def _code(
 
 
 def _broken_off(body: str) -> _Decision | None:
-    """Return the rule for a segment that ends right before the code, or None."""
     last = pattern("led_to").search(body)
     return ("cut-off", None) if last and last.start() == last_name(body) else None
 
 
 def _cut_off(body: str, found: Sequence[Number], *, signed: bool) -> _Decision | None:
-    """Return the rule for a short text that was cut off, or None if it does not look cut off."""
     if found:
         number = found[0]
         if leading(body, number) and pattern("cut_yours").match(body, number.end):
@@ -622,7 +583,8 @@ def _cut_off(body: str, found: Sequence[Number], *, signed: bool) -> _Decision |
     if is_mentioned("whole", body) or is_mentioned("telling", body):
         return None
     named = last_name(body)
-    if named and len(body) - named <= _CUT_CHARS:
+    cut = f" {body}".endswith(list_cut_names())
+    if cut or (named and len(body) - named <= _CUT_CHARS):
         return "cut-off", None
     login = signed and len(body) <= _SIGNATURE_PREFIX_CHARS and is_mentioned("logging_in", body)
     return ("cut-off-login", None) if login and not says(body, SCENE) else None

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust
-from detectors.recognise import glance, owners, scripts
+from detectors.recognise import glance, owners, patterns, scripts
 from detectors.recognise.cache import FIELD_BYTES, FROM_SENDER, MISS, OTP, AnswerCache, identify
 from detectors.recognise.decide import (
     OTHER_CATEGORIES,
@@ -92,15 +92,6 @@ class MessageAnswer(NamedTuple):
     confidence: float  # 0..1, rounded to hundredths
 
 
-class _New(NamedTuple):
-    """Columns of the texts of a batch that are not cached, scored in one pass."""
-
-    keys: Sequence[Key]
-    kinds: Sequence[int]  # kinds of the senders
-    seen: Glanced
-    scores: NDArray[np.int64]
-
-
 class _Names(Mapping[int, str]):
     """The platform keys by platform id, collected at the first use, because few are needed.
 
@@ -149,7 +140,6 @@ class Recogniser:
         self._forget()
 
     def _forget(self) -> None:
-        """Forget all answers, and all that answers depend on."""
         self._cache.clear()
         self._origins: list[Sender] = []  # a sender of each kind: line x owners x wording
         self._kinds: dict[object, int] = {}  # kind -> its number
@@ -172,6 +162,7 @@ class Recogniser:
         yield
         yield from scripts.prepare()
         yield from owners.prepare()
+        yield from patterns.prepare()
         glance.prepare()
         yield
         find_brand()
@@ -244,7 +235,6 @@ class Recogniser:
     def _answer_rows(
         self, batch: Batch, keys: Sequence[Key], kinds: Sequence[int], answers: NDArray[np.int64]
     ) -> None:
-        """Fill in the answers of a batch that are missing."""
         rows = indices(answers < 0).tolist()
         old, spans, young = self._cache.old, self._name_spans, self._cache.young
         unknown = {keys[row]: kinds[row] for row in rows
@@ -261,7 +251,6 @@ class Recogniser:
     def _make_codes(
         self, batch: Batch, masked: Sequence[bytes], answers: NDArray[np.int64]
     ) -> Codes:
-        """Return the columns of complete answers."""
         otp = (answers & OTP).astype(np.bool_)
         ids = self._cache.identify(answers)
         own: dict[int, str] = {}  # platform keys of events that only their sender names, by row
@@ -340,7 +329,6 @@ class Recogniser:
         return kind
 
     def _name_sender(self, sender: str) -> tuple[int, str]:
-        """Return id and key of a platform, if only the sender of a message says who it is."""
         if sender not in self._from_of:
             key = key_of_sender(self.registry, self.registry.sender(sender))
             self._from_of[sender] = identify(key), key
@@ -401,7 +389,6 @@ class Recogniser:
     def _answer(
         self, key: Key, kind: int, message: Message, left: tuple[Glanced, int, int] | None = None
     ) -> int:
-        """Return the answer for an event whose key has no answer in the young generation."""
         seen = excerpt(message.text)
         octets = seen.encode("utf-8", "surrogatepass")
         span = self._name_spans.get(key)
@@ -464,5 +451,4 @@ class Recogniser:
 
 
 def _join_key(key: Key, literal: bytes) -> Key:
-    """Return a cache key, extended by the name in the text as written, with its digits."""
     return (*key, literal) if isinstance(key, tuple) else (key, literal)

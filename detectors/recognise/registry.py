@@ -242,7 +242,6 @@ class Registry:
         return self.ports.get(key, ())
 
     def _form(self, digits: str) -> tuple[str, bool]:
-        """Return the national form of `_digits` and False, or the international form and True."""
         if not digits.startswith("+"):
             bare = _CHINESE_PREFIX.sub("", digits, count=1) if "86" in self.countries else digits
             return bare, False
@@ -349,7 +348,6 @@ def sender_key(sender: str) -> str:
 
 
 def _port_key(port: str) -> str:
-    """Return the key of a port in a registry file, with its `-` or `*`."""
     if port.startswith("-"):
         return f"-{sender_key(port[1:])}"
     open_ = "*" if port.endswith("*") else ""
@@ -359,7 +357,6 @@ def _port_key(port: str) -> str:
 
 
 def _entry(name: str, entry: Any) -> dict[str, list[str]]:
-    """Return the lists of strings of one entry. Raises RegistryError for anything else."""
     if not isinstance(entry, dict):
         raise RegistryError(f"{name!r}: not a table")
     if unknown := entry.keys() - set(_FIELDS):
@@ -373,7 +370,6 @@ def _entry(name: str, entry: Any) -> dict[str, list[str]]:
 def _file(
     index: dict[str, Platform], platform: Platform, names: Iterable[str], key_of: Any
 ) -> None:
-    """Add a platform under each name. Raises RegistryError if another platform has the name."""
     for name in names:
         key = key_of(name)
         if not key:
@@ -383,7 +379,6 @@ def _file(
 
 
 def _format_value(value: object) -> str:
-    """Return a value of an index in readable form."""
     if isinstance(value, tuple):
         return " and ".join(map(_format_value, value))
     if isinstance(value, Platform):

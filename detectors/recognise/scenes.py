@@ -4,10 +4,15 @@ Words such as "code" and "PIN" name many kinds of numbers. The rest of the text 
 number is. A *scene* is the topic of a text: parcels, shops, gates or prizes.
 """
 
+import re
+from typing import Final
+
 from detectors.recognise.owners import has_price, is_mentioned, is_owned, pattern
 from detectors.recognise.scripts import HAND, SCENE, TELL, Word, WordKind, cues_of, says, typed_in
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import Form, Number, has_link, sentence_span
+
+_COMMA: Final = re.compile("[,，،、;；](?!0)")
 
 
 def advertises(sentence: str) -> bool:
@@ -23,6 +28,7 @@ def weak_rule(body: str, number: Number) -> str:
     odd = number.form is Form.ODD and not cues
     if odd or is_owned(body, number.start, number.end, "weak"):
         return "held"
+    body = before_advert(body, number)
     told = cues > 1 and number.sure and not is_mentioned("percent", body)
     offer = shop and has_price(body) and not cues_of(body)[1]
     if not told and (offer or is_other_scene(body, number)):
@@ -76,6 +82,20 @@ def is_other_scene(body: str, number: Number) -> bool:
         return False
     rest = [*STOP.split(body[:start]), *STOP.split(body[end:])]
     return any(says(part, SCENE) and not cues_of(part)[1] for part in rest)
+
+
+def before_advert(body: str, number: Number) -> str:
+    """Return the text before an advert with a percentage: "Log in with 4829. 20% off today".
+
+    The part before the advert must give the purpose of the code and must end with a sentence or a
+    comma. Otherwise the whole text is returned.
+    """
+    start, end = sentence_span(body, number.start, number.end)
+    comma = _COMMA.search(body, number.end, end)
+    for stop in (comma.start() if comma else end, end):
+        if number.sure and cues_of(body[start:stop])[0] and is_mentioned("percent", body[stop:]):
+            return body[:stop]
+    return body
 
 
 def is_handed_over(body: str, number: Number) -> bool:

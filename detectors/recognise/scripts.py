@@ -7,7 +7,10 @@ from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from detectors.recognise.lexicon import Words
+from detectors.recognise.patterns import section
 from detectors.recognise.words import languages, stems
+
+_SEEN: Final = section("scripts")
 
 HEADS_MAX: Final = 128
 """Largest number of places where words may begin in a text. Each costs about 2 us. Chosen: of
@@ -58,8 +61,6 @@ a text needs."""
 
 
 class _Heard(NamedTuple):
-    """The words that were found in a text for one script."""
-
     places: list[tuple[int, list[tuple[int, int]]]]  # place and (kind, end) of the words there
     kinds: frozenset[int]
     heads: int  # places where words may begin; beyond `HEADS_MAX` none is read
@@ -158,21 +159,7 @@ class Script:
         )
 
 
-_NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" contains the code
-    "\\W{0,3}0{4}|[^.!?,，。！？\n0]{0,40}[:：]\\s?(?:0{3}|[a-z]{0,6}0)"
-)
-_NUMBER_LAST: Final = re.compile(
-    "[^.!?。！？।0]{0,60}(?<![0-9a-z.,/+*-])(?:0{4,8}|0{3}[ -]0{3})[\\s.!।。)]*$"
-)
 _THIS_CHARS: Final = 6
-_THIS: Final = re.compile(
-    "(?<![a-z])(?:this|est[ea]|es[ea]|ini|ce|cet|cette|diese[nrs]?|quest[oa]|nay|bu|de[sz]e|dit|te(?:n|go)?"
-    "|denne|dette|den har)(?![a-z])"
-    "|นี้|ה?זה|הזו|यह|इस|ये|この|이 ?(?:코|인|번|비)|[这這此本该該]|اين|هذا|هذه"
-    "|эт(?:от|о|ого|им)|цей|цього|αυτ"
-)
-"""A word for "this", with which a warning refers to the code in its own text: "do not give this
-code to anybody"."""
 
 
 def _is_code_shown(text: str, start: int, end: int) -> bool:
@@ -181,10 +168,10 @@ def _is_code_shown(text: str, start: int, end: int) -> bool:
     At the end of the text this counts only if the warning says "this". After other warnings, the
     number is one to call.
     """
-    if _NUMBER_NEXT.match(text, end):
+    if _SEEN.number_next.match(text, end):
         return True
-    this = _THIS.search(text, max(0, start - _THIS_CHARS), end + _THIS_CHARS)
-    return this is not None and _NUMBER_LAST.match(text, end) is not None
+    this = _SEEN.this.search(text, max(0, start - _THIS_CHARS), end + _THIS_CHARS)
+    return this is not None and _SEEN.number_last.match(text, end) is not None
 
 
 _LATIN: Final = Script("latin", "a-z", letter="[a-zß]")
@@ -234,7 +221,6 @@ def scripts_of(text: str) -> tuple[Script, ...]:
 
 @lru_cache(1_024)
 def _in_blocks(blocks: frozenset[int]) -> tuple[Script, ...]:
-    """Return the scripts with letters in these blocks of 256 characters."""
     return tuple(script for script in _SCRIPTS if script.of(blocks))
 
 

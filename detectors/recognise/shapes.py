@@ -12,7 +12,10 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from detectors.recognise.owners import is_owned
+from detectors.recognise.patterns import section
 from detectors.recognise.sentences import STOP
+
+_SEEN: Final = section("shapes")
 
 _TEXTS: Final = 8  # texts whose numbers are cached: one text is read several times
 NUMBERS_MAX: Final = 12  # numbers per text, at most; chosen: no code follows a dozen such numbers
@@ -66,24 +69,12 @@ _NUMBER: Final = re.compile(
     ")"
 )
 _LETTERS_BEFORE: Final = 8  # the first digit is among the first nine characters of each form
-_SPELLED: Final = re.compile("[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖]{4}")
-_LINK: Final = re.compile(
-    "h(?:tt|xx)ps?://\\S+"  # people who forward a dangerous link write hxxp
-    "|(?<![@\\w.-])(?:[a-z0-9-]{1,40}+[.]){1,4}"
-    "(?:com|cn|net|org|io|cc|co|me|ru|br|de|fr|it|in|id|tr|vn|th|il|ir|ae|uk|us|info|top|xyz|vip"
-    "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr|live|bet|win|online|store|pro|fun|icu|mobi|biz)(?:[./]\\S*)?(?!\\w)"
-)
-_DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few other texts
 
 HOST_LINE: Final = re.compile(
     "(?:^|\n)@((?:[a-z0-9-]{1,63}[.]){1,8}[a-z0-9-]{1,63}) ?#([0-9a-z]{4,10})"
     "(?: ?[@%]\\S+)?\\s{0,8}$"
 )
 """Origin-bound one-time codes (WICG): the host and the code on the last line."""
-
-_APP_HASH: Final = re.compile("\\s([0-9a-z+/]{11})\\s{0,8}$")
-
-_LETTER: Final = re.compile("[^\\W\\d_]")
 
 
 class Form(Enum):
@@ -133,7 +124,7 @@ def numbers(body: str) -> tuple[Number, ...]:
 
 def _candidates(body: str) -> Iterator[re.Match[str]]:
     """Yield matches with the shape of a number, in order. Only places near digits are searched."""
-    if _SPELLED.search(body):
+    if _SEEN.spelled.search(body):
         yield from _NUMBER.finditer(body)
         return
     end = 0
@@ -147,13 +138,13 @@ def _candidates(body: str) -> Iterator[re.Match[str]]:
 
 def of_digits(body: str, number: Number) -> bool:
     """Return whether a number has no letters and looks like a code: 482913, 62 75 18."""
-    paired = number.form is Form.DASHED and not _LETTER.search(body, number.start, number.end)
+    paired = number.form is Form.DASHED and not _SEEN.letter.search(body, number.start, number.end)
     return number.sure or paired
 
 
 def leading(body: str, number: Number) -> bool:
     """Return whether the text begins with a number that needs no link to its name."""
-    return number.sure and not _LETTER.search(body, 0, number.start)
+    return number.sure and not _SEEN.letter.search(body, 0, number.start)
 
 
 def sentence_span(body: str, start: int, end: int) -> tuple[int, int]:
@@ -165,7 +156,7 @@ def sentence_span(body: str, start: int, end: int) -> tuple[int, int]:
 
 def has_link(folded: str) -> bool:
     """Return whether a text contains a web address."""
-    return _DOTTED.search(folded) is not None and _LINK.search(folded) is not None
+    return _SEEN.dotted.search(folded) is not None and _SEEN.link.search(folded) is not None
 
 
 def has_invitation(folded: str) -> bool:
@@ -180,14 +171,14 @@ def has_invitation(folded: str) -> bool:
 
 def links(folded: str) -> list[tuple[int, int]]:
     """Return the spans of all web addresses in a text."""
-    return [found.span() for found in _LINK.finditer(folded)]
+    return [found.span() for found in _SEEN.link.finditer(folded)]
 
 
 def without_links(folded: str) -> str:
     """Return the text with spaces in place of web addresses. All places stay the same."""
-    if not _DOTTED.search(folded):
+    if not _SEEN.dotted.search(folded):
         return folded
-    return _LINK.sub(lambda found: " " * len(found[0]), folded)
+    return _SEEN.link.sub(lambda found: " " * len(found[0]), folded)
 
 
 def app_hash(folded: str) -> int | None:
@@ -197,5 +188,5 @@ def app_hash(folded: str) -> int | None:
     """
     if not folded.lstrip().startswith("<#>"):
         return None
-    found = _APP_HASH.search(folded)
+    found = _SEEN.app_hash.search(folded)
     return found.start(1) if found else None

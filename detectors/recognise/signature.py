@@ -13,27 +13,19 @@ from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold
+from detectors.recognise.patterns import section
 from detectors.recognise.scripts import NAMING, scripts_of
 from detectors.recognise.shipped import read_data
 
-_BRACKETED: Final = (
-    "(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]"
-    "|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
-)
+_SEEN: Final = section("signature")
+
 _CHINESE: Final = 1  # number of the group for 【】
 _NAME_CHARS: Final = 40
 HEAD_ENDS: Final = "【】"
 HEAD_CHARS: Final = _NAME_CHARS + 2
 """Length of the longest name at the beginning of a text, with its brackets."""
-_HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACKETED}")
 _CLOSING: Final = ("】", "]", "］", "〕", "〗")
-_TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
 _TAIL_CHARS: Final = 50
-_LETTER: Final = re.compile("[^\\W\\d_]")
-_CODE: Final = re.compile("(?<![a-z0-9])(?=[a-z]*[0-9])[a-z0-9]{4,8}(?![a-z0-9])")
-_CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_NO_WORD: Final = re.compile("[\\W\\d_]+")
-_WORD: Final = re.compile('[^\\s.,;:!?/|*()"“”]+')
 _NOTES_CACHED: Final = 4_096
 _NAMES_CACHED: Final = 4_096
 _plain_heads: Final[set[str]] = set()
@@ -53,7 +45,7 @@ def signature_span(folded: str) -> tuple[int, int] | None:
     if is_plain_head(folded[: end + 1]):  # most of these texts have a known name
         return 1, end
     start = 0
-    while found := _HEAD.match(folded, start):
+    while found := _SEEN.head.match(folded, start):
         if _is_name(found):
             name = found[_CHINESE]
             if name and _classify_content(name.strip(), _CHINESE) == (True, False):
@@ -64,7 +56,7 @@ def signature_span(folded: str) -> tuple[int, int] | None:
         start = found.end()
     end = len(folded)
     while folded[start:end].rstrip().endswith(_CLOSING):
-        found = _TAIL.search(folded, max(start, end - _TAIL_CHARS), end)
+        found = _SEEN.tail.search(folded, max(start, end - _TAIL_CHARS), end)
         if not found:
             return None
         if _is_name(found):
@@ -94,15 +86,15 @@ def _classify_content(name: str, brackets: int) -> tuple[bool, bool]:
     if name.isdigit():
         if len(name) > 5 or brackets != _CHINESE:
             return False, False
-    elif not _LETTER.search(name) or "%" in name or is_note(name):
+    elif not _SEEN.letter.search(name) or "%" in name or is_note(name):
         return False, False
-    return True, _CODE.fullmatch(name) is not None
+    return True, _SEEN.code.fullmatch(name) is not None
 
 
 def _is_the_code(found: re.Match[str]) -> bool:
     """Return whether a text that names a code has a possible code only in these brackets."""
     folded = found.string
-    outside = _CODE.search(folded, 0, found.start()) or _CODE.search(folded, found.end())
+    outside = _SEEN.code.search(folded, 0, found.start()) or _SEEN.code.search(folded, found.end())
     return not outside and any(
         word.kind in NAMING for script in scripts_of(folded) for word in script.words(folded)
     )
@@ -116,11 +108,11 @@ def is_note(folded: str) -> bool:
     [True, True, True, True]
     """
     words = _words()
-    if _CJK.search(folded):
-        plain = _NO_WORD.sub("", folded)
+    if _SEEN.cjk.search(folded):
+        plain = _SEEN.no_word.sub("", folded)
         return words.cjk_says.search(plain) is not None and not words.cjk.sub("", plain)
-    told = [word.strip("-'’") for word in _WORD.findall(folded)]
-    told = [word for word in told if _LETTER.search(word)]
+    told = [word.strip("-'’") for word in _SEEN.word.findall(folded)]
+    told = [word for word in told if _SEEN.letter.search(word)]
     if words.latin_says.intersection(told) and words.latin.issuperset(told):
         return True
     # A single word can be a name with such a beginning, for example Pinterest.
@@ -128,7 +120,6 @@ def is_note(folded: str) -> bool:
 
 
 def _names_a_code(folded: str) -> bool:
-    """Return whether the text is only a word for codes."""
     end = len(folded.rstrip(" :."))
     return any(
         word.kind in NAMING and not word.start and word.end >= end
@@ -159,5 +150,4 @@ def _words() -> _Words:
 
 
 def _any_of(words: frozenset[str]) -> re.Pattern[str]:
-    """Return a pattern of words, the longest first."""
     return re.compile("|".join(map(re.escape, sorted(words, key=lambda word: (-len(word), word)))))

@@ -14,7 +14,10 @@ from typing import Final
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 from detectors.recognise.fold import fold
+from detectors.recognise.patterns import section
 from detectors.recognise.shipped import read_data
+
+_SEEN: Final = section("spelled")
 
 _LEAST: Final = 4
 _MOST: Final = 8
@@ -26,20 +29,13 @@ _WORD: Final = "\ue000"
 """Stands for a word for a digit while runs are searched. No text has this character."""
 _PART: Final = f"(?:(?:(?:double|triple) )?{_WORD}|0{{1,5}}(?!0))"
 _RUN: Final = re.compile(
-    f"(?<![^\\W_])(?:{_WORD}(?:, {_WORD}){{3,7}}|{_PART}(?:[ -]{{1,3}}{_PART}){{2,7}}"
-    f"|{_PART}(?P<s>{_SIGN}|)(?:{_PART}(?P=s)){{0,6}}{_PART})(?![^\\W\\d_]|[.,:/-]?0)"
+    f"(?<![^\\W_])(?<!{_WORD})(?:{_WORD}(?:, {_WORD}){{3,7}}|{_PART}(?:[ -]{{1,3}}{_PART}){{2,7}}"
+    f"|{_PART}(?P<s>{_SIGN}|)(?:{_PART}(?P=s)){{0,6}}{_PART})(?![^\\W\\d_]|{_WORD}|[.,:/-]?0)"
 )
 _PARTS: Final = re.compile(f"(double |triple |){_WORD}|0+")
 _TIMES: Final = {"": 1, "double ": 2, "triple ": 3}
 NUMERALS: Final = "零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖两"
 """Chinese numerals for digits."""
-_CHINESE: Final = f"[{NUMERALS}]"
-_NUMERAL: Final = re.compile(_CHINESE)
-_AMONG: Final = re.compile(f"0{_SIGN}?{_CHINESE}|{_CHINESE}{_SIGN}?0")
-_MIXED: Final = re.compile(
-    f"(?<![第0-9十百千万周])(?:0{{1,3}}(?!0)|{_CHINESE})(?P<s>{_SIGN}?)(?:(?:0{{1,3}}(?!0)|{_CHINESE})(?P=s)){{1,6}}"
-    f"(?:0{{1,3}}(?!0)|{_CHINESE})(?:(?<=0)|(?![\u4e00-\u9fff]))(?![0-9十百千万年月日号號点點时時分元块折条條层層楼])"
-)
 
 
 @cache
@@ -57,7 +53,7 @@ def words() -> dict[str, set[str]]:
 
 @cache
 def _automaton() -> AhoCorasick:
-    return AhoCorasick(list(words()), matchkind=MatchKind.LeftmostLongest)
+    return AhoCorasick([*words(), *filter(None, _TIMES)], matchkind=MatchKind.LeftmostLongest)
 
 
 def convert_spelled(folded: str) -> tuple[str, list[int] | None]:
@@ -73,17 +69,21 @@ def convert_spelled(folded: str) -> tuple[str, list[int] | None]:
     ('one of 00 people', None)
     """
     found: list[tuple[int, int, list[int]]] = []
-    if not folded.isascii() and _NUMERAL.search(folded) and _AMONG.search(folded):
-        for run in _MIXED.finditer(folded):
+    if not folded.isascii() and _SEEN.numeral.search(folded) and _SEEN.among.search(folded):
+        for run in _SEEN.mixed.finditer(folded):
             places = [place for place in range(*run.span()) if folded[place] != run["s"]]
             among = {folded[place] == "0" for place in places}
             if _LEAST <= len(places) <= _MOST and len(among) == 2:
                 found.append((run.start(), run.end(), places))
-    marked, places, langs = _mark_words(folded)
-    for run in _RUN.finditer(marked) if langs else ():
-        digits, last = _places(run, places, langs)
-        if digits and not any(begin < last and digits[0] < end for begin, end, _ in found):
-            found.append((digits[0], last, digits))
+    at = folded.find("0000")
+    free = at < 0 or folded[at - 1 : at].isalpha()
+    # If the text shows a number of four digits, only complete words count.
+    if free or not words().keys().isdisjoint(folded.replace("-", " ").split()):
+        marked, places, langs = _mark_words(folded)
+        for run in _RUN.finditer(marked) if langs else ():
+            digits, last = _places(run, places, langs)
+            if digits and not any(begin < last and digits[0] < end for begin, end, _ in found):
+                found.append((digits[0], last, digits))
     if not found:
         return folded, None
     letters: list[str] = []
@@ -108,7 +108,8 @@ def _mark_words(folded: str) -> tuple[str, list[int], dict[int, set[str]]]:
     langs: dict[int, set[str]] = {}
     last = 0
     for _, start, end in _automaton().find_matches_as_indexes(folded):
-        if start and folded[start - 1].isalpha() and not (pieces and start == last):
+        inside = start > 0 and folded[start - 1].isalpha() and not (pieces and start == last)
+        if inside or folded[start:end] in _TIMES or _SEEN.tens.match(folded, start):
             continue
         pieces += [folded[last:start], _WORD]
         places += range(last, start + 1)

@@ -1,6 +1,5 @@
 """Combine the model's sum and the rule of a text to one confidence that the text is a code."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from detectors.recognise import glance
 from detectors.recognise.model import Model, confidence_of
 from detectors.recognise.owners import is_mentioned, is_owned
+from detectors.recognise.patterns import section
 from detectors.recognise.reading import (
     USED,
     Glanced,
@@ -29,6 +29,8 @@ from detectors.recognise.rules import RULES
 from detectors.recognise.shapes import has_invitation, has_link
 from detectors.recognise.traits import LONG
 
+_SEEN: Final = section("weigh")
+
 CODE: Final = 0.5
 """Smallest confidence for which a rule or a sum counts as evidence for a code."""
 
@@ -43,17 +45,6 @@ _SHOWS_NONE: Final = frozenset({"link", "shapeless"})
 _ODD_CHARS: Final = 120
 """Longest text, in characters, that can be a code if its numbers have unusual shapes. Chosen: none
 of our own codes that only the sum finds has such a number and over 100 characters."""
-_RESCUE_UNNAMED: Final = 150
-"""Smallest sum, in hundredths of log-odds, for a text without listed words in a script whose
-languages are all listed. Chosen: our own such codes begin at 199. Public texts that were wrongly
-found end at 110, except one."""
-_RESCUE_LEADING: Final = 300
-"""Smallest sum, in hundredths of log-odds, for such a text that begins with its number, as laughter
-does ("555"). Chosen: our own codes begin at 515."""
-_LISTED: Final = re.compile("[\u0600-\u06ff\u0900-\u09ff\u0e00-\u0e7f]")
-"""Letters of Arabic, Persian and Urdu, of Hindi, Marathi, Nepali and Bengali, of Thai."""
-_LISTED_LETTERS: Final = 4  # fewer letters can be a brand or a sign
-_LEADS_ALONE: Final = re.compile("\\W{0,8}[0a-z -]{4,16}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 _SEARCHED: Final = glance.NUMBER | glance.SPENT | glance.LINK  # searches before a score decides
 _TAKES_A_LOOK: Final = glance.HIDES | glance.PROGRAM  # parsed whatever the score is
 _LINES_MAX: Final = 3
@@ -64,15 +55,6 @@ _NAMED: Final = frozenset({"named", "letter-code"})
 _BEATS_CATEGORY: Final = 0.9
 """Smallest confidence of a text that contradicts its gateway's category. Chosen: from here on a
 confidence is right on the blind texts."""
-_NEAR_NUMBER: Final = re.compile(
-    "(?:code|codi[gc]|kode?|otp|pin|clave|senha|пароль|код|验证|校验|驗證|認証|コード|인증|رمز|كود|कोड"
-    "|รหัส|ma )"
-    "[^.!?0]{0,32}0{4,8}(?!0)|(?<!0)0{4,8} (?:is|es|est|e|ist|adalah|la|—|-|是)[^.!?0]{1,40}"
-    "(?:code|codi[gc]|kode?|otp|код|验证|ma )"
-)
-"""A name for codes beside a number. The score alone does not decide about such a text: perhaps an
-advert stands beside a code."""
-_ADDRESS: Final = re.compile("\\s*(?:https?://\\S+|(?:[a-z0-9-]+[.])+[a-z]{2,}[/?]\\S*)\\s*")
 
 
 @cache
@@ -123,7 +105,7 @@ def decide_by_scores(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int
     plain = told.may & _TAKES_A_LOOK == 0
     found[plain & (scores <= model().other)] = -1
     for at in told.with_runs().tolist():
-        if found[at] == -1 and _NEAR_NUMBER.search(told.text(at)):
+        if found[at] == -1 and _SEEN.near_number.search(told.text(at)):
             found[at] = 0
     sure = plain & (scores >= model().code) & (told.may & _SEARCHED == 0)
     # The same test as `_long`, for all texts at once.
@@ -178,7 +160,7 @@ def alone(looked: Look, score: int, *, person: bool) -> float | None:
     if looked.for_app or (sure := model().sure(score)) is None:
         return None
     if not sure:
-        return None if _NEAR_NUMBER.search(looked.folded) else model().sure_other
+        return None if _SEEN.near_number.search(looked.folded) else model().sure_other
     if person or _long(looked.folded) or not _shows_its_own(looked):
         return None
     return model().sure_code
@@ -196,12 +178,12 @@ def _shows_its_own(looked: Look) -> bool:
     """
     if not looked.may & _SEARCHED:
         return True
-    place = shown_at(looked)
+    span = shown_at(looked)
     return not (
-        place is None
+        span is None
         or has_link(looked.folded)
         or tells_spent(looked)
-        or is_owned(looked.folded, place, place, "other")
+        or any(is_owned(looked.folded, *span, owner) for owner in ("other", "counted"))
     )
 
 
@@ -216,7 +198,6 @@ def against(looked: Look, reading: Reading, odds: int, traits: Sequence[str]) ->
         or is_barred(looked, reading, odds)
         or is_misled(looked)
         or _leads_alone(looked, reading, traits)
-        or _without_a_word(looked, reading, odds)
     )
 
 
@@ -246,20 +227,7 @@ def _leads_alone(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
         reading.rule == "wordless"
         and "leads" in traits
         and not USED.intersection(traits)
-        and _LEADS_ALONE.match(looked.folded) is not None
-    )
-
-
-def _without_a_word(looked: Look, reading: Reading, odds: int) -> bool:
-    """Return whether the sum is low and the text has no listed word, although its languages do.
-
-    In these languages a code has a listed word near it. The other numbers are years, amounts, and
-    laughter in Thai, where 5 is read "ha".
-    """
-    return (
-        reading.rule == "wordless"
-        and odds < (_RESCUE_LEADING if "leads" in reading.traits else _RESCUE_UNNAMED)
-        and len(_LISTED.findall(looked.folded)) >= _LISTED_LETTERS
+        and _SEEN.leads_alone.match(looked.folded) is not None
     )
 
 
@@ -285,7 +253,7 @@ def is_misled(looked: Look) -> bool:
     test; the weights of rules include such texts.
     """
     linked = has_link(looked.folded)
-    if _ADDRESS.fullmatch(looked.folded) or (linked and is_mentioned("lure", looked.folded)):
+    if _SEEN.address.fullmatch(looked.folded) or (linked and is_mentioned("lure", looked.folded)):
         return True
     place = likely_folded(looked)
     return linked if place is None else is_owned(looked.folded, *place, "other")

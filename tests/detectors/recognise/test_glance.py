@@ -132,9 +132,10 @@ def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None
     for text, folded, may in each(list(map(mask, texts))):
         if may & (glance.NUMBER | glance.SPENT | glance.CLOSELY):
             continue
-        place = shown_at(look(text)._replace(folded=folded))
-        assert place is not None
-        assert not is_owned(folded, place, place, "other")
+        span = shown_at(look(text)._replace(folded=folded))
+        assert span is not None
+        assert not is_owned(folded, *span, "other")
+        assert not is_owned(folded, *span, "counted")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,8 @@ def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None
         ("Код 000000.", True),
         ("您已支付000000元", False),
         ("code: 000000.00", False),
+        ("August 24, 0000.", False),
+        ("00 августа 0000.", False),  # a day before a year
         ("Код: 0000.", True),
         ("your code is 000000.", False),  # a word of money may stand there
         ("验证码000，或000000，", False),

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.recognise.lexicon import Words, any_of, branches
+from detectors.recognise.lexicon import Words, branches
+from tests.builders.detectors.recognise.patterns import any_of
 
 
 @given(

@@ -490,7 +490,6 @@ def test_the_pin_of_settings_is_no_code_whatever_is_kept(text: str) -> None:
         "Your code 4829 expires on 24 August 2031",
         "Set your PIN with OTP 482913",
         "482913 카카오 인증번호",
-        "Mã xác thực của quý khách là 482913057",
         "Your 9-digit code is 482913057. Do not share it",
         "รหัส 482913 ใช้เข้าสู่ระบบ",
         "Temporary password 482913 has been set for your account. Change it after login",

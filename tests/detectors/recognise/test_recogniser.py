@@ -10,12 +10,12 @@ from detectors.model.event import Trust
 from detectors.recognise import scripts
 from detectors.recognise.decide import Message, Verdict, recognise, recognise_many
 from detectors.recognise.fold import fold, mask
-from detectors.recognise.lexicon import any_of
 from detectors.recognise.reading import HEAD_CHARS, READ_CHARS, look, names_codes, read
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES, Rule
 from detectors.recognise.words import Language, languages
+from tests.builders.detectors.recognise.patterns import any_of
 from tests.detectors.recognise.corpus import everywhere
 
 REGISTRY = everywhere()

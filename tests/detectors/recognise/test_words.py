@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 
-from detectors.recognise.lexicon import any_of
 from detectors.recognise.shipped import read_data
 from detectors.recognise.words import all_words, languages, load, stems
+from tests.builders.detectors.recognise.patterns import any_of
 
 
 def test_words_are_split_at_bars_and_may_go_on_in_the_next_line() -> None:

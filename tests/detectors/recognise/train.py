@@ -38,9 +38,9 @@ from detectors.recognise.reading import (
     Look,
     Reading,
     excerpt,
-    has_usual_number,
     look,
     read,
+    shown_at,
     tells_spent,
 )
 from detectors.recognise.registry import Line, Registry
@@ -252,7 +252,7 @@ class Stack:
         self.prior = np.array([0.7, *odds, *(0.0 for _ in TRAITS)])
         self.by_rules = np.array([RULES[rule].confidence >= 0.5 for rule in self.rules])
         self.shown = np.array(
-            [has_usual_number(looked) and not tells_spent(looked) for looked in looks]
+            [shown_at(looked) is not None and not tells_spent(looked) for looked in looks]
         )
         may = map(
             may_rescue, looks, readings, (scores * 100).tolist()

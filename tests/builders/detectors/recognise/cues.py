@@ -1,4 +1,4 @@
-"""Builders that test_cues.py shares with other tests."""
+"""Builders that test_naming.py shares with other tests."""
 
 from __future__ import annotations
 

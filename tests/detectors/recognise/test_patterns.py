@@ -1,0 +1,32 @@
+"""Patterns of the table: each compiles, is compiled once, and is used by its module."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from detectors.recognise import patterns
+from detectors.recognise.patterns import prepare, section
+from detectors.recognise.shipped import read_data
+
+TABLE = tomllib.loads(read_data("patterns"))
+FOLDER = Path(patterns.__file__).parent
+
+
+def test_a_pattern_is_compiled_once() -> None:
+    assert section("gather").hint is section("gather").hint
+    assert section("uncased").every("chinese") is section("uncased").every("chinese")
+
+
+def test_every_pattern_compiles() -> None:
+    assert len(list(prepare())) == sum(map(len, TABLE.values())) > 100
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_pattern_is_used_in_its_module(name: str) -> None:
+    text = (FOLDER / f"{name}.py").read_text("utf-8")
+    used = set(re.findall(r"_SEEN\.(\w+)", text)) | set(re.findall(r'every\("(\w+)"\)', text))
+    assert set(TABLE[name]) == used - {"every"}
