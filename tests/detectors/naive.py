@@ -45,7 +45,9 @@ RETURNS = 13
 RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
-TOTAL = {3600: 54, DAY: 270}  # window -> codes of all platforms, without each first of a day
+# Window -> codes of all platforms, without each first of a day, that new and known ones may reach.
+TOTAL = {3600: (54, 80), DAY: (270, 270)}
+TOTAL_LEAST, TOTAL_STEP = 4, 8  # codes that are enough, and one less for so many past the limit
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -409,34 +411,36 @@ class Naive:
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
 
     def total(self, offset: int, event: Event, newest: int, platform: str) -> None:
-        """54 codes in an hour or 270 in a day, of all: refused is what sent most of them."""
+        """Too many codes of all platforms: refused is what is new, and later what is known."""
         person, at = self.people[event.recipient], event.at_ms // 1000 - EPOCH
-        if platform in self.trusted or sum(t > newest - DAY for t in person.codes[platform]) < 2:
+        if platform in self.trusted:
             return
-        ends: list[tuple[int, set[str]]] = []
-        for window, most in TOTAL.items():
+        own = {
+            p
+            for p, s in person.seen.items()
+            if s.novel or abs(at - person.young.get(p, at - DAY)) < DAY
+        }
+        ends: dict[str, int] = {}
+        for window, limits in TOTAL.items():
             codes = {
                 p: [t for t in person.codes.get(p, ()) if t > newest - window] for p in person.seen
             }
             every = sorted(t for times in codes.values() for t in times)
             senders = sum(len(times) > 0 for times in codes.values())
-            often = {
-                p
-                for p, times in codes.items()
-                if len(times) >= 2 and 10 * senders * len(times) >= 7 * len(every)
-            }
-            if len(every) >= most:
-                ends.append((every[-most] + window, often - self.trusted))
-        if ends:
-            last, refused = max(ends, key=lambda each: each[0])
-            end = min((last + EPOCH) * 1000, event.at_ms + 3_600_000)
-            self.refuse(offset, event, refused, end, prolongs=False)
-            own = {
-                p
-                for p in refused
-                if person.seen[p].novel or abs(at - person.young.get(p, at - DAY)) < DAY
-            }
-            self.refuse(offset, event, own, event.at_ms + 3_600_000, prolongs=True)
+            for most, part in zip(limits, (own, person.seen.keys() - own), strict=True):
+                if len(every) < most:
+                    continue
+                falling = TOTAL_LEAST - (len(every) - most) // TOTAL_STEP
+                for p in part:
+                    number = len(codes[p])
+                    many = number >= 2 and 10 * senders * number >= 7 * len(every)
+                    if number and (part is own or many or number >= falling):
+                        ends[p] = max(ends.get(p, 0), every[-most] + window)
+        for p in ends.keys() - self.trusted:
+            end = min((ends[p] + EPOCH) * 1000, event.at_ms + 3_600_000)
+            self.refuse(offset, event, {p}, end, prolongs=False)
+            if p in own:
+                self.refuse(offset, event, {p}, event.at_ms + 3_600_000, prolongs=True)
 
     def known_limit(self, offset: int, event: Event, *, known: bool, at: int) -> None:
         """The limit on a known platform during a flood, by the codes that were delivered."""
