@@ -436,6 +436,8 @@ class Naive:
                     many = number >= 2 and 10 * senders * number >= 7 * len(every)
                     if number and (part is own or many or number >= falling):
                         ends[p] = max(ends.get(p, 0), every[-most] + window)
+        if ends:  # the lease is told again, also where all of these are trusted
+            self.refuse(offset, event, set(), 0, prolongs=False)
         for p in ends.keys() - self.trusted:
             end = min((ends[p] + EPOCH) * 1000, event.at_ms + 3_600_000)
             self.refuse(offset, event, {p}, end, prolongs=False)
