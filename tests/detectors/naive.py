@@ -45,8 +45,9 @@ RETURNS = 13
 RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
-# window -> codes of all platforms, without each first of a day, for unknown and for known ones
+# Window -> codes of all platforms, without each first of a day, that new and known ones may reach.
 TOTAL = {3600: (54, 80), DAY: (270, 270)}
+TOTAL_LEAST, TOTAL_STEP = 4, 8  # codes that are enough, and one less for so many past the limit
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -410,15 +411,15 @@ class Naive:
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
 
     def total(self, offset: int, event: Event, newest: int, platform: str) -> None:
-        """54 codes in an hour or 270 in a day of all: unknown and young platforms are refused.
-
-        Known ones from 80 in an hour on: what sent most, and the more the further past the limit.
-        """
+        """Too many codes of all platforms: refused is what is new, and later what is known."""
         person, at = self.people[event.recipient], event.at_ms // 1000 - EPOCH
         if platform in self.trusted:
             return
-        young = {p for p in person.seen if abs(at - person.young.get(p, at - DAY)) < DAY}
-        own = {p for p, seen in person.seen.items() if seen.novel} | young
+        own = {
+            p
+            for p, s in person.seen.items()
+            if s.novel or abs(at - person.young.get(p, at - DAY)) < DAY
+        }
         ends: dict[str, int] = {}
         for window, limits in TOTAL.items():
             codes = {
@@ -426,21 +427,22 @@ class Naive:
             }
             every = sorted(t for times in codes.values() for t in times)
             senders = sum(len(times) > 0 for times in codes.values())
-            for most, some in zip(limits, (own, person.seen.keys() - own), strict=True):
+            for most, part in zip(limits, (own, person.seen.keys() - own), strict=True):
                 if len(every) < most:
                     continue
-                end = min((every[-most] + window + EPOCH) * 1000, event.at_ms + 3_600_000)
-                past = 4 - (len(every) - most) // 8
-                for p in some:
-                    n = len(codes[p])
-                    often = n >= 2 and 10 * senders * n >= 7 * len(every)
-                    if n and (some is own or often or n >= past):
-                        ends[p] = max(end, ends.get(p, 0))
-        for p, end in ends.items():
-            self.refuse(offset, event, {p} - self.trusted, end, prolongs=False)
-        if ends:
-            own = own & ends.keys() - self.trusted
-            self.refuse(offset, event, own, event.at_ms + 3_600_000, prolongs=True)
+                falling = TOTAL_LEAST - (len(every) - most) // TOTAL_STEP
+                for p in part:
+                    number = len(codes[p])
+                    many = number >= 2 and 10 * senders * number >= 7 * len(every)
+                    if number and (part is own or many or number >= falling):
+                        ends[p] = max(ends.get(p, 0), every[-most] + window)
+        if ends:  # the lease is told again, also where all of these are trusted
+            self.refuse(offset, event, set(), 0, prolongs=False)
+        for p in ends.keys() - self.trusted:
+            end = min((ends[p] + EPOCH) * 1000, event.at_ms + 3_600_000)
+            self.refuse(offset, event, {p}, end, prolongs=False)
+            if p in own:
+                self.refuse(offset, event, {p}, event.at_ms + 3_600_000, prolongs=True)
 
     def known_limit(self, offset: int, event: Event, *, known: bool, at: int) -> None:
         """The limit on a known platform during a flood, by the codes that were delivered."""

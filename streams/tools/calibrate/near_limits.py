@@ -100,7 +100,7 @@ def _scores(
             for rule, window_s, most, _ in LIMITS:
                 yield rule, platform, densest(repeats.codes[high | platform], window_s), most
     every_s = sorted(at_s for p in suspect.seen for at_s in repeats.since(high | p, 0))
-    for rule, window_s, most, _ in LIMITS_TOTAL:
+    for rule, window_s, most, *_ in LIMITS_TOTAL:
         yield rule, 0, densest(every_s, window_s), most
     for rule, (_, capped) in newest(suspect).items():
         yield rule, 0, capped, BARS[rule]
