@@ -47,6 +47,7 @@ from detectors.suspects.volume import Heard, forget_after, hear, is_varied, many
 from detectors.thresholds import (
     AGAIN_SILENT_MS,
     RELAPSE_DIVISOR,
+    RETURNS,
     SUSPECT_IDLE_S,
 )
 from detectors.upkeep import DUE_MAX_S
@@ -201,11 +202,13 @@ def _by_messages(
     params: Params, suspect: Suspect, relapse: Relapse | None, at_ms: int, other: Finding
 ) -> Finding:
     """Return the strongest of `other` and the findings of `mass`, `volume` and `returns`."""
+    factor = 1 if relapse is None else RELAPSE_DIVISOR
+    if len(suspect.heard) < RETURNS.throttle / factor:  # no other rule of messages needs fewer
+        return other
     at_s = seconds(at_ms)
-    long = (relapse is not None and suspect.episode is None) or many(suspect, at_s)
-    long = long and is_settled(params.judge, suspect, at_s)
-    divisor = long * (1 if relapse is None else RELAPSE_DIVISOR)
-    volume, again = (divisor * (params.judge.mode(r) != "off") for r in ("volume", "returns"))
+    counts = (relapse is not None and suspect.episode is None) or many(suspect, at_s)
+    long = counts and is_settled(params.judge, suspect, at_s)
+    volume, again = (long * factor * (params.judge.mode(r) != "off") for r in ("volume", "returns"))
     return judge_returns(suspect, at_ms, mass(suspect, at_ms, other, volume), again)
 
 

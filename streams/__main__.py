@@ -16,7 +16,7 @@ from typing import Annotated, Final, Literal, NoReturn, TextIO
 import typer
 
 from streams import __version__
-from streams.cli import COMMANDS, EPILOG, LANGUAGE_HELP, ZONE_HELP, Commands
+from streams.cli import COMMANDS, EPILOG, LANGUAGE_HELP, VERBOSE_HELP, ZONE_HELP, Commands
 from streams.common.errors import Exit, OtpguardError
 from streams.common.extras import lacking
 from streams.common.files import FULL
@@ -62,6 +62,7 @@ def _root(
         typer.Option("--lang", metavar="LANG", help=LANGUAGE_HELP, show_default=False),
     ] = None,
     ___: Annotated[bool, typer.Option("--utc", help=ZONE_HELP)] = False,
+    ____: Annotated[bool, typer.Option("--verbose", "-v", help=VERBOSE_HELP)] = False,
 ) -> None:
     """Detect floods of verification codes, and make SMS gateways throttle them."""
     if log_format is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Final
@@ -26,11 +27,17 @@ def wait_until(
     """Return as soon as `true()` is; fail with `what` after `end_s`.
 
     `pause_s` is the time between two looks. It is three times the CPU time of the last look if
-    that is longer, up to a second: a look that reads a topic anew would else keep a core busy.
+    that is longer, up to a second: a look that reads a topic anew, or starts a program, would else
+    keep a core busy.
     """
-    end, looked = time.monotonic() + end_s, time.process_time()
+    end, spent_s = time.monotonic() + end_s, _cpu_s()
     while not true():
         if time.monotonic() > end:
             pytest.fail(f"not within {end_s:g} s: {what}")
-        time.sleep(max(pause_s, min(1.0, 3 * (time.process_time() - looked))))
-        looked = time.process_time()
+        time.sleep(max(pause_s, min(1.0, 3 * (_cpu_s() - spent_s))))
+        spent_s = _cpu_s()
+
+
+def _cpu_s() -> float:
+    """CPU time of this process and of the programs that it started and that have ended."""
+    return sum(os.times()[:4])

@@ -51,6 +51,7 @@ TABLES: Final = (
     "streams.people.desk.oversight:VERBS",
     "streams.cli.desk_user:COLUMNS",
     "streams.cli.cases:COLUMNS",
+    "streams.cli.recognise:HEADINGS",
     "streams.cli.top_feed:COLUMNS",
     "streams.cli.feed_csv:HEADINGS",
     "streams.cases.live_floods:SORTS:keys",

@@ -35,12 +35,7 @@ def recall(memory: NDArray[np.uint16], moves: Moves, extents: Extents) -> NDArra
         memory[1, extents.at] = 0
     leaving = _overflow(memory, moves, extents)
     changed: NDArray[np.bool_] = (leaving != 0) | (moves.place >= 0)
-    some: NDArray[np.int64] | slice = indices(changed)
-    if 2 * np.count_nonzero(changed) > len(changed):
-        some = slice(None)  # processing all rows is cheaper than selecting these
-    part = memory[:, some]
-    _move(part, leaving[some], moves.known[some], moves.place[some])
-    memory[:, some] = part
+    _move(memory, leaving, moves.known, moves.place)
     if len(extents.at):
         changed[extents.at] = True
         memory[1, extents.at] = extents.links()[1]

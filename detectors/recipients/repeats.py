@@ -60,7 +60,8 @@ class Repeats:
 
     def count(self, key: int, window_s: int) -> int:
         """Return the number of codes in the window that ends with the newest code."""
-        return len(self.since(key, self.codes[key][-1] - window_s))
+        times = self.codes[key]
+        return len(times) - bisect_right(times, times[-1] - window_s)
 
     def since(self, key: int, since_s: int) -> list[int]:
         """Return the times of the codes after this time, ascending."""

@@ -639,8 +639,7 @@ def _apply(
     wanted = prints_of(p)
     place = first_place(memory[2:] == wanted)
     again = slot < RING
-    place[again] = PRINTS
-    printed = place < PRINTS
+    printed = (place < PRINTS) & ~again
     once = printed & (place >= memory[1])
     unknown = ~(again | printed)
     extents = Extents(tables, g, words[:, 1] >> _TAG, memory[1])

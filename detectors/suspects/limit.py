@@ -75,8 +75,11 @@ def judge_total(
     """
     newest_s, recipient = repeats.codes[key][-1], key >> 32 << 32
     total: Total | None = None
+    held = {p: repeats.codes[recipient | p] for p in platforms if recipient | p in repeats.codes}
+    if sum(map(len, held.values())) < LIMITS_TOTAL[0][2]:  # the lowest limit
+        return None
     for rule, window_s, *limits in LIMITS_TOTAL:
-        codes = {p: repeats.since(recipient | p, newest_s - window_s) for p in platforms}
+        codes = {p: repeats.since(recipient | p, newest_s - window_s) for p in held}
         times_s = sorted(chain.from_iterable(codes.values()))
         count = len(times_s)
         for known, most in enumerate(limits):

@@ -47,8 +47,6 @@ def judge_returns(suspect: Suspect, at_ms: int, other: Finding, divisor: int) ->
     if not divisor or other.band is Band.THROTTLE:
         return other
     threshold = RETURNS.throttle / divisor
-    if len(suspect.heard) < threshold:
-        return other
     found = returned_platforms(suspect, at_ms)
     if len(found) < threshold:
         return other

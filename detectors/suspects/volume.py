@@ -65,7 +65,6 @@ LONGEST_S: Final = DAY_S
 """Length of the longest window, in seconds."""
 
 _BAND: Final[Callable[[Finding], Band]] = attrgetter("band")
-_LEAST: Final = min(int(min(bar)) for _, _, bar in WINDOWS)
 _RETRY_MS: Final = RETRY_S * 1000
 _RETRIES_MS: Final = RETRIES_S * 1000
 _LOUD: Final = 1
@@ -190,8 +189,6 @@ def mass(suspect: Suspect, at_ms: int, other: Finding = CALM, divisor: int = 0) 
     Call `hear` with the message first. Returns `other` if no window is stronger. The thresholds of
     the long windows are divided by `divisor`. With 0 these windows are not judged.
     """
-    if len(suspect.heard) < _LEAST:
-        return other
     findings = [_strongest(suspect, at_ms, *window) for window in WINDOWS]
     if divisor:
         for rule, window_ms, bar in VOLUMES:

@@ -104,10 +104,12 @@ def lines(record: EpisodeRecord) -> Iterator[str]:
 def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
     yield told.headline
     yield from (f"  {fact}" for fact in told.facts)
-    scores = ("", tr("score"), tr("watch"), tr("throttle"))
+    # The name comes last, because a terminal of 80 columns breaks the longest ones.
+    scores = [(*each[1:], each[0]) for each in told.rungs]
+    heads = (tr("score"), tr("watch"), tr("throttle"), "")
     for heading, rows in (
         (tr("levels"), told.path),
-        (tr("scores"), (scores, *told.rungs) if told.rungs else ()),
+        (tr("scores"), (heads, *scores) if scores else ()),
         (tr("platforms"), _add_header(record, told.sightings)),
     ):
         if rows:

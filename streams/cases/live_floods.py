@@ -91,7 +91,7 @@ class LiveFlood:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FloodRow:
     """One flood as it is shown, and the messages of each bar of its pace, the newest last."""
 
     case: CaseLine
@@ -125,7 +125,7 @@ class Frame:
     mode: str
     floods: int
     throttled: int
-    rows: list[Row]
+    rows: list[FloodRow]
     at_work: dict[str, int]  # Gateway -> when it was last heard of.
     stopped: dict[str, int]
     facts: ClusterFacts
@@ -247,7 +247,7 @@ class LiveFloods:
         told = tr("now: {state}").format(state=standing.says(state, case.lease(now_ms)))
         return [told, *standing.explanation(case, case.last)]
 
-    def _row(self, flood: LiveFlood, now_ms: int, shown: Callable[[str], str]) -> Row:
+    def _row(self, flood: LiveFlood, now_ms: int, shown: Callable[[str], str]) -> FloodRow:
         (case, state), seen = self._complete(flood, now_ms), flood.evidence
         last = case.last
         acks = [ack for each in case.acks.values() for ack in each]
@@ -257,7 +257,7 @@ class LiveFloods:
             last.reason.rule, sum(flood.refused.values()),
             standing.said_by_gateways(acks, leased=bool(case.actions)), last.chronic,
         )  # fmt: skip
-        return Row(line, flood.pace())
+        return FloodRow(line, flood.pace())
 
     def _complete(self, flood: LiveFlood, now_ms: int) -> tuple[standing.Case, standing.Doing]:
         """Return a flood's case with its answers and overrides, and its state."""

@@ -37,6 +37,7 @@ EPILOG: Final = (
 
 LANGUAGE_HELP: Final = "Language of the answers: en or zh-Hans; the default follows LANG."
 ZONE_HELP: Final = "Times in UTC, not in this machine's zone."
+VERBOSE_HELP: Final = "Say which settings file was found."
 HEADINGS: Final = ("Examples:", "Example:", "Exit codes:", "Roles:")
 
 _ROW: Final = re.compile(r"^( +[\w-]+ {2,})(\S.*)$", re.MULTILINE)
@@ -278,7 +279,7 @@ def translate_help(says: str) -> str:
 
 
 def spoken_options() -> list[Any]:
-    """The options --lang and --utc of every command; `streams.__main__` applies them."""
+    """The options --lang, --utc and -v of every command, which are read before it runs."""
 
     def run_command(
         *,
@@ -287,6 +288,9 @@ def spoken_options() -> list[Any]:
             typer.Option("--lang", metavar="LANG", help=tr(LANGUAGE_HELP), show_default=False),
         ] = None,
         utc: Annotated[bool, typer.Option("--utc", help=tr(ZONE_HELP))] = False,  # noqa: ARG001
+        verbose: Annotated[  # noqa: ARG001 - as above
+            bool, typer.Option("--verbose", "-v", help=tr(VERBOSE_HELP))
+        ] = False,
     ) -> None:
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from streams import config as configs
-from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
+from streams.cli.shared import SettingsOption, group, log_to_stderr, serving
 from streams.cluster import admin
 from streams.common import clock
 from streams.common.language import tr
@@ -21,7 +21,7 @@ def agent() -> None:
 
 
 @app.command()
-def campaigns(config: ConfigOption = None) -> None:
+def campaigns(settings: SettingsOption) -> None:
     r"""Follow the cases, and publish which floods are one campaign.
 
     Of several processes one works, and another takes over when it ends. It saves no state: at its
@@ -37,11 +37,11 @@ def campaigns(config: ConfigOption = None) -> None:
     ) -> campaign_agent.CampaignAgent:
         return campaign_agent.CampaignAgent(clients, settings.topics, **rest)
 
-    _run(config, "campaigns", make_agent)
+    _run(settings, "campaigns", make_agent)
 
 
 @app.command()
-def platforms(config: ConfigOption = None) -> None:
+def platforms(settings: SettingsOption) -> None:
     r"""Add up the workers' counts of each platform, and publish a week's figures, day by day.
 
     Of several processes one works, and another takes over when it ends. Workers publish their
@@ -63,12 +63,11 @@ def platforms(config: ConfigOption = None) -> None:
             clients, settings.topics, metrics=metrics, lists=lists, **rest
         )
 
-    _run(config, "platforms", make_agent)
+    _run(settings, "platforms", make_agent)
 
 
-def _run(config: ConfigOption, role: telemetry.Role, made: Any) -> None:
+def _run(settings: configs.Settings, role: telemetry.Role, made: Any) -> None:
     log_to_stderr()
-    settings = settings_of(config)
     metrics = telemetry.Metrics(role)
     with admin.working(tr("no picture of all partitions")):
         agent = made(

@@ -13,14 +13,13 @@ from streams import config as configs
 from streams import wire
 from streams.cases import audit_chain
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     ago_ms,
     batches_shown,
     group,
     recipient_of,
     records_shown,
-    settings_of,
     write_json,
     write_list,
 )
@@ -36,7 +35,7 @@ app = group("List who saw or did what, and check that no record was changed.")
 
 @app.command("ls")
 def list_(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: Annotated[str, typer.Option("--since", help="Period, such as 12h or 30d.")] = "7d",
     actor: Annotated[str, typer.Option("--actor", help="Only records of this person.")] = "",
@@ -55,7 +54,6 @@ def list_(
       otpguard audit ls --since 1d
       otpguard audit ls --about 13900000001 --json
     """
-    settings = settings_of(config)
     subject = _canonical(settings, about)
     since_ms = ago_ms(since)
     chosen = [
@@ -76,7 +74,7 @@ def list_(
 
 @app.command()
 def verify(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     against: Annotated[
         Path | None,
@@ -98,7 +96,6 @@ def verify(
       otpguard audit verify --json > heads-2026-03-02.json
       otpguard audit verify --against heads-2026-03-02.json
     """
-    settings = settings_of(config)
     anchors = _anchors(against)
     with read.reading(admin.client_arguments(settings.kafka), settings.topics.audit) as reader:
         first, end = reader.spans()[0]

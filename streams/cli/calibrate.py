@@ -321,6 +321,7 @@ def _say(found: dict[str, Any]) -> None:
     _say_named(found)
     _say_throttled(found)
     _say_misses(found["nearest_misses"])
+    _say_near(found["near_limits"])
     _say_left_out(found["history"])
     typer.echo("")
     _say_changes(found)
@@ -408,6 +409,34 @@ def _say_misses(misses: list[dict[str, Any]]) -> None:
                 (f"{m['share_of_bar']:.0%}", m["rule"], m["score"], m["bar"], m["recipient"],
                  m["at"], len(m["sightings"]))
                 for m in misses[:10]
+            ],
+        )  # fmt: skip
+
+
+def _say_near(near: list[dict[str, Any]]) -> None:
+    """Print recipients near a limit that counts messages: candidates for `otpguard exempt`."""
+    if near:
+        typer.echo(
+            "\n"
+            + tr(
+                "within a fifth of a limit on messages; if these are shared or test numbers, "
+                "exempt them (otpguard exempt)"
+            )
+        )
+        write_table(
+            (
+                tr("share of the threshold"),
+                tr("rule"),
+                tr("score"),
+                tr("bar"),
+                tr("recipient"),
+                tr("at (UTC)"),
+                tr("platform"),
+            ),
+            [
+                (f"{n['share']:.0%}", n["rule"], n["score"], n["threshold"], n["recipient"],
+                 n["at"], escape_unprintable(n["platform"]))
+                for n in near[:10]
             ],
         )  # fmt: skip
 

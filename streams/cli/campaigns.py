@@ -10,11 +10,10 @@ import typer
 from streams import wire
 from streams.cases import network_views
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     ago_ms,
     group,
-    settings_of,
     write_json,
     write_lines,
     write_table,
@@ -44,7 +43,7 @@ SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
 
 @app.command("ls")
 def ls(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: Annotated[str, typer.Option("--since", help="How far back, such as 6h or 7d.")] = "24h",
     all_: Annotated[bool, typer.Option("--all", help="Include those that are over.")] = False,
@@ -57,7 +56,6 @@ def ls(
       otpguard campaigns ls
       otpguard campaigns ls --all --since 7d --json
     """
-    settings = settings_of(config)
     since_ms = ago_ms(since)
     every = network_views.newest(admin.client_arguments(settings.kafka), settings.topics.campaign)
     rows = [
@@ -90,7 +88,7 @@ def ls(
 @app.command()
 def show(
     campaign: Annotated[str, typer.Argument(help="Id of the campaign, from `campaigns ls`.")],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -100,7 +98,6 @@ def show(
     Example:
       otpguard campaigns show 1:sms.delivery.v1:7:123456
     """
-    settings = settings_of(config)
     told = network_views.newest(admin.client_arguments(settings.kafka), settings.topics.campaign)
     found = network_views.find_campaign(told, campaign)
     if found is None:

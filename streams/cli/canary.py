@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from streams.cli.shared import (
-    ConfigOption,
+    SettingsOption,
     log_to_stderr,
     progress,
     serving,
-    settings_of,
 )
 from streams.cluster import admin
 from streams.common.errors import Exit
@@ -22,7 +21,7 @@ from streams.tools.operate import canary_flood
 
 
 def canary(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     once: Annotated[
         bool,
@@ -48,7 +47,6 @@ def canary(
       otpguard canary --config /etc/otpguard/otpguard.toml
       otpguard canary --once --without-adapter
     """
-    settings = settings_of(config)
     log_to_stderr()
     metrics = telemetry.Metrics("canary")
     clients = admin.client_arguments(settings.kafka)

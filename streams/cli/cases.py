@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -16,13 +15,12 @@ from streams.cases import standing
 from streams.cases.store import answers, opening, store
 from streams.cli.audited import audit_look
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     ago_ms,
     group,
     progress,
     records_shown,
-    settings_of,
     write_json,
     write_lines,
     write_table,
@@ -45,7 +43,7 @@ NamedArgument = Annotated[
 
 @app.command("ls")
 def ls(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: SinceOption = "24h",
     all_: Annotated[bool, typer.Option("--all", help="Include those that are over.")] = False,
@@ -61,7 +59,6 @@ def ls(
       otpguard cases ls
       otpguard cases ls --all --since 7d --json
     """
-    settings = settings_of(config)
     with audit_look(settings, "view", detail="cases"):
         with closing(read_topics(settings, since)) as model:
             rows = [standing.summary(line) for line in model.all(ended=all_)]
@@ -142,7 +139,7 @@ def warn(word: wire.Override | None) -> None:
 @app.command()
 def show(
     named: NamedArgument,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: SinceOption = "24h",
     as_json: JsonOption = False,
@@ -156,18 +153,17 @@ def show(
       otpguard cases show +8613900000001
       otpguard cases show 1:sms.delivery.v1:7:123456 --since 7d
     """
-    show_cases(config, named, since, as_json=as_json, most=None)
+    show_cases(settings, named, since, as_json=as_json, most=None)
 
 
 @app.command()
-def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+def watch(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
     r"""Follow cases as they open, rise, renew and end, until Ctrl-C.
 
     \b
     Example:
       otpguard cases watch
     """
-    settings = settings_of(config)
     now_ms = clock.now_ms()
     with audit_look(settings, "view", detail="cases as they come"):
         pass
@@ -187,14 +183,14 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+def audit(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
     r"""List the overrides in force: who, what, why, until when.
 
     \b
     Example:
       otpguard cases audit
     """
-    words = words_of(settings_of(config))
+    words = words_of(settings)
     write_lines(
         [msgspec.to_builtins(word) for word in words],
         (f"{word.recipient:16}  {standing.format_override(word)}" for word in words),
@@ -204,7 +200,7 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 @app.command()
 def tidy(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only report what would be deleted.")
@@ -222,7 +218,6 @@ def tidy(
       otpguard cases tidy --dry-run
       otpguard cases tidy
     """
-    settings = settings_of(config)
     clients, topics = admin.client_arguments(settings.kafka), settings.topics
     now_ms = clock.now_ms()
     done, denied = {}, []
@@ -248,14 +243,13 @@ def tidy(
 
 
 def show_cases(
-    config: Path | None, named: str, since: str, *, as_json: bool, most: int | None
+    settings: configs.Settings, named: str, since: str, *, as_json: bool, most: int | None
 ) -> None:
     """Print the cases of a name, the most important first; at most so many.
 
     The look is audited: by number, or by the given id. Raise UsageError if there is no case.
     """
     refuse_nobody(named)
-    settings = settings_of(config)
     recipient = settings.intake().numbers.canonical(named)
     by_id = standing.ID.fullmatch(named)
     about = {"detail": named} if by_id else {"subject": recipient or ""}

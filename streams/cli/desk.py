@@ -21,14 +21,13 @@ from streams.cli.audited import actor, audit_act
 from streams.cli.desk_serve import serve
 from streams.cli.desk_user import app as users
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     TicketOption,
     group,
     log_to_stderr,
     recipient_of,
     serving,
-    settings_of,
     write_json,
     write_list,
 )
@@ -53,7 +52,7 @@ HOLDS: Final = ("hold", "subject", "document", "since", "by", "reason")
 
 
 @app.command()
-def index(config: ConfigOption = None) -> None:
+def index(settings: SettingsOption) -> None:
     r"""Read the topics continuously into the case store; one process for each store.
 
     Once an hour it also deletes what is older than desk.cases_days, audit_days and papers_days. If
@@ -64,7 +63,6 @@ def index(config: ConfigOption = None) -> None:
       otpguard desk index --config /etc/otpguard/otpguard.toml
     """
     log_to_stderr()
-    settings = settings_of(config)
     store = opening.open_store(settings)
     metrics = telemetry.Metrics("indexer")
 
@@ -86,7 +84,7 @@ def index(config: ConfigOption = None) -> None:
 
 @app.command()
 def rebuild(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     check: Annotated[
         bool, typer.Option("--check", help="Only compare the index with the topics.")
@@ -104,7 +102,6 @@ def rebuild(
       otpguard desk rebuild --check
       otpguard desk rebuild
     """
-    settings = settings_of(config)
     arguments = (settings, partial(opening.open_store, settings), now_ms)
     if not check:
         rows = rebuilding.rebuild(*arguments)
@@ -120,7 +117,7 @@ def rebuild(
 @app.command()
 def erase(
     number: Annotated[str, typer.Argument(help="Number in any format, or token.")],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     even_open: Annotated[
         bool, typer.Option("--even-open", help="Erase the number even if it has an open case.")
@@ -139,7 +136,6 @@ def erase(
     Example:
       otpguard desk erase 13900000001 --ticket T-4711
     """
-    settings = settings_of(config)
     recipient = recipient_of(settings, number)
     store = opening.open_store(settings)
     if not yes:
@@ -174,7 +170,7 @@ def erase(
 @app.command()
 def backup(
     path: Annotated[Path, typer.Argument(help="File to write, such as desk.jsonl.gz.")],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     people_only: Annotated[
         bool,
@@ -191,7 +187,6 @@ def backup(
     Example:
       otpguard desk backup /var/backups/otpguard/desk-$(date +%F).jsonl.gz
     """
-    settings = settings_of(config)
     store = opening.open_store(settings)
     with audit_act(settings, "backup", detail=str(path)):
         rows = backups.save(store, path, now_ms(), people_only=people_only)
@@ -202,7 +197,7 @@ def backup(
 @app.command()
 def restore(
     path: Annotated[Path, typer.Argument(help="File that `desk backup` wrote.")],
-    config: ConfigOption = None,
+    settings: SettingsOption,
 ) -> None:
     r"""Fill an empty case store from a file: SQLite or PostgreSQL, whichever it came from.
 
@@ -210,7 +205,6 @@ def restore(
     Example:
       otpguard desk restore /var/backups/otpguard/desk-2026-11-26.jsonl.gz
     """
-    settings = settings_of(config)
     store = opening.open_store(settings)
     with audit_act(settings, "restore", detail=str(path)):
         rows = backups.restore(store, path)
@@ -228,8 +222,8 @@ def restore(
 @app.command()
 def hold(
     subject: Annotated[str, typer.Argument(help="Number, token or episode.")] = "",
-    config: ConfigOption = None,
     *,
+    settings: SettingsOption,
     document: Annotated[
         str, typer.Option("--document", help="Number of the authority's request.")
     ] = "",
@@ -247,7 +241,6 @@ def hold(
       otpguard desk hold --lift 3
       otpguard desk hold
     """
-    settings = settings_of(config)
     store = opening.open_store(settings)
     if lift is not None:
         with audit_act(settings, "lift", detail=f"hold={lift}", reason=reason):

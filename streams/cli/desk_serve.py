@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import ConfigOption, log_to_stderr, settings_of
+from streams.cli.shared import SettingsOption, log_to_stderr
 from streams.common.language import tr
 from streams.people.desk import console_server
 
 
 def serve(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     no_index: Annotated[
         bool,
@@ -30,7 +30,6 @@ def serve(
       otpguard desk serve --config /etc/otpguard/otpguard.toml --no-index
     """
     log_to_stderr()
-    settings = settings_of(config)
     told = tr("the desk is at {address}")
     console_server.serve(
         settings,

@@ -12,7 +12,7 @@ from streams import config as configs
 from streams.cases.store import roles as desk_roles
 from streams.cases.store import store as stores
 from streams.cli.audited import audit_act
-from streams.cli.shared import ConfigOption, JsonOption, group, settings_of, write_list
+from streams.cli.shared import JsonOption, SettingsOption, group, write_list
 from streams.common.errors import UsageError
 from streams.common.language import moment, tr
 
@@ -31,7 +31,7 @@ def add(
             "--role", help="agent, lead, analyst, evidence, approver, auditor, admin; repeatable."
         ),
     ],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     shown_name: Annotated[str, typer.Option("--shown-name", help="Name that colleagues see.")] = "",
 ) -> None:
@@ -42,7 +42,7 @@ def add(
       otpguard desk user add wang.fang --role admin
       otpguard desk user add li.lei --role agent < password
     """
-    settings, roles = settings_of(config), _roles(role)
+    roles = _roles(role)
     store, password = _store(settings), _password()
     with audit_act(settings, "account", subject=name, detail=f"add {' '.join(sorted(roles))}"):
         made = store.accounts.add(name, roles, password=password, shown_name=shown_name)
@@ -50,14 +50,13 @@ def add(
 
 
 @app.command()
-def passwd(name: NameArgument, config: ConfigOption = None) -> None:
+def passwd(name: NameArgument, settings: SettingsOption) -> None:
     r"""Give a local account another password; its sessions end, and a lock is removed.
 
     \b
     Example:
       otpguard desk user passwd li.lei
     """
-    settings = settings_of(config)
     store, password = _store(settings), _password()
     with audit_act(settings, "account", subject=name, detail="reset"):
         store.accounts.change(name, password=password)
@@ -65,21 +64,21 @@ def passwd(name: NameArgument, config: ConfigOption = None) -> None:
 
 
 @app.command("ls")
-def list_(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+def list_(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
     r"""List the accounts.
 
     \b
     Example:
       otpguard desk user ls --json
     """
-    found = [_row(each) for each in _store(settings_of(config)).accounts.all()]
+    found = [_row(each) for each in _store(settings).accounts.all()]
     write_list(found, COLUMNS, [list(row.values()) for row in found], as_json=as_json)
 
 
 @app.command()
 def disable(
     name: NameArgument,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     enable: Annotated[bool, typer.Option("--enable", help="Enable the account again.")] = False,
 ) -> None:
@@ -90,7 +89,6 @@ def disable(
       otpguard desk user disable li.lei
       otpguard desk user disable li.lei --enable
     """
-    settings = settings_of(config)
     store = _store(settings)
     with audit_act(settings, "account", subject=name, detail="enable" if enable else "disable"):
         store.accounts.change(name, disabled=not enable, unlock=enable)

@@ -13,13 +13,12 @@ from rich import cells
 
 from streams import wire
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     ago_ms,
     format_counts,
     group,
     progress,
-    settings_of,
     stopping,
     write_json,
     write_table,
@@ -59,7 +58,7 @@ PartitionOption = Annotated[
 
 @app.command("ls")
 def ls(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     reason: ReasonOption = None,
     since: SinceOption = None,
@@ -81,7 +80,6 @@ def ls(
       otpguard dlq ls --reason missing_field --limit 5 --json
     """
     wanted = _filter(reason, since, until, partition)
-    settings = settings_of(config)
     with progress(tr("dead letters read"), None) as tell:
         found = dead_letters.find(
             admin.client_arguments(settings.kafka), settings.topics.dead_letters, wanted, tell
@@ -118,7 +116,7 @@ def ls(
 @app.command()
 def show(
     position: Annotated[str, typer.Argument(help="Position as `ls` prints it, such as 3:17.")],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     raw: Annotated[
         bool,
@@ -137,7 +135,6 @@ def show(
       otpguard dlq show 3:17 --raw | jq keys
       otpguard dlq show 3:17 --raw --json | jq -r .value | base64 -d
     """
-    settings = settings_of(config)
     letter, record, target = dead_letters.show(
         admin.client_arguments(settings.kafka), settings.topics.dead_letters, position
     )
@@ -171,7 +168,7 @@ def show(
 
 @app.command()
 def replay(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     reason: ReasonOption = None,
     since: SinceOption = None,
@@ -225,7 +222,6 @@ def replay(
       otpguard dlq replay --rate-max 50 --limit 100 --json
     """
     wanted = _filter(reason, since, until, partition)
-    settings = settings_of(config)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what fails is said in one line
     clients, topics = admin.client_arguments(settings.kafka), settings.topics
     replayer = dead_letters.Replayer(

@@ -10,12 +10,11 @@ import typer
 
 from streams import config as configs
 from streams.cli.shared import (
-    ConfigOption,
     GatewayOption,
+    SettingsOption,
     group,
     log_to_stderr,
     serving,
-    settings_of,
 )
 from streams.cluster import admin
 from streams.common.errors import UnavailableError
@@ -34,7 +33,7 @@ app = group("Make a gateway enforce the leases; one process for each gateway.")
 
 
 @app.command()
-def redis(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> None:
+def redis(settings: SettingsOption, *, gateway_id: GatewayOption = None) -> None:
     r"""Store leases as Redis keys, for gateways that look them up (deploy/gateways/jasmin).
 
     \b
@@ -42,7 +41,6 @@ def redis(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> N
       otpguard enforce redis --config /etc/otpguard/otpguard.toml
       OTPGUARD_REDIS_URL=rediss://redis:6380/0 otpguard enforce redis --gateway-id jasmin-1
     """
-    settings = settings_of(config)
     registry, _ = settings.registry()
     client = redis_gateway.connect(settings.redis)
     where = f"redis.url {mask_url(settings.redis.url)}"
@@ -56,7 +54,7 @@ def redis(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> N
 
 @app.command()
 def kannel(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     gateway_id: GatewayOption = None,
     accept_whole_recipient: Annotated[
@@ -95,7 +93,6 @@ def kannel(
                 "--accept-whole-recipient"
             )
         )
-    settings = settings_of(config)
     section = settings.kannel
     gateway = kannel_gateway.KannelGateway(
         section.list_file,
@@ -123,7 +120,7 @@ def _clear(gateway: kannel_gateway.KannelGateway) -> None:
 
 
 @app.command()
-def webhook(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> None:
+def webhook(settings: SettingsOption, *, gateway_id: GatewayOption = None) -> None:
     r"""Post signed orders to a gateway's own API.
 
     \b
@@ -131,7 +128,6 @@ def webhook(config: ConfigOption = None, *, gateway_id: GatewayOption = None) ->
       OTPGUARD_WEBHOOK_URL=https://smsc/otpguard OTPGUARD_WEBHOOK_SECRET_FILE=/run/secrets/hook \
         otpguard enforce webhook --gateway-id smsc-1
     """
-    settings = settings_of(config)
     section = settings.webhook
     gateway = webhook_gateway.WebhookGateway(
         section.url,
@@ -145,7 +141,7 @@ def webhook(config: ConfigOption = None, *, gateway_id: GatewayOption = None) ->
 
 @app.command()
 def log(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     gateway_id: GatewayOption = None,
     numbers: Annotated[
@@ -161,7 +157,7 @@ def log(
     Example:
       otpguard enforce log | jq .order
     """
-    _run(settings_of(config), log_gateway.LogGateway(sys.stdout, numbers=numbers), gateway_id, "")
+    _run(settings, log_gateway.LogGateway(sys.stdout, numbers=numbers), gateway_id, "")
 
 
 def _run(

@@ -17,13 +17,12 @@ from streams import config as configs
 from streams.cases.store import opening
 from streams.cli.cases import NamedArgument, refuse_nobody
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     ago_ms,
     group,
     open_lines,
     progress,
-    settings_of,
     write_json,
     write_lines,
     writing,
@@ -83,7 +82,7 @@ KeyOption = Annotated[
 def make(
     named: NamedArgument,
     out: OutOption,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: SinceOption = "180d",
     from_: FromOption = None,
@@ -108,7 +107,6 @@ def make(
       otpguard evidence make 13900000001 --store -o pack    # what topics forgot too
       otpguard evidence make 1:sms.delivery.v1:7:123456 --from records.jsonl --key pack.pem -o pack
     """
-    settings = settings_of(config)
     own = settings.evidence
     cover = pack_report.Cover(
         own.unit, own.contact, authority, document, received, officer, own.zone
@@ -237,7 +235,7 @@ def verify(
 @app.command()
 def stamp(
     pack: PackArgument,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     key: KeyOption = "",
     url: Annotated[
@@ -262,7 +260,6 @@ def stamp(
       otpguard evidence stamp pack --query pack.tsq    # to the authority, by hand
       otpguard evidence stamp pack --token pack.tsr    # and back
     """
-    settings = settings_of(config)
     manifest = stamps.manifest_of(pack)
     if query is not None:
         if query.resolve().is_relative_to(pack.resolve()):
@@ -321,7 +318,7 @@ def repeat(
 @app.command("text-12321")
 def text_12321(
     named: NamedArgument,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: SinceOption = "180d",
     from_: FromOption = None,
@@ -332,7 +329,6 @@ def text_12321(
     Example:
       otpguard evidence text-12321 13900000001
     """
-    settings = settings_of(config)
     chosen, *_ = _choose_cases(settings, named, since, from_)
     for line in complaint.lines(chosen, ZoneInfo(settings.evidence.zone)):
         typer.echo(escape_unprintable(line))
@@ -346,7 +342,7 @@ def new(
             "--out", "-o", metavar="FILE|URI", help="New file for the key, or a PKCS#11 URI."
         ),
     ],
-    config: ConfigOption = None,
+    settings: SettingsOption,
 ) -> None:
     r"""Make a pack key, Ed25519 and P-256: in a file that nobody else may read, or in hardware.
 
@@ -356,7 +352,7 @@ def new(
       otpguard evidence key new --out 'pkcs11:token=unit;object=pack?module-path=/usr/lib/hsm.so'
     """
     if out.startswith(hardware.SCHEME):
-        pin = settings_of(config).evidence.pin.get_secret_value()
+        pin = settings.evidence.pin.get_secret_value()
         typer.echo(
             _describe_signature(
                 hardware.make_in_hardware(hardware.TokenUri.of(out), pin).fingerprint
@@ -369,14 +365,14 @@ def new(
 
 
 @keys.command("show")
-def show(config: ConfigOption = None, *, key: KeyOption = "", as_json: JsonOption = False) -> None:
+def show(settings: SettingsOption, *, key: KeyOption = "", as_json: JsonOption = False) -> None:
     r"""Show the fingerprint, to publish it on the unit's site and in letters.
 
     \b
     Example:
       otpguard evidence key show --key /etc/otpguard/pack.pem
     """
-    public = signer.signer(settings_of(config), key).public
+    public = signer.signer(settings, key).public
     document = {"fingerprint": public.fingerprint, **public.document()}
     write_lines(document, [_describe_signature(public.fingerprint)], as_json=as_json)
 
@@ -393,7 +389,7 @@ def rotate(
         Path,
         typer.Option("--list", help="File with the list of successors; a line is added to it."),
     ],
-    config: ConfigOption = None,
+    settings: SettingsOption,
 ) -> None:
     r"""Let the old key sign the new one, so that people who know the old fingerprint can trust it.
 
@@ -404,7 +400,6 @@ def rotate(
       otpguard evidence key rotate --old pack.pem --new pack-2027.pem --list signers.jsonl
     """
     before = read_bytes(signers, UsageError) if signers.exists() else b""
-    settings = settings_of(config)
     before_it, public = signer.signer(settings, old), signer.signer(settings, new_).public
     if before_it.public == public:
         raise UsageError(tr("--old and --new are the same key"))

@@ -13,7 +13,7 @@ from detectors.model import records
 from streams import wire
 from streams.cases import explanation
 from streams.cli.cases import SinceOption, refuse_nobody, show_cases
-from streams.cli.shared import ConfigOption, JsonOption, open_lines, write_lines
+from streams.cli.shared import ConfigOption, JsonOption, open_lines, settings_of, write_lines
 from streams.common.errors import UsageError
 from streams.common.language import tr
 
@@ -55,7 +55,7 @@ def explain(
     """
     if named != "-" and not Path(named).is_file():
         refuse_nobody(named, tr("no such file, "))
-        show_cases(config, named, since, as_json=as_json, most=1)
+        show_cases(settings_of(config), named, since, as_json=as_json, most=1)
         return
     _explain_file(named, only, last=last, as_json=as_json)
 

@@ -154,8 +154,8 @@ def csv_(
     \b
     Examples:
       otpguard feed csv cdr.csv
-      otpguard feed csv cdr.csv --map recipient=called --map sender=calling --sample 5
-      otpguard feed csv *.csv.gz --map event_time_ms=time --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
+      otpguard feed csv cdr.csv --map recipient=called --sample 5
+      otpguard feed csv *.csv.gz --time '%Y%m%d%H%M%S' --yes
       otpguard feed csv cdr.log --preset restcomm --whole
     """
     settings = settings_of(config)
@@ -206,7 +206,7 @@ def jsonl(
     Examples:
       otpguard scenario A1 | otpguard feed jsonl - --now
       otpguard scenario A1 | otpguard feed jsonl - --now --rate 20
-      kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --map recipient=dst --map sender=src
+      kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --yes
     """
     settings = settings_of(config)
     said = guess_options.FeedOptions(tuple(maps or ()), tuple(constants or ()), time_format, zone)

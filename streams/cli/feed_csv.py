@@ -304,12 +304,11 @@ def _describe_survey(file: str, seen: csv.FileReport, codes: int, given: Given) 
     events = seen.rows - seen.unreadable - seen.others
     yield (
         tr(
-            "{file}: {events} events in {rows} rows, {codes} of them codes; encoding "
-            "{encoding}, zone {zone}"
+            "{file}: {events} in {rows}, {codes} of them codes; encoding {encoding}, zone {zone}"
         ).format(
             file=file,
-            events=events,
-            rows=seen.rows,
+            events=trn("{n} event", "{n} events", events),
+            rows=trn("{n} row", "{n} rows", seen.rows),
             codes=codes,
             encoding=given.encoding,
             zone=given.zone,

@@ -12,14 +12,13 @@ import typer
 from streams import config as configs
 from streams import wire
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     group,
     log_to_stderr,
     recipient_of,
     records_shown,
     serving,
-    settings_of,
     write_json,
     write_lines,
     write_table,
@@ -42,7 +41,7 @@ app = group("Notify victims of floods, and report to the platforms that floods a
 
 
 @app.command()
-def run(config: ConfigOption = None) -> None:
+def run(settings: SettingsOption) -> None:
     r"""Notify each victim once, after a gateway has confirmed the lease.
 
     Texts are checked first, with their largest values: one SMS part, no link, no number, and not
@@ -52,7 +51,6 @@ def run(config: ConfigOption = None) -> None:
     Example:
       otpguard notify run --config /etc/otpguard/otpguard.toml
     """
-    settings = settings_of(config)
     log_to_stderr()
     texts = _texts(settings)
     book = notice_book.NoticeBook(_params(settings))
@@ -81,7 +79,7 @@ def run(config: ConfigOption = None) -> None:
 
 @app.command()
 def preview(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     number: Annotated[
         str,
@@ -98,7 +96,6 @@ def preview(
       otpguard notify preview --config /etc/otpguard/otpguard.toml
       otpguard notify preview --number 85261234567
     """
-    settings = settings_of(config)
     texts = _texts(settings)
     notify = settings.notify
     chosen = list(dict.fromkeys((notify.language, *notify.languages.values())))
@@ -128,7 +125,7 @@ def preview(
 
 @app.command()
 def platforms(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     day: Annotated[
         str, typer.Option("--day", help="Day of the report, in UTC.", show_default="yesterday")
@@ -158,7 +155,6 @@ def platforms(
     """
     import xarf  # noqa: F401, PLC0415 - an extra: said before anything is read
 
-    settings = settings_of(config)
     reports, topics, now_ms = settings.reports, settings.topics, clock.now_ms()
     day_ms = now_ms - now_ms % 86_400_000 if at_once else tell.day_of(day, now_ms)
     contacts = platform_contacts.read_contacts(reports.contacts_file, settings.registry()[0])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -25,13 +24,12 @@ from streams.cli import audited
 from streams.cli.audited import audit_chain, deliver_audit
 from streams.cli.shared import (
     UNITS_S,
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     TicketOption,
     recipient_of,
     records_shown,
     seconds,
-    settings_of,
     write_json,
 )
 from streams.cluster import admin, read
@@ -57,7 +55,7 @@ EndOption = Annotated[bool, typer.Option("--end", help="End it now.")]
 def release(
     recipient: RecipientArgument,
     reason: ReasonOption,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     lasts: Annotated[
         str,
@@ -75,7 +73,9 @@ def release(
       otpguard release +8613900000001 --reason "ticket 4711"
       otpguard release 13900000001 -r "she called" --for 1d
     """
-    _say(config, "release", recipient, reason, actor, lasts, wait_s, as_json=as_json, ticket=ticket)
+    _say(
+        settings, "release", recipient, reason, actor, lasts, wait_s, as_json=as_json, ticket=ticket
+    )
 
 
 def allow(
@@ -84,7 +84,7 @@ def allow(
         str, typer.Argument(help="Key, such as sig:某校 or port:106…; a bare name is a signature.")
     ],
     reason: ReasonOption,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     lasts: Annotated[str, typer.Option("--for", help="Period, such as 12h or 30d.")] = "30d",
     end: EndOption = False,
@@ -110,12 +110,12 @@ def allow(
       otpguard allow '*' 某银行 --reason "missing in the registry" --for 7d
       otpguard allow +8613900000001 sig:某校 --reason "done" --end
     """
-    registry, _ = settings_of(config).registry()
+    registry, _ = settings.registry()
     key = network_views.platform_key(registry, platform)
     if not (end or unseen):
-        _check_heard_of(config, recipient, key, registry)
+        _check_heard_of(settings, recipient, key, registry)
     _say(
-        config, "allow", recipient, reason, actor, "0s" if end else lasts, wait_s,
+        settings, "allow", recipient, reason, actor, "0s" if end else lasts, wait_s,
         as_json=as_json, ticket=ticket, platform=key,
     )  # fmt: skip
 
@@ -123,7 +123,7 @@ def allow(
 def exempt(
     recipient: RecipientArgument,
     reason: ReasonOption,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     lasts: Annotated[
         str | None, typer.Option("--for", help="Duration, such as 90d; default: until --end.")
@@ -142,7 +142,7 @@ def exempt(
       otpguard exempt +8613900000001 --reason "number given back" --end
     """
     _say(
-        config, "exempt", recipient, reason, actor, "0s" if end else lasts, wait_s,
+        settings, "exempt", recipient, reason, actor, "0s" if end else lasts, wait_s,
         as_json=as_json, ticket=ticket,
     )  # fmt: skip
 
@@ -150,7 +150,7 @@ def exempt(
 def mode(
     switch: Annotated[str, typer.Argument(help="shadow, enforce or off.", metavar="MODE")],
     reason: ReasonOption,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     lasts: Annotated[
         str | None,
@@ -182,7 +182,7 @@ def mode(
             tr("{given!r} is none of shadow, enforce, off").format(given=switch)
         )
     _say(
-        config, "mode", EVERYONE, reason, actor, lasts, wait_s,
+        settings, "mode", EVERYONE, reason, actor, lasts, wait_s,
         as_json=as_json, ticket=ticket, mode=switch,
     )  # fmt: skip
 
@@ -196,7 +196,7 @@ def rails(
         ),
     ],
     reason: ReasonOption,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     lasts: Annotated[
         str, typer.Option("--for", help="Duration, such as 30m or 2h; a day at most.")
@@ -222,7 +222,7 @@ def rails(
     if not 0 < seconds(lasts) <= UNITS_S["d"]:
         raise typer.BadParameter(tr("raised rails end within a day: --for 24h at most"))
     _say(
-        config, "rails", EVERYONE, reason, actor, lasts if times > 1 else "0s", wait_s,
+        settings, "rails", EVERYONE, reason, actor, lasts if times > 1 else "0s", wait_s,
         as_json=as_json, times=times,
     )  # fmt: skip
 
@@ -232,10 +232,9 @@ def _canonical(settings: configs.Settings, recipient: str) -> str:
 
 
 def _check_heard_of(
-    config: Path | None, recipient: str, key: str, registry: registries.Registry
+    settings: configs.Settings, recipient: str, key: str, registry: registries.Registry
 ) -> None:
     """Raise UsageError if a platform looks like a typing error, and name similar ones."""
-    settings = settings_of(config)
     canonical = _canonical(settings, recipient)
     if standing.heard_of(key, registry, ()):
         return
@@ -270,7 +269,7 @@ def _lately(settings: configs.Settings) -> Iterator[records.EpisodeRecord]:
 
 
 def _say(
-    config: Path | None,
+    settings: configs.Settings,
     verb: str,
     recipient: str,
     reason: str,
@@ -282,7 +281,6 @@ def _say(
     **more: str | int,
 ) -> None:
     """Publish one override, and print where it is in effect."""
-    settings = settings_of(config)
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
     with audit_chain(settings) as chain:
         _note(chain, word, "asked")

@@ -15,11 +15,10 @@ from streams.cases.store import store as stores
 from streams.cli.audited import audit_look
 from streams.cli.cases import SinceOption, read_topics, switch_of, warn
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     ago_ms,
     recipient_of,
-    settings_of,
     write_lines,
 )
 from streams.cluster import lag
@@ -30,7 +29,7 @@ from streams.common.language import tr
 
 def phone(
     number: Annotated[str, typer.Argument(help="Number in any format, or token.")],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: SinceOption = "24h",
     as_json: JsonOption = False,
@@ -46,7 +45,6 @@ def phone(
       otpguard phone 13900000001
       otpguard phone +8613900000001 --since 7d --lang zh-Hans
     """
-    settings = settings_of(config)
     recipient = recipient_of(settings, number)
     now_ms = clock.now_ms()
     with audit_look(settings, "search", recipient):

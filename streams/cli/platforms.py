@@ -10,10 +10,9 @@ import typer
 from streams import wire
 from streams.cases import network_views
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     group,
-    settings_of,
     write_json,
     write_lines,
     write_table,
@@ -37,7 +36,7 @@ PLATFORM_COLUMNS: Final = {
 
 @app.command("ls")
 def ls(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     by: Annotated[
         str,
@@ -66,7 +65,6 @@ def ls(
                 given=by, known=join_list(list(network_views.ORDERS))
             )
         )
-    settings = settings_of(config)
     found = network_views.read_platforms(
         admin.client_arguments(settings.kafka), settings.topics.platform
     )
@@ -97,7 +95,7 @@ def show(
     platform: Annotated[
         str, typer.Argument(help="Key, such as sig:某校 or port:106…; a bare name is a signature.")
     ],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,7 +105,6 @@ def show(
     Example:
       otpguard platforms show sig:某校
     """
-    settings = settings_of(config)
     key = network_views.platform_key(settings.registry()[0], platform)
     told = network_views.read_platforms(
         admin.client_arguments(settings.kafka), settings.topics.platform

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -28,6 +28,7 @@ from streams.cli.shared import (
     plain_bytes,
     progress,
     settings_of,
+    write_table,
 )
 from streams.common.errors import UsageError
 from streams.common.language import tr
@@ -54,9 +55,9 @@ def recognise(
 
     An argument that is no file, and contains a space or a non-ASCII letter, is a text. Its answer
     is a table, or JSON with --json. Files have JSON lines with "text", and optionally "sender",
-    "signature", "category", "platform_id" and "template_id". Each line gets a JSON line, in the
-    same order: "otp", "confidence", "code_span" (position of the code within the text, or null),
-    "platform", "trust".
+    "signature", "category", "platform_id" and "template_id". On a terminal each line gets a row of
+    a table. Else, or with --json or --why, each line gets a JSON line, in the same order: "otp",
+    "confidence", "code_span" (position of the code within the text, or null), "platform", "trust".
 
     \b
     Examples:
@@ -75,7 +76,8 @@ def recognise(
                     '\'{{"text": "…"}}\' | otpguard recognise -'
                 ).format(name=given[0])
             )
-        _answer_files(settings, given, why=why)
+        is_listed = sys.stdout.isatty() and not (json or why)
+        _answer_files(settings, given, why=why, is_listed=is_listed)
 
 
 def _is_name(argument: str) -> bool:
@@ -193,7 +195,18 @@ def _translate_part(part: str) -> str:
     return re.sub(r"\[(\d+) digits\]", lambda found: tr("[{n} digits]").format(n=found[1]), part)
 
 
-def _answer_files(settings: configs.Settings, files: list[str], *, why: bool) -> None:
+HEADINGS: Final = ("answer", "confidence", "platform", "trust", "text")
+
+
+def _row(message: decide.Message, verdict: decide.Verdict) -> tuple[str, ...]:
+    answer = tr("a code") if verdict.otp else tr("no code")
+    trust = tr(verdict.trust.name.lower())
+    return answer, f"{verdict.confidence:.2f}", verdict.platform, trust, message.text
+
+
+def _answer_files(
+    settings: configs.Settings, files: list[str], *, why: bool, is_listed: bool
+) -> None:
     fields = ("text", "sender", "signature", "category", "platform_id", "template_id")
     text_type = msgspec.defstruct("Text", [(name, str | None, None) for name in fields])
     decoder = msgspec.json.Decoder(text_type)
@@ -202,14 +215,17 @@ def _answer_files(settings: configs.Settings, files: list[str], *, why: bool) ->
     least = settings.recognise.confidence_min
 
     def answer(messages: list[decide.Message]) -> None:
-        for message, verdict in zip(
-            messages, decide.recognise_many(registry, messages, least), strict=True
-        ):
+        found = decide.recognise_many(registry, messages, least)
+        if is_listed:
+            rows = list(map(_row, messages, found))
+            write_table([tr(heading) for heading in HEADINGS], rows)
+            return
+        for message, verdict in zip(messages, found, strict=True):
             told = _why(registry, message.text, message.sender, verdict) if why else None
             out.write(msgspec.json.encode(_as_json(verdict, told)) + b"\n")
         out.flush()
 
-    with progress("", plain_bytes(files), of_bytes=True) as show:
+    with progress("", plain_bytes(files), of_bytes=True, quiet=is_listed) as show:
         for path in files:
             number = 0
             with open_lines(path) as file:

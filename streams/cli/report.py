@@ -15,7 +15,7 @@ import typer
 from streams import config as configs
 from streams import wire
 from streams.cli.cases import words_of
-from streams.cli.shared import ConfigOption, JsonOption, records_shown, settings_of, write_json
+from streams.cli.shared import JsonOption, SettingsOption, records_shown, write_json
 from streams.cluster import admin
 from streams.cluster import read as topic_reader
 from streams.common import clock
@@ -29,7 +29,7 @@ from streams.people.notices import month_page
 
 def report(
     month: Annotated[str, typer.Option("--month", help="Month, such as 2026-11, in UTC.")],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the page, its JSON and its PDF.")
@@ -58,7 +58,6 @@ def report(
       otpguard report --month 2026-11 --out /srv/reports --pdf --lang zh-Hans
     """
     from_ms, until_ms = span_of(month)
-    settings = settings_of(config)
 
     with admin.working(tr("cannot count the month")):
         found = months.count_month(

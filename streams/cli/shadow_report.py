@@ -16,12 +16,11 @@ from streams.cases import rulings
 from streams.cases import shadow as shadow_counts
 from streams.cli.cases import SinceOption
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     ago_ms,
     batches_shown,
     records_shown,
-    settings_of,
     write_json,
     write_table,
 )
@@ -31,7 +30,7 @@ from streams.common.language import join_list, tr
 
 
 def shadow_report(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: SinceOption = "24h",
     as_json: JsonOption = False,
@@ -47,7 +46,6 @@ def shadow_report(
       otpguard shadow-report
       otpguard shadow-report --since 12h --json | jq .harm_ratio
     """
-    settings = settings_of(config)
     since_ms = ago_ms(since)
     clients = admin.client_arguments(settings.kafka)
     found = records_shown(clients, settings.topics.throttle, since_ms)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Annotated, Any, Final
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import msgspec
 import typer
@@ -57,6 +57,9 @@ GatewayOption = Annotated[
     ),
 ]
 
+VERBOSE: Final = frozenset({"-v", "--verbose"})
+"""The option of every command that asks for notices about the settings."""
+
 UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 """Length in seconds of each unit of a time span."""
 TOGETHER: Final = 2_000  # texts that are recognised in one pass: more cost memory and no less time
@@ -75,11 +78,31 @@ def settings_of(config: Path | None) -> configs.Settings:
     return configs.load(file_of(config))
 
 
+if TYPE_CHECKING:
+    SettingsOption: TypeAlias = configs.Settings
+else:  # typer would load the class of the settings for each `--help`
+    SettingsOption = Annotated[
+        Any,
+        typer.Option(
+            "--config",
+            "-c",
+            parser=lambda written: settings_of(Path(written) if written else None),
+            default_factory=str,
+            metavar="<path>",
+            envvar="OTPGUARD_CONFIG",
+            help="Settings file (TOML).",
+            show_default="./otpguard.toml, then /etc/otpguard/otpguard.toml",
+        ),
+    ]
+"""The option --config of a command that gets the settings, and not the path of their file."""
+
+
 def file_of(config: Path | None) -> Path | None:
-    """Return the settings file in use; print its name if nobody named one."""
+    """Return the settings file in use; with -v print its name if nobody named one."""
     if config is not None:
         return config
-    if (found := configs.found_path()) is not None:
+    found = configs.found_path()
+    if found is not None and VERBOSE & set(sys.argv):
         _say_whose(found.absolute())
     return found
 

@@ -6,14 +6,14 @@ from importlib.resources import files
 
 import typer
 
-from streams.cli.shared import ConfigOption, group, log_to_stderr, settings_of
+from streams.cli.shared import SettingsOption, group, log_to_stderr
 from streams.people.signal import signal_server
 
 app = group("Inform banks that a number is flooded.")
 
 
 @app.command()
-def serve(config: ConfigOption = None) -> None:
+def serve(settings: SettingsOption) -> None:
     r"""Answer banks over HTTPS whether a number is flooded, and since when.
 
     Every answer is audited first. If the index is too old, the answer is 503, never "no".
@@ -23,7 +23,7 @@ def serve(config: ConfigOption = None) -> None:
       otpguard signal serve --config /etc/otpguard/otpguard.toml
     """
     log_to_stderr()
-    signal_server.serve(settings_of(config))
+    signal_server.serve(settings)
 
 
 @app.command()

@@ -56,7 +56,9 @@ def top(
         if not (once or as_json):
             from streams.cli import top_screen  # noqa: PLC0415 - an extra, and heavy
 
-            top_screen.TopScreen(feed).run()
+            error = top_screen.TopScreen(feed).run()
+            if error is not None:
+                raise error
             return
         while feed.is_behind():
             feed.step()

@@ -17,12 +17,14 @@ from streams.common.errors import OtpguardError
 from streams.common.language import moment, tr
 from streams.people.desk import masks
 
-WAIT_MS: Final = 500  # A record is shown at most so long after it came, plus what a frame takes.
-FACTS_S: Final = 1.0  # The brokers are asked again after so long.
+STEP_S: Final = 0.5
+"""Time in which records are taken before a frame is made. With a fetch's wait and the drawing of
+the frame, a flood is shown within a second."""
+FACTS_S: Final = 2.0  # The brokers are asked again after so long.
 COLUMNS: Final = ("recipient", "state", "messages", "platforms", "refused", "pace", "last")
 
 
-def cells(row: live_floods.Row) -> tuple[str, ...]:
+def cells(row: live_floods.FloodRow) -> tuple[str, ...]:
     """Return a flood as cells of a table, by `COLUMNS`."""
     case = row.case
     at = moment(case.last_ms)[11:19]
@@ -50,12 +52,14 @@ class TopFeed(ExitStack):
         self._asked = 0.0
 
     def step(self) -> None:
-        """Take the records that arrive within half a second."""
-        polled = self._places.follow(WAIT_MS, follow.TAKEN_MAX)
-        with self._lock:
-            for place, batch in polled.items():
-                for record in batch:
-                    self._floods.take(self._names[place.topic], record.key, record.value)
+        """Take the records that arrive until the next frame is due."""
+        until = time.monotonic() + STEP_S
+        while (left_s := until - time.monotonic()) > 0:
+            polled = self._places.follow(int(left_s * 1000), follow.TAKEN_MAX)
+            with self._lock:
+                for place, batch in polled.items():
+                    for record in batch:
+                        self._floods.take(self._names[place.topic], record.key, record.value)
 
     def frame(self, sort: str = "worst", wanted: str = "") -> live_floods.Frame:
         """Return the present picture."""

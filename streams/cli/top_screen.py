@@ -12,6 +12,7 @@ from textual.worker import get_current_worker
 
 from streams.cases import live_floods
 from streams.cli.top_feed import COLUMNS, TopFeed, cells
+from streams.common.errors import OtpguardError
 from streams.common.language import tr
 from streams.common.shown import escape_unprintable
 
@@ -31,7 +32,7 @@ class FloodPage(ModalScreen[None]):
         yield Footer()
 
 
-class TopScreen(App[None]):
+class TopScreen(App[OtpguardError]):
     """A list of floods below a few lines about the cluster, and a field that filters the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,7 +46,7 @@ class TopScreen(App[None]):
         super().__init__()
         self._feed = feed
         self._sort, *self._others = live_floods.SORTS
-        self._rows: dict[str, live_floods.Row] = {}
+        self._rows: dict[str, live_floods.FloodRow] = {}
         self._head = Static(markup=False)
         self._table: DataTable[str] = DataTable(id="floods", cursor_type="row")
         self._wanted = Input(
@@ -62,10 +63,13 @@ class TopScreen(App[None]):
 
     def _follow(self) -> None:
         worker = get_current_worker()
-        while not worker.is_cancelled:
-            self._feed.step()
-            frame = self._feed.frame(self._sort, self._wanted.value)
-            self.call_from_thread(self.show, frame)
+        try:
+            while not worker.is_cancelled:
+                self._feed.step()
+                frame = self._feed.frame(self._sort, self._wanted.value)
+                self.call_from_thread(self.show, frame)
+        except OtpguardError as error:  # A topic was made anew, or a right was taken away.
+            self.call_from_thread(self.exit, error)
 
     def show(self, frame: live_floods.Frame) -> None:
         """Show a frame; the cursor stays at its flood."""

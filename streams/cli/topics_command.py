@@ -10,11 +10,10 @@ import typer
 
 from streams import config as configs
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     describe_created,
     group,
-    settings_of,
     write_json,
     write_list,
     writing,
@@ -47,7 +46,7 @@ ReplicationOption = Annotated[
 
 @app.command()
 def create(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     partitions: PartitionsOption = None,
     replication: ReplicationOption = None,
@@ -60,7 +59,7 @@ def create(
       otpguard topics create --config /etc/otpguard/otpguard.toml
       otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
     """
-    settings = _override_shape(config, partitions, replication)
+    settings = _override_shape(settings, partitions, replication)
     made = topic_setup.create(settings)
     problems, cautions = topic_setup.review(settings)  # of those that were there
     if as_json:
@@ -72,7 +71,7 @@ def create(
 
 
 @app.command()
-def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+def check(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
     r"""Report what is wrong with the topics; exits with 78 if anything is.
 
     A worker does not start with a problem. It does start with a caution: records that are retained
@@ -86,7 +85,6 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard topics check
       otpguard topics check --json | jq .problems
     """
-    settings = settings_of(config)
     problems, cautions = topic_setup.review(settings)
     if not problems:
         try:
@@ -105,7 +103,7 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 @app.command("list")
 def list_(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     partitions: PartitionsOption = None,
     replication: ReplicationOption = None,
@@ -117,7 +115,7 @@ def list_(
     Example:
       otpguard topics list --json > topics.json
     """
-    wanted = topic_setup.topics(_override_shape(config, partitions, replication))
+    wanted = topic_setup.topics(_override_shape(settings, partitions, replication))
     document = [
         {
             "role": topic.role,
@@ -142,7 +140,7 @@ def acls(
             help="Role and user, such as worker=otpguard; --help lists the roles.",
         ),
     ],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     apply: Annotated[
         bool,
@@ -177,7 +175,6 @@ def acls(
       otpguard topics acls --apply --config admin.toml duty=alice support=bob support=carol
     """
     given = [_role_and_user(each) for each in roles]
-    settings = settings_of(config)
     wanted = list(kafka_rights.rights(settings, given))
     if as_json:
         write_json(wanted)
@@ -223,7 +220,7 @@ def schema(
 
 @app.command()
 def backup(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     output: Annotated[
         str, typer.Option("--output", "-o", help="A file, readable by its owner alone; -: stdout.")
@@ -238,7 +235,6 @@ def backup(
       otpguard topics backup --output words-2026-03-02.jsonl
       otpguard topics restore words-2026-03-02.jsonl
     """
-    settings = settings_of(config)
     topics = settings.topics
     lines = list(
         override_backup.save_overrides(
@@ -260,7 +256,7 @@ def backup(
 @app.command()
 def restore(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, show_default=False)],
-    config: ConfigOption = None,
+    settings: SettingsOption,
 ) -> None:
     r"""Restore overrides from a backup, unless the topic has a newer one in their place.
 
@@ -268,7 +264,6 @@ def restore(
     Examples:
       otpguard topics create && otpguard topics restore words-2026-03-02.jsonl
     """
-    settings = settings_of(config)
     topics = settings.topics
     try:
         # No other line end: JSON leaves some of them as they are, and reasons may hold them.
@@ -298,9 +293,8 @@ def _role_and_user(written: str) -> tuple[str, str]:
 
 
 def _override_shape(
-    config: Path | None, partitions: int | None, replication: int | None
+    settings: configs.Settings, partitions: int | None, replication: int | None
 ) -> configs.Settings:
-    settings = settings_of(config)
     asked = {"partitions": partitions, "replication": replication}
     given = {name: value for name, value in asked.items() if value is not None}
     return settings.model_copy(update={"topics": settings.topics.model_copy(update=given)})

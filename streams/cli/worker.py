@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import ConfigOption, settings_of
+from streams.cli.shared import SettingsOption
 from streams.common.logs import to_stderr
 from streams.engine.worker import app
 
 
 def worker(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for brokers and topics instead of giving up.")
@@ -36,7 +36,6 @@ def worker(
       otpguard worker --wait --config /etc/otpguard/otpguard.toml
       OTPGUARD_WORKER_INSTANCE=slot-1 otpguard worker     (restarts move no partition)
     """
-    settings = settings_of(config)
     settings.check_country()
 
     to_stderr()

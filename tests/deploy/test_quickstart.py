@@ -145,7 +145,6 @@ def test_the_readme_leads_from_a_clone_to_a_throttle_and_a_desk_as_written(tmp_p
         f"Apache Kafka {clusters.KAFKA_VERSION} at 127.0.0.1:9092",
         "1 broker, Kafka 4",
         "created sms.delivery.v1",
-        "otpguard: settings of /home/ops/otpguard/otpguard.toml",
         "the flood was throttled",  # by the demo
         "the flood was leased",
         "sig:淘宝",

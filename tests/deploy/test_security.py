@@ -1,6 +1,8 @@
 """SCRAM-SHA-512 over TLS on Kafka's own authoriser: who gets in, who may do what, what is said.
 
 One broker serves all of it. The table of rights is tried operation by operation, not read back.
+`make integration` has what takes longest: worker, adapter and canary at work for half a minute of
+CPU, and the same complaints from three more commands.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ def otpguard(*words: str, config: Path, **environment: str) -> subprocess.Comple
     )  # fmt: skip
 
 
+@pytest.mark.integration
 def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
     guarded: Castle,
 ) -> None:
@@ -86,6 +89,13 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
         support = guarded.settings("support")
         with Cluster(support.kafka) as cluster:  # phone takes a refusal for "cannot be said"
             cluster.behind(support.app_id, support.topics.input)
+        done = otpguard("top", "--json", config=guarded.config("support"))
+        assert done.returncode == Exit.DONE, done.stderr
+        frame = json.loads(done.stdout)
+        assert frame["at_work"], frame  # the adapter's sign of life
+        assert (len(frame["facts"]["workers"]), frame["facts"]["dead_letters"]) == (1, None)
+        done = otpguard("top", "--json", "--numbers", config=guarded.config("analyst"))
+        assert done.returncode == Exit.CONFIG, done.stdout
         clients = client_arguments(guarded.settings("feed").kafka)
         with closing(KafkaProducer(**clients)) as feed:
             feed.send(guarded.settings("feed").topics.input, b"{bad", b"key").get(timeout=END_S)
@@ -165,11 +175,12 @@ def test_the_doctor_sees_whether_a_user_has_the_rights_of_its_role(
     "words",
     [
         ("worker",),
-        ("enforce", "log"),
-        ("canary", "--once"),
         ("topics", "check"),
         ("mode", "off", "-r", "x"),
-        ("dlq", "replay"),
+        *(
+            pytest.param(words, marks=pytest.mark.integration)
+            for words in (("enforce", "log"), ("canary", "--once"), ("dlq", "replay"))
+        ),
     ],
     ids=" ".join,
 )

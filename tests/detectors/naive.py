@@ -505,7 +505,7 @@ class Naive:
         return max(found, key=lambda by: by[0], default=(Level.CLEAR, 0, False))
 
     def settling(self, person: Person, at: int) -> bool:
-        return person.earlier is not None and -DAY <= at - person.earlier.until < 11 * DAY
+        return person.earlier is not None and at < person.earlier.until + 11 * DAY
 
     def days(self, held: Seen | None, at: int, *, refused: bool) -> int:
         """The days on which a tainted platform came, with this one; -1 if it is not tainted."""
@@ -801,7 +801,7 @@ class Naive:
             return False
         inside = person.flood is not None and seen.at >= person.flood.since
         met = not inside if seen.tainted < 0 else seen.tainted > 1
-        return at - seen.at >= DAY and met
+        return seen.tainted > 2 or (at - seen.at >= DAY and met)
 
 
 def apart(times: list[int], gap: int) -> int:

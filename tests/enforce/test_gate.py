@@ -1,4 +1,7 @@
-"""The incident at a gateway that asks a gate: real gate, Kafka, worker, and who of them dies."""
+"""The incident at a gateway that asks a gate: real gate, Kafka, worker, and who of them dies.
+
+Where two gates are under load, or programs die, a test is part of `make integration`.
+"""
 
 from __future__ import annotations
 
@@ -91,6 +94,7 @@ class Turns:
         time.sleep(max(0.0, seconds))
 
 
+@pytest.mark.integration
 def test_two_gates_for_one_recipient_decide_alike_though_one_s_events_come_late(
     loop: GateLoop,
 ) -> None:
@@ -138,6 +142,7 @@ def _throttled(loop: GateLoop, values: list[bytes]) -> set[str]:
     return {action.recipient for step in steps for action in step.decisions.actions}
 
 
+@pytest.mark.integration
 def test_a_gate_that_is_replaced_under_load_goes_on_with_its_leases(loop: GateLoop) -> None:
     """Each question is answered, by the old one or the new, which has read the leases by then."""
     victim = Flood(loop, 5_300_000, loop.client)

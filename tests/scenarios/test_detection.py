@@ -1,4 +1,7 @@
-"""What the detector is for, on fixed seeds: the small form of `make evaluate`."""
+"""What the detector is for, on fixed seeds: the small form of `make evaluate`.
+
+`make integration` plays the scenarios of `LATER`, which take half a minute of computing together.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from detectors.chain import Params
 from streams.tools.scenarios import (
@@ -40,6 +44,9 @@ TRACE = Path(__file__).with_name("copenhagen-sms.csv.gz")
 """SMS of the Copenhagen Networks Study. README.md of this folder names authors and licence."""
 HOUR_MS = 3_600_000
 
+LATER = ("A5", "A9", "A12", "A18")
+"""A week-long flood, and the disguises of 200 incidents besides A8."""
+
 
 @cache
 def figures(name: str, runs: int, *, confidence_min: float = 0.5, **parameters: Any) -> Figures:
@@ -47,6 +54,12 @@ def figures(name: str, runs: int, *, confidence_min: float = 0.5, **parameters: 
     part = 1 if runs == 1 else runs
     row = Row(name, name, runs, part, {**PLAIN, **parameters}, confidence_min)
     return play_part(row, 0, runs)
+
+
+def split(*cases: tuple[str, int]) -> list[ParameterSet]:
+    """Scenarios and runs as parameters of a test; those of `LATER` are for `make integration`."""
+    marks = dict.fromkeys(LATER, pytest.mark.integration)
+    return [pytest.param(*case, marks=marks.get(case[0], ())) for case in cases]
 
 
 @pytest.mark.parametrize(
@@ -96,13 +109,16 @@ def test_a_week_long_flood_is_held_back_every_day() -> None:
     assert held_by_day(replace(PARAMS, episode=replace(PARAMS.episode, again=False)))[0] >= 0.98
 
 
+@pytest.mark.integration
 def test_second_requests_let_a_hundredth_of_it_pass() -> None:
     assert held_by_day(PARAMS)[0] >= 0.97
 
 
-@pytest.mark.parametrize("name", ["A8", "A9", "A12", "A18"])
-def test_disguises_delay_it_little(name: str) -> None:
-    plain, found = figures("A1", 200), figures(name, 200)
+@pytest.mark.parametrize(
+    ("name", "runs"), split(("A8", 200), ("A9", 200), ("A12", 200), ("A18", 200))
+)
+def test_disguises_delay_it_little(name: str, runs: int) -> None:
+    plain, found = figures("A1", 200), figures(name, runs)
     assert found.missed <= 0.03
     assert found.minutes(found.throttle, 0.5) <= 1.26 * plain.minutes(plain.throttle, 0.5)
 
@@ -165,10 +181,10 @@ def test_one_platform_alone_is_no_flood(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "runs"),
-    [
+    split(
         ("A1", 200), ("A2", 20), ("A3", 20), ("A4", 60), ("A4-day", 60), ("A5", 2), ("A6", 1),
         ("A7", 10), ("A8", 200), ("A9", 200), ("A11", 200), ("A12", 200), ("A13", 20),
-    ],
+    ),
 )  # fmt: skip
 def test_trusted_platforms_always_get_through_and_known_ones_unless_the_flood_abuses_them(
     name: str, runs: int
@@ -271,7 +287,7 @@ def test_an_outline_shows_all_runs_that_are_throttled(
 
 @pytest.mark.parametrize(
     ("name", "runs"),
-    [("A1", 200), ("A8", 200), ("A12", 200), ("B1", 200), ("B3", 200), ("B7", 50), ("B8", 50)],
+    split(("A1", 200), ("A8", 200), ("A12", 200), ("B1", 200), ("B3", 200), ("B7", 50), ("B8", 50)),
 )
 def test_codes_are_told_from_what_is_none(name: str, runs: int) -> None:
     found = figures(name, runs)

@@ -14,7 +14,6 @@ from typing import IO, Final
 from streams.common.errors import UsageError
 from streams.common.language import tr
 from streams.common.limits import VALUE_BYTES_MAX
-from streams.gateways.feeds.mapping import delimiter_in
 
 LINE_BYTES_MAX: Final = VALUE_BYTES_MAX  # A longer line could not be published either.
 EVENT_BYTES_MAX: Final = 1_000_000
@@ -192,13 +191,6 @@ def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
     text, reason = _text(line, layout.encoding)
     names, reason = _split(text, layout.delimiter, None) if text is not None else (None, reason)
     if not names or not any(names):
-        fields = (text or "").count(layout.delimiter) + 1
-        if other := delimiter_in(text or "", fields):
-            raise UsageError(
-                tr(
-                    "no head line with {delimiter!r} between its fields: --delimiter {other!r}"
-                ).format(delimiter=layout.delimiter, other=other)
-            )
         raise UsageError(
             tr("no head line ({what}); --columns names the fields of a file without one").format(
                 what=reason or tr("it is empty")

@@ -144,6 +144,16 @@ def document(result: Result) -> dict[str, Any]:
             "without_alarm": len(survey.alarms.find_unmatched(result.judged)),
         },
         "nearest_misses": [_miss(result, peak) for peak in survey.peaks.misses],
+        "near_limits": [
+            each._asdict()
+            | {
+                "share": _number(each.share),
+                "recipient": result.name(each.recipient),
+                "at": _clock_ms(each.at_ms),
+            }
+            for each in survey.near.found
+            if each.recipient not in survey.peaks.aside
+        ][:CASES_MAX],
         "attack_a1": [
             {"burst_margin": margin, **_rehearsal(rehearsal)}
             for margin, rehearsal in result.margins

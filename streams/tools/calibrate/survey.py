@@ -29,6 +29,7 @@ from detectors.suspects.clocks import (
 )
 from streams.tools.calibrate.cohort import Cohort
 from streams.tools.calibrate.leads import Leads
+from streams.tools.calibrate.near_limits import NearLimits
 from streams.tools.calibrate.peaks import Peaks
 from streams.tools.calibrate.senders import NumberHabits
 
@@ -143,6 +144,7 @@ class Survey:
         self.cohort = Cohort()
         self.peaks = Peaks(aside=judged)
         self.leads = Leads(aside=judged)
+        self.near = NearLimits()
         self.fanout = FanOut(recogniser.registry)
         self.numbers = NumberHabits(recogniser.registry)
         self.hours: Counter[int] = Counter()
@@ -228,6 +230,7 @@ class Survey:
         self.cohort.observe(batch.recipient, at_s, codes.platform, otp, hot)
         self.fanout.take(batch, codes)
         self.numbers.observe(batch)
+        self.near.observe(self.params, part, batch, codes)
         self.leads.observe(hot, part.suspects, first_s)
         self.peaks.observe(self.params.judge, part.book, part.suspects, first_s)
         self.peaks.close(min(p.watermark_s for p in self.parts.values()) // DAY_S - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,17 @@ def called(*words: str, code: int = 0, given: bytes | str = "") -> str:
     done = CliRunner().invoke(app, list(words), input=given, catch_exceptions=False)
     assert done.exit_code == code, done.output
     return done.stdout
+
+
+def ended(*words: str) -> subprocess.CompletedProcess[str]:
+    """What a process with these words would write, and its exit code, also after an error."""
+    done = CliRunner().invoke(app, list(words), prog_name="otpguard")
+    code, said = done.exit_code, done.stderr
+    if isinstance(done.exception, OtpguardError):
+        code, said = int(done.exception.exit_code), f"{said}otpguard: {done.exception}\n"
+    elif done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(words, code, done.stdout, said)
 
 
 def refused(kind: type[OtpguardError], says: str, *words: str, given: bytes | str = "") -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -18,6 +16,7 @@ from streams.config import Kafka
 from streams.wire import decode_audit, decode_override
 from tests.nodes import Broker
 from tests.reading import written
+from tests.streams.cli.called import ended
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.broker
@@ -43,11 +42,9 @@ def configured(folder: Path, broker: Broker, unique: str, **changed: str) -> Non
 
 
 def otpguard(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "streams", *words, "--config", str(folder / "otpguard.toml")],
-        capture_output=True, text=True, check=False, timeout=END_S,
-        env={**os.environ, "XDG_STATE_HOME": str(folder / "state")},
-    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        return ended(*words, "--config", str(folder / "otpguard.toml"))
 
 
 def test_every_word_is_in_the_audit_before_and_after_and_the_chain_holds(

@@ -25,6 +25,7 @@ from streams.config import Settings, load
 from streams.tools.calibrate.rehearse import Incidents, Rehearsal, rehearse
 from streams.tools.calibrate.result import Result
 from streams.tools.scenarios import DEFAULT_START_MS, Rates, generate, merge_streams, ordinary
+from streams.tools.scenarios.message_writer import MessageWriter
 from tests.streams.cli.called import refused
 from tests.streams.told import untold_languages
 
@@ -129,6 +130,28 @@ def test_a_test_number_is_counted_by_its_rules_and_listed_for_exemption(
     said = capsys.readouterr().out
     assert "codes of all platforms after their first of the day, within 24 hours" in said
     assert f"{number['limits']} days with limits on single platforms" in said
+
+
+def test_who_came_near_a_limit_is_listed_with_the_rule_and_the_platform(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer = MessageWriter("near", 1, 1, 14)
+    (platform,) = writer.strangers(1)
+    day_ms = DEFAULT_START_MS + DAY_MS
+    codes = [writer.own(day_ms + n * 180_000, platform) for n in range(9)]
+    path = tmp_path / "near.jsonl"
+    events = [*writer.history(DEFAULT_START_MS), *codes]
+    path.write_text("\n".join(json.dumps(event.value) for event in events))
+    found = run(str(path))
+    (near,) = found["near_limits"]
+    assert (near["rule"], near["score"], near["threshold"]) == ("limit_35min", 8, 10)
+    assert near["platform"]
+    assert "*" in near["recipient"]
+    assert near["at"].startswith("20")
+    command._say(found)
+    said = capsys.readouterr().out
+    assert "within a fifth of a limit on messages" in said
+    assert near["platform"] in said
 
 
 def test_a_command_to_exempt_is_written_where_the_number_is(

@@ -52,7 +52,7 @@ def test_a_sample_is_json_and_all_else_is_said_beside_it(
     look(SETTINGS, [str(path)], given(), 5, finished=True)
     told = capsys.readouterr()
     assert json.loads(told.out)["recipient"] == "8613900000001"
-    assert "1 events in 1 rows, 1 of them codes" in told.err
+    assert "1 event in 1 row, 1 of them codes" in told.err
 
 
 def test_rows_that_are_no_events_are_an_error_and_nothing_is_published(tmp_path: Path) -> None:

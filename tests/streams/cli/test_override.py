@@ -35,7 +35,7 @@ from tests.enforce.services import Server, ours, redis_client, redis_server
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.reading import written
-from tests.streams.cli.called import refused
+from tests.streams.cli.called import ended, refused
 from tests.waiting import END_S, wait_until
 
 __all__ = ["keys", "world"]
@@ -206,20 +206,21 @@ def test_a_platform_that_nobody_has_heard_of_is_asked_about_and_not_allowed(
         producer.send(topic, encode_episode(seen), number.encode()).get(timeout=END_S)
     with (folder / "otpguard.toml").open("a") as file:
         file.write(f'\nepisode = "{topic}"')
+    given = ("--config", str(folder / "otpguard.toml"))
     for platform, meant in (
         ("从来见过", "Did you mean sig:从未见过"),
         ("招商银", "Did you mean sig:招商银行"),
         ("nosuchplatform", "this recipient's case has sig:"),
     ):
-        done = otpguard(folder, "allow", number, platform, "-r", "x")
+        done = ended("allow", number, platform, "-r", "x", *given)
         assert done.returncode == 2, done.stdout
         assert meant in done.stderr
         assert done.stderr.count("settings of") <= 1
         assert done.stdout == ""
     for platform in ("从未见过", "招商银行"):
-        done = otpguard(folder, "allow", number, platform, "-r", "x", "--wait", "0")
+        done = ended("allow", number, platform, "-r", "x", "--wait", "0", *given)
         assert done.returncode == 0, done.stderr
-    done = otpguard(folder, "allow", number, "nosuchplatform", "-r", "x", "--unseen", "--wait", "0")
+    done = ended("allow", number, "nosuchplatform", "-r", "x", "--unseen", "--wait", "0", *given)
     assert done.returncode == 0, done.stderr
 
 
@@ -305,5 +306,5 @@ def test_a_mistake_is_said_and_nothing_is_published(
     words: list[str], complaint: str, tmp_path: Path
 ) -> None:
     (tmp_path / "otpguard.toml").write_text('kafka = {bootstrap = "127.0.0.1:9"}')
-    done = otpguard(tmp_path, *words)
+    done = ended(*words, "--config", str(tmp_path / "otpguard.toml"))
     assert (done.returncode, complaint in done.stderr) == (2, True), done.stderr

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from streams.cli.recognise import _is_text
 from tests.builders.streams.cli.cli import otpguard
+from tests.builders.streams.cli.terminal import in_a_terminal
 from tests.streams.cli.called import called
 
 
@@ -90,3 +93,17 @@ def test_a_text_that_is_no_code_says_so_and_marks_none() -> None:
     assert "no verification code" in told
     assert "code  " not in told.partition("answer")[2].partition("platform")[2]
     assert json.loads(called("recognise", "see you", "--json"))["code_span"] is None
+
+
+def test_files_get_a_table_on_a_terminal_and_json_lines_in_a_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    texts = ["【淘宝】验证码 583921，5分钟内有效，请勿泄露给他人，感谢您的使用", "See you at 8"]
+    path.write_text("".join(json.dumps({"text": each}) + "\n" for each in texts))
+    words = ("-m", "streams", "recognise", str(path))
+    shown = [line for line in in_a_terminal(80, *words).splitlines() if line.strip()]
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in shown]
+    heads = [line.split("  ")[0] for line in plain]
+    assert [each for each in heads if each] == ["answer", "a code", "no code"]
+    assert all(cell_len(line) <= 80 for line in plain)
+    found = otpguard("recognise", str(path)).stdout.splitlines()
+    assert [json.loads(line)["otp"] for line in found] == [True, False]

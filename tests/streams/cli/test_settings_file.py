@@ -34,13 +34,15 @@ def run(folder: Path, *words: str, **environment: str) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-def test_the_file_in_the_folder_at_hand_counts_and_is_said(tmp_path: Path) -> None:
+def test_the_file_in_the_folder_at_hand_counts_and_is_said_if_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "otpguard.toml"
     path.write_text("epoch = 7")
     shown, said = run(tmp_path, "config", "show", "--json")
     (epoch,) = [each for each in json.loads(shown) if each["name"] == "epoch"]
     assert (epoch["value"], epoch["source"]) == (7, "otpguard.toml")
-    assert said == f"otpguard: settings of {path}\n"
+    assert said == ""
+    for words in (("config", "show", "--json", "-v"), ("--verbose", "config", "show", "--json")):
+        assert run(tmp_path, *words) == (shown, f"otpguard: settings of {path}\n")
 
 
 @pytest.mark.parametrize("named", ["option", "variable", "no file at all"])

@@ -11,6 +11,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -21,6 +22,7 @@ from streams import config
 from streams.cli.shared import ago_ms
 from streams.cli.top_feed import TopFeed
 from streams.cli.top_screen import FloodPage, TopScreen
+from streams.common.errors import UnavailableError
 from tests.builders.streams.cli.cases import Desk, desk
 from tests.builders.streams.cli.cli import ROOT
 from tests.builders.streams.cli.top import put_flood
@@ -37,7 +39,7 @@ def numbers(app: TopScreen) -> list[str]:
     return [str(table.get_row_at(n)[0])[-4:] for n in range(table.row_count)]
 
 
-async def come(pilot: Pilot[None], true: Callable[[], object]) -> None:
+async def come(pilot: Pilot[Any], true: Callable[[], object]) -> None:
     end = time.monotonic() + END_S
     while not true():
         assert time.monotonic() < end
@@ -75,6 +77,21 @@ def test_a_person_sorts_filters_looks_into_a_flood_and_comes_back(desk: Desk) ->
             await pilot.press("slash", *["backspace"] * 4, "escape")
             await come(pilot, lambda: len(numbers(app)) == 4)
             await pilot.press("q")
+
+    settings = config.load(desk.folder / "otpguard.toml")
+    with TopFeed(settings, ago_ms("1h"), numbers=False) as feed:
+        asyncio.run(walk(TopScreen(feed)))
+
+
+def test_a_topic_that_is_made_anew_ends_it_with_a_sentence(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def walk(app: TopScreen) -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            error = UnavailableError("otpguard.episode.v1 was created again")
+            monkeypatch.setattr(app._feed._places, "anew", "otpguard.episode.v1")
+            await come(pilot, lambda: app.return_value is not None)
+            assert str(app.return_value) == str(error)
 
     settings = config.load(desk.folder / "otpguard.toml")
     with TopFeed(settings, ago_ms("1h"), numbers=False) as feed:

@@ -401,7 +401,7 @@ def test_another_encoding_than_utf_8_is_not_guessed_in_silence(tmp_path: Path) -
     assert "--encoding gb18030" in output
     code, output = command(tmp_path, text, "--dry-run", "--encoding", "gb18030", *TIME, *mapped())
     assert code == Exit.DONE
-    assert "1 events in 1 rows, 1 of them codes" in output
+    assert "1 event in 1 row, 1 of them codes" in output
 
 
 def test_a_column_without_codes_is_remarked_upon(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""The counts of one large flood are the same on every surface: commands, desk, store, evidence."""
+"""The counts of one large flood are the same on every surface: commands, desk, store, evidence.
+
+`make integration` runs this: worker, adapter, desk and a score of commands are most of a minute of
+CPU, and the flood has to end. `test_story.py` has the same programs in `make test`.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ from tests.streams.cli.called import called
 from tests.streams.people.desk.phone_world import PhoneWorld
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.integration]
 
 HOUR_MS = 3_600_000
 
