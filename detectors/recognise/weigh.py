@@ -45,6 +45,14 @@ _SHOWS_NONE: Final = frozenset({"link", "shapeless"})
 _ODD_CHARS: Final = 120
 """Longest text, in characters, that can be a code if its numbers have unusual shapes. Chosen: none
 of our own codes that only the sum finds has such a number and over 100 characters."""
+_RESCUE_UNNAMED: Final = 150
+"""Smallest sum, in hundredths of log-odds, for a text without listed words in a script whose
+languages are all listed. Chosen: our own such codes begin at 199. Public texts that were wrongly
+found end at 110, except one."""
+_RESCUE_LEADING: Final = 300
+"""Smallest sum, in hundredths of log-odds, for such a text that begins with its number, as laughter
+does ("555"). Chosen: our own codes begin at 515."""
+_LISTED_LETTERS: Final = 4  # fewer letters can be a brand or a sign
 _SEARCHED: Final = glance.NUMBER | glance.SPENT | glance.LINK  # searches before a score decides
 _TAKES_A_LOOK: Final = glance.HIDES | glance.PROGRAM  # parsed whatever the score is
 _LINES_MAX: Final = 3
@@ -198,6 +206,7 @@ def against(looked: Look, reading: Reading, odds: int, traits: Sequence[str]) ->
         or is_barred(looked, reading, odds)
         or is_misled(looked)
         or _leads_alone(looked, reading, traits)
+        or _without_a_word(looked, reading, odds)
     )
 
 
@@ -228,6 +237,19 @@ def _leads_alone(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
         and "leads" in traits
         and not USED.intersection(traits)
         and _SEEN.leads_alone.match(looked.folded) is not None
+    )
+
+
+def _without_a_word(looked: Look, reading: Reading, odds: int) -> bool:
+    """Return whether the sum is low and the text has no listed word, although its languages do.
+
+    In these languages a code has a listed word near it. The other numbers are years, amounts, and
+    laughter in Thai, where 5 is read "ha".
+    """
+    return (
+        reading.rule == "wordless"
+        and odds < (_RESCUE_LEADING if "leads" in reading.traits else _RESCUE_UNNAMED)
+        and len(_SEEN.listed.findall(looked.folded)) >= _LISTED_LETTERS
     )
 
 
