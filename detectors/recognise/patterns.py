@@ -21,7 +21,10 @@ class PatternTable:
         self._name = name
 
     def __getattr__(self, key: str) -> re.Pattern[str]:
-        pattern = re.compile(_table()[self._name][key])
+        row = _table()[self._name].get(key)
+        if row is None:
+            raise AttributeError(f"no pattern {key} in section {self._name}")
+        pattern = re.compile(row)
         setattr(self, key, pattern)  # further uses find the attribute
         return pattern
 

@@ -21,6 +21,10 @@ def test_a_pattern_is_compiled_once() -> None:
     assert section("uncased").every("chinese") is section("uncased").every("chinese")
 
 
+def test_a_section_has_no_attribute_but_its_patterns() -> None:
+    assert not hasattr(section("gather"), "__wrapped__"), "what looks for doctests asks for it"
+
+
 def test_every_pattern_compiles() -> None:
     assert len(list(prepare())) == sum(map(len, TABLE.values())) > 100
 
