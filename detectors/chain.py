@@ -408,9 +408,10 @@ def _neighbours(
     novel: NDArray[np.int64],
     fresh: NDArray[np.int64],
 ) -> None:
-    """Count the first contacts of each partition in this pass.
+    """Count the first contacts of the partitions that this pass processes.
 
-    They are counted by platform, and by block of 1,000 neighbouring numbers.
+    A first contact is a recipient's first code in 24 hours of a platform that it did not know.
+    First contacts are counted by platform, and by block of 1,000 neighbouring numbers.
     """
     first = np.zeros(len(platform), np.bool_)
     first[fresh] = True

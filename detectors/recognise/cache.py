@@ -80,7 +80,7 @@ class AnswerCache:
         return index << 16 | round(sure * 100) << 8 | trust << 2 | flags
 
     def identify(self, answers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the platform id of each answer, with the name's check in the bits above 32."""
+        """Return the platform of each answer: its id in the bits 0-31, its `name_check` above."""
         identities: NDArray[np.int64] = self.identities[answers >> 16]
         return identities
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 OTP_CATEGORY: Final = "otp"
 PERSONS: Final = "p2p"
-"""The category of texts between people. They are never read."""
+"""Category of messages between people. Such messages are no codes; their texts are not read."""
 OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", PERSONS})
 
 

@@ -113,7 +113,10 @@ def _has_own_number(body: str, word: Word, after: list[Word]) -> bool:
 
 
 def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | None:
-    """Return a name earlier in the number's sentence, if no other word between owns the number."""
+    """Return the nearest word further back in the sentence that names the number, such as "code".
+
+    Returns None if a word between the two names the number as something else.
+    """
     introduced = pattern("link_end").search(body, max(0, number.start - _LINKED), number.start)
     reach = _SAID if number.sure and introduced else _BEFORE
     for word in reversed(before):

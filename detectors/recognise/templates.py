@@ -1,6 +1,7 @@
-"""Make cache keys of texts: excerpts with masked digits, for one text or for all of a batch.
+"""Make the keys under which the cache keeps results of recognition, for one text or for a batch.
 
-All messages of one template have the same masked text, so they share a key.
+A key is the excerpt of a text with its digits masked. The messages of one template differ only in
+their digits, so they share a key and are read once.
 """
 
 import zlib

@@ -34,8 +34,8 @@ TOPICS: Final = ("episode", "throttle", "acks", "counts", "override", "everyone"
 QUIET_MS: Final = QUIET_S * 1000
 BARS: Final = "▁▂▃▄▅▆▇█"
 BAR_MS: Final = 30_000
-"""Length of one bar of a pace, in milliseconds. Eight bars show how a flood began and whether it
-goes on."""
+"""Time that one bar of a flood's sparkline (a row of small bars) stands for, in milliseconds. The
+eight bars cover four minutes: they show how the flood began and whether it goes on."""
 
 NONE: Final = Evidence(0, 0, 0, 0, 0)
 
@@ -164,7 +164,7 @@ class LiveFloods:
         self.unreadable = 0
 
     def take(self, source: str, key: bytes | None, value: bytes | None) -> None:
-        """Take one record of a case topic. An unreadable one is counted and left out."""
+        """Add one record of a topic to the picture. An unreadable record is only counted."""
         if value is None:
             self.words.pop(key, None)
             return

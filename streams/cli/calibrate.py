@@ -394,23 +394,11 @@ def _say_rates(found: dict[str, Any]) -> None:
 
 
 def _say_misses(misses: list[dict[str, Any]]) -> None:
-    if misses:
-        write_table(
-            (
-                tr("share of the threshold"),
-                tr("rule"),
-                tr("score"),
-                tr("bar"),
-                tr("recipient"),
-                tr("at (UTC)"),
-                tr("platforms"),
-            ),
-            [
-                (f"{m['share_of_bar']:.0%}", m["rule"], m["score"], m["bar"], m["recipient"],
-                 m["at"], len(m["sightings"]))
-                for m in misses[:10]
-            ],
-        )  # fmt: skip
+    _write_shares(
+        tr("platforms"),
+        [(m["share_of_bar"], m["rule"], m["score"], m["bar"], m["recipient"], m["at"],
+          len(m["sightings"])) for m in misses],
+    )  # fmt: skip
 
 
 def _say_near(near: list[dict[str, Any]]) -> None:
@@ -423,22 +411,19 @@ def _say_near(near: list[dict[str, Any]]) -> None:
                 "exempt them (otpguard exempt)"
             )
         )
-        write_table(
-            (
-                tr("share of the threshold"),
-                tr("rule"),
-                tr("score"),
-                tr("bar"),
-                tr("recipient"),
-                tr("at (UTC)"),
-                tr("platform"),
-            ),
-            [
-                (f"{n['share']:.0%}", n["rule"], n["score"], n["threshold"], n["recipient"],
-                 n["at"], escape_unprintable(n["platform"]))
-                for n in near[:10]
-            ],
-        )  # fmt: skip
+    _write_shares(
+        tr("platform"),
+        [(n["share"], n["rule"], n["score"], n["threshold"], n["recipient"], n["at"],
+          escape_unprintable(n["platform"])) for n in near],
+    )  # fmt: skip
+
+
+def _write_shares(last: str, rows: list[tuple[Any, ...]]) -> None:
+    """Print up to ten rows as a table. `last` is the heading of their last column."""
+    if rows:
+        heads = (tr("share of the threshold"), tr("rule"), tr("score"), tr("bar"), tr("recipient"),
+                 tr("at (UTC)"), last)  # fmt: skip
+        write_table(heads, [(f"{row[0]:.0%}", *row[1:]) for row in rows[:10]])
 
 
 def _say_left_out(history: dict[str, Any]) -> None:

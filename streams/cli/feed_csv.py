@@ -158,10 +158,11 @@ def confirm(
     *,
     yes: bool,
 ) -> None:
-    """Ask whether events are read as they are meant, if anything was guessed.
+    """Show three rows as the guessed options read them, and ask whether that is right.
 
-    Raise UsageError with the command line that says all of it if nobody can be asked, and
-    UsageError also if a person says no.
+    `before`: the options that the user gave. If they equal `options`, nothing was guessed and
+    nothing is asked. Raise UsageError with the complete command line if there is no terminal to
+    ask at, and typer.Abort if the person says no.
     """
     if options == before:
         return
