@@ -36,7 +36,12 @@ QUIET_S: Final = 1800
 most 30 minutes apart."""
 
 COLD_KNOWN: Final = 6
-"""Minimum number of platforms that a recipient must know. Below it, throttles are shadow only."""
+"""A recipient that knows so many platforms is throttled whatever the age of its row."""
+
+COLD_DAYS: Final = 30
+"""Age of a recipient's row in days from which it is throttled however few platforms it knows. One
+person in five uses fewer than six (`streams.tools.scenarios.people`). Where both are below, what
+is missing may be history, so throttles are shadow only."""
 
 CHRONIC_DAYS: Final = 7
 """Number of days with a THROTTLE, of the last 14, from which a recipient is chronic: a disposable

@@ -15,6 +15,7 @@ from typing import Final
 
 from detectors.defaults import (
     CHRONIC_DAYS,
+    COLD_DAYS,
     COLD_KNOWN,
     EPISODE_MOST_S,
     EPOCH,
@@ -130,7 +131,9 @@ class EpisodeParams:
     lease_most_ms: int = LEASE_MOST_MS  # maximum, for slow floods: `detectors.episodes.lease`
     episode_most_s: int = EPISODE_MOST_S  # maximum duration of an episode
     quiet_s: int = QUIET_S  # time without a message of the flood after which the episode ends
-    cold_known: int = COLD_KNOWN  # known platforms below which a recipient is cold (shadow only)
+    # A recipient is cold (shadow only) if it knows fewer platforms and its row is younger in days.
+    cold_known: int = COLD_KNOWN
+    cold_days: int = COLD_DAYS
     # True: enforce for cold recipients too. Their usual codes are then refused with the flood.
     enforce_cold: bool = False
     chronic_days: int = CHRONIC_DAYS  # days of the last 14 under THROTTLE that mark it as chronic
@@ -153,6 +156,14 @@ class EpisodeParams:
             raise ValueError(f"episode_most_s must be quiet_s to {most_s}, or no lease is taken")
         if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS:
             raise ValueError(f"chronic_days must be 1 to {CHRONIC_SPAN_DAYS}")
+
+    def is_warm(self, suspect: Suspect, at_s: int) -> bool:
+        """Return true if enough is known of a recipient to enforce its leases."""
+        return (
+            self.enforce_cold
+            or suspect.memory_size(at_s) >= self.cold_known
+            or at_s // DAY_S - suspect.memory.born_day >= self.cold_days
+        )
 
 
 CHRONIC_SPAN_DAYS: Final = 14
@@ -596,8 +607,8 @@ def _raise(
         Step(level, cause.at_ms, cause.offset, finding.rule, finding.score, finding.threshold)
     )
     if level is Level.THROTTLE:
-        warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
-        episode.mode = params.mode if warm and not rules.is_shadowed(finding.rule) else "shadow"
+        warm = params.is_warm(suspect, cause.at_s) and not rules.is_shadowed(finding.rule)
+        episode.mode = params.mode if warm else "shadow"
         episode.issued_ms = episode.expires_ms = 0  # a lease in shadow may have been issued
         episode.chronic = _chronic(params, book, suspect.recipient, cause.at_s // DAY_S)
 

@@ -72,8 +72,8 @@ def observe_limit(
     else:
         return
     ends_ms |= dict.fromkeys(prolonged, at_ms + LIMIT_MS)
-    warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
-    mode = params.mode if warm and rules.mode("limit") == "enforce" else "shadow"
+    warm = params.is_warm(suspect, cause.at_s) and rules.mode("limit") == "enforce"
+    mode = params.mode if warm else "shadow"
     lease = _refuse(params, book, suspect, cause, limit, ends_ms, mode)
     lease.again_ms |= dict.fromkeys(prolonged, (at_ms, at_ms, 0))
 

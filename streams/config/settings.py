@@ -224,6 +224,7 @@ class Settings(BaseModel):
                     episode_most_s=detect.episode_max_s,
                     quiet_s=detect.quiet_s,
                     cold_known=detect.cold_known,
+                    cold_days=detect.cold_days,
                     enforce_cold=detect.enforce_cold,
                     chronic_days=detect.chronic_days,
                     again=detect.again,

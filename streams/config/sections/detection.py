@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from detectors.defaults import (
     CHRONIC_DAYS,
+    COLD_DAYS,
     COLD_KNOWN,
     EPISODE_MOST_S,
     LEASE_MOST_MS,
@@ -220,12 +221,19 @@ class Detect(Section):
     cold_known: int = Field(
         COLD_KNOWN,
         ge=0,
-        description="recipients with fewer known platforms are throttled in shadow only, "
-        "because their habitual codes cannot be distinguished from the flood",
+        description="recipients with fewer known platforms are throttled in shadow only during "
+        "their first cold_days, because their habitual codes cannot be distinguished from the "
+        "flood",
+    )
+    cold_days: int = Field(
+        COLD_DAYS,
+        ge=0,
+        description="days since a recipient's first code from which it is throttled however few "
+        "platforms it knows",
     )
     enforce_cold: bool = Field(
         default=False,
-        description="enforce throttles for recipients with fewer than cold_known platforms too",
+        description="enforce throttles for recipients below both cold_known and cold_days too",
     )
     chronic_days: int = Field(
         CHRONIC_DAYS,

@@ -303,7 +303,7 @@ def plot_known(axes: Axes, result: Result) -> None:
     x = np.arange(KNOWN_SHOWN + 1)
     cold, large = x < 6, x >= 14
     for which, ink, label in (
-        (cold, PALE, tr("under 6: shadow only, {share} %")),
+        (cold, PALE, tr("under 6: shadow only for 30 days, {share} %")),
         (~cold & ~large, BLUE, tr("6 to 13, {share} %")),
         (large, GOOD, tr("14 and more: lower thresholds, {share} %")),
     ):

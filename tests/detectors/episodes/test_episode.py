@@ -46,8 +46,10 @@ START_S = seconds(START_MS)
 
 
 def test_a_recipient_that_knows_little_is_throttled_in_shadow() -> None:
-    assert {a.mode for a in run(ENFORCE, history(5) + flood(30)).actions} == {"shadow"}
-    assert {a.mode for a in run(ENFORCE, history(6) + flood(30)).actions} == {"enforce"}
+    fresh = replace(ENFORCE, episode=replace(ENFORCE.episode, cold_days=365))
+    assert {a.mode for a in run(fresh, history(5) + flood(30)).actions} == {"shadow"}
+    assert {a.mode for a in run(fresh, history(6) + flood(30)).actions} == {"enforce"}
+    assert {a.mode for a in run(ENFORCE, history(5) + flood(30)).actions} == {"enforce"}
     accepted = Params(episode=EpisodeParams(mode="enforce", enforce_cold=True))
     assert {a.mode for a in run(accepted, history(0) + flood(30)).actions} == {"enforce"}
     assert {a.mode for a in run(Params(), history() + flood(30)).actions} == {"shadow"}
@@ -212,11 +214,16 @@ def test_the_mass_of_messages_renews_a_lease_by_itself() -> None:
         assert len(book.actions) == 1 + renewed
 
 
-@pytest.mark.parametrize(("known", "mode"), [(5, "shadow"), (6, "enforce")])
-def test_who_knows_few_platforms_is_throttled_in_shadow_only(known: int, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("known", "days", "mode"),
+    [(5, 29, "shadow"), (6, 0, "enforce"), (0, 30, "enforce"), (0, 29, "shadow")],
+)
+def test_who_knows_few_platforms_is_throttled_in_shadow_for_a_month(
+    known: int, days: int, mode: str
+) -> None:
     params = EpisodeParams(mode="enforce")
     suspect, book = suspect_of(5), EpisodeLog()
-    suspect.memory = Memory(START_S // DAY_S - 30, range(50, 50 + known))
+    suspect.memory = Memory(START_S // DAY_S - days, range(50, 50 + known))
     advance(params, RULES, book, suspect, cause(90), finding=finding(Band.THROTTLE), flood=5)
     assert {action.mode for action in book.actions} == {mode}
 

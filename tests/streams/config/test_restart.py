@@ -34,6 +34,7 @@ CHANGES: dict[str, Any] = {
     "quiet_s": 700,
     "episode_max_s": 2000,
     "cold_known": 0,
+    "cold_days": 0,
     "enforce_cold": True,
     "chronic_days": 1,
     "rules": {"returns": "off", "limit": "shadow", "narrow": "off"},
