@@ -13,11 +13,11 @@ from streams.cases.standing import banner, switch
 from streams.cases.store.store import CaseStore
 from streams.common.errors import UnavailableError
 from streams.common.language import current_language, moment, tr, trn
+from streams.common.rate_limits import RateLimit
 from streams.config import Settings
 from streams.people.desk.call_view import fresh_sentence
 from streams.people.desk.guard import Site
 from streams.people.desk.override_publisher import Said
-from streams.people.desk.rate_limits import RateLimit
 from streams.people.desk.render import Banner, Pages
 from streams.people.desk.visit import RefusedError, Visit
 from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
