@@ -24,7 +24,7 @@ from streams.common.language import (
 from streams.common.page import PALETTE, environment
 from streams.people.desk.masks import mask_recipient
 from streams.people.desk.rights import DeskRight, home_of
-from streams.people.desk.timeline import hour, legend
+from streams.people.desk.timeline import hour
 from streams.people.desk.visit import visit_of
 
 
@@ -88,7 +88,7 @@ class Pages:
         made = environment("streams.people.desk", "templates")
         made.filters["masked"] = mask_recipient
         made.globals.update(
-            moment=moment, when=when, static=static, zone_name=zone_name, age=AGE, legend=legend,
+            moment=moment, when=when, static=static, zone_name=zone_name, age=AGE, hour=hour,
             number="{:,}".format,
         )  # fmt: skip
         self._environment = made
