@@ -167,13 +167,15 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        headers = Headers(scope=scope)
-        cookies = HTTPConnection(scope).cookies
+        request = HTTPConnection(scope)
+        headers, cookies = request.headers, request.cookies
         peer = scope["client"][0] if scope.get("client") else ""
         address = self._place.address(peer, headers)
         form_secret = cookies.get(self._place.cookie(FORM), "")
         fresh = secrets.token_urlsafe(24) if len(form_secret) < 16 else ""
-        scope.setdefault("state", {})["visit"] = Visit(None, "", form_secret or fresh, address)
+        scope.setdefault("state", {})["visit"] = Visit(
+            request, None, "", form_secret or fresh, address
+        )
         outward = _outward(send, self._place, scope["path"], fresh)
         with speaking(self._tag(headers, cookies, None), self._zone):
             try:
@@ -236,7 +238,7 @@ class Guard:
                     403,
                     tr("The form is of an earlier log-in, or not of this desk. Load it again."),
                 )
-        return Visit(session, secret if session else "", csrf, address, form)
+        return Visit(HTTPConnection(scope), session, secret if session else "", csrf, address, form)
 
 
 def _check_origin(headers: Headers, place: Site) -> None:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup
-from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from streams.cases.store.roles import Account
@@ -25,7 +24,7 @@ from streams.common.page import PALETTE, environment
 from streams.people.desk.masks import mask_recipient
 from streams.people.desk.rights import DeskRight, home_of
 from streams.people.desk.timeline import hour
-from streams.people.desk.visit import visit_of
+from streams.people.desk.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class Pages:
 
     def page(
         self,
-        request: Request,
+        visit: Visit,
         template: str,
         *,
         status: int = 200,
@@ -104,7 +103,6 @@ class Pages:
         **values: Any,
     ) -> HTMLResponse:
         """Render a template as a page, in the language and with the rights of the visitor."""
-        visit = visit_of(request)
         person: Account | None = visit.session.account if visit.session else None
         roles = visit.session.roles if visit.session else frozenset()
         pages = {each.path: each for each in PAGES if visit.may(each.right)}
@@ -118,7 +116,7 @@ class Pages:
             Right=DeskRight,
             pages=list(pages.values()),
             home=home_of(roles) if person else "/login",
-            here=request.url.path,
+            here=visit.request.url.path,
             token=token(visit.csrf),
             banners=self._banners() if inside else (),
             fresh=self._freshness() if inside else None,
