@@ -490,18 +490,6 @@ class _Listed(msgspec.Struct, gc=False):
 _decode_listed: Final = msgspec.json.Decoder(_Listed).decode
 
 
-class _ListEvent(msgspec.Struct):
-    """An event that contains a list of hot platforms. Older program versions do not count it."""
-
-    schema_version: int
-    recipient: str
-    sender: str
-    event_time_ms: int
-    message_id: str
-    event_type: str
-    hot: _List
-
-
 LISTED_RECIPIENT: Final = "h0:0000000000000000"
 """Recipient in an event that has no recipient: a token that belongs to no number."""
 
@@ -509,12 +497,16 @@ LISTED_RECIPIENT: Final = "h0:0000000000000000"
 def encode_listed(told: HotList) -> bytes:
     """Return the value of a record with a list of hot platforms. The record has no key."""
     return msgspec.json.encode(
-        _ListEvent(
-            SCHEMA_VERSION, LISTED_RECIPIENT, "otpguard", told.version_ms,
-            f"{LISTED_TYPE}-{told.version_ms}", LISTED_TYPE,
-            _List(told.valid_until_ms, told.platforms, told.mac),
-        )
-    )  # fmt: skip
+        {
+            "schema_version": SCHEMA_VERSION,
+            "recipient": LISTED_RECIPIENT,
+            "sender": "otpguard",
+            "event_time_ms": told.version_ms,
+            "message_id": f"{LISTED_TYPE}-{told.version_ms}",
+            "event_type": LISTED_TYPE,
+            "hot": _List(told.valid_until_ms, told.platforms, told.mac),
+        }
+    )
 
 
 class _Type(msgspec.Struct, gc=False):
