@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from streams.cases.standing import banner, switch
 from streams.cases.store.store import CaseStore
@@ -16,8 +16,9 @@ from streams.common.language import current_language, moment, tr, trn
 from streams.common.rate_limits import RateLimit
 from streams.config import Settings
 from streams.people.desk.call_view import fresh_sentence
+from streams.people.desk.desk_audit import DeskLedger
 from streams.people.desk.guard import Site
-from streams.people.desk.override_publisher import Said
+from streams.people.desk.override_publisher import Speaker
 from streams.people.desk.render import Banner, Pages
 from streams.people.desk.visit import RefusedError, Visit
 from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
@@ -27,30 +28,6 @@ log = logging.getLogger(__name__)
 
 BANNERS_MS: Final = 1_000
 """Time (ms) for which banners and the age of the index are cached for all pages."""
-
-
-class Voice(Protocol):
-    """Publishes overrides to the gateways."""
-
-    def say(self, word: Override, wait_s: float) -> Said:
-        """Publish an override, and wait up to `wait_s` seconds for acknowledgements.
-
-        Raise UnavailableError if no broker confirmed the record.
-        """
-
-    def collect_answers(self, word_id: str) -> Said:
-        """Return the acknowledgements of an override so far."""
-
-
-class Auditor(Protocol):
-    """Writes the audit log."""
-
-    def write(self, **fields: Any) -> None:
-        """Write one record. `fields` are those of `AuditRecord`, without its chain and its time.
-
-        Raise UnavailableError if no broker confirmed the record. The action that it describes must
-        then not be done.
-        """
 
 
 def limits_of(settings: Settings) -> dict[str, RateLimit]:
@@ -102,8 +79,8 @@ class Desk:
     settings: Settings
     place: Site
     store: CaseStore
-    voice: Voice
-    auditor: Auditor
+    voice: Speaker
+    auditor: DeskLedger
     metrics: Metrics
     now_ms: Callable[[], int]
     now_s: Callable[[], float]  # a monotonic clock, for rate limits
