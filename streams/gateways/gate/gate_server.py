@@ -123,7 +123,7 @@ class LeaseKeeper:
             self._metrics,
             self._lease_ms,
             self._current_at,
-            self._note_ready,
+            on_ready=self._note_ready,
         )
         self._unready = adapter.unready
         try:

@@ -119,7 +119,7 @@ class CasePages:
             says=nothing_sentence(found, self.desk.stale_ms),
             aloud=aloud_without(),
             facts=known_facts(found),
-            calls=self._calls(found.calls),
+            calls=found.calls[:CALLS_SHOWN],
             words=self._words(found.words),
             **self._choices(visit, found.calls),
         )
@@ -147,7 +147,7 @@ class CasePages:
             "grant": self._grant(visit, file.line.episode_id),
             "whole": "",
             "words": self._words(file.words),
-            "calls": self._calls(file.papers.calls),
+            "calls": file.papers.calls[:CALLS_SHOWN],
             "notes": file.papers.notes,
             "appeals": file.papers.appeals,
             "decided": {state: tr(says) for state, says in DECIDED.items()},
@@ -421,6 +421,7 @@ class CasePages:
         mine = (each for each in calls if each.agent == name and each.at_ms > since_ms)
         lately = next((each.identified_by for each in mine if each.outcome in ACTS), NOBODY)
         return {
+            "ways": IDENTIFIED,
             "identified": [
                 (way, tr(says), way == lately != NOBODY) for way, says in IDENTIFIED.items()
             ],
@@ -443,18 +444,6 @@ class CasePages:
                 "obeyed": describe_confirmed(each, gateways),
             }
             for each in reversed(lines)
-        ]
-
-    def _calls(self, calls: Sequence[Any]) -> list[dict[str, Any]]:
-        return [
-            {
-                "at_ms": each.at_ms,
-                "agent": each.agent,
-                "identified": tr(IDENTIFIED.get(each.identified_by, each.identified_by)),
-                "ticket": each.ticket,
-                "outcome": tr(each.outcome),
-            }
-            for each in calls[:CALLS_SHOWN]
         ]
 
     def _gateways(self, file: CaseFile) -> list[dict[str, Any]]:

@@ -7,10 +7,8 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from detectors.campaigns.campaign import Campaign
 from detectors.model.event import Trust
 from detectors.model.times import DAY_MS
-from detectors.platforms.days import PlatformFigures
 from streams.cases.explanation import platform_name
 from streams.cases.network_views import percent
 from streams.cases.store.answers import CaseLine
@@ -88,7 +86,7 @@ class ListPages:
         days = _days(visit)
         found, told_ms = self.desk.store.campaigns(since_ms=self.desk.now_ms() - days * DAY_MS)
         return self.desk.pages.page(
-            visit, "campaigns", campaigns=[_campaign(each) for each in found[:100]],
+            visit, "campaigns", campaigns=found[:100],
             days=days, spans=DAYS, told_ms=told_ms,
         )  # fmt: skip
 
@@ -108,43 +106,15 @@ class ListPages:
                 "novel": few(each.novel),
                 "refused": each.refused,
                 "last_ms": each.last_ms,
-                **_week(each.week),
+                "week": each.week,
             }
             for each in found
             if wanted.casefold() in platform_name(each.platform).casefold()
         ]
         return self.desk.pages.page(
             visit, "platforms", rows=rows[:100], days=days, spans=DAYS, wanted=wanted,
-            told_ms=told_ms,
+            told_ms=told_ms, percent=percent,
         )  # fmt: skip
-
-
-def _campaign(each: Campaign) -> dict[str, Any]:
-    shown = each.platforms[:8]
-    return {
-        "surge": each.kind == "surge",
-        "first_ms": each.start_ms,
-        "last_ms": each.end_ms,
-        "victims": each.victims,
-        "open": each.victims_open if each.open else 0,
-        "throttled": each.victims_throttled,
-        "messages": each.messages,
-        "growth": f"{each.growth_per_minute:g}" if each.open else "",
-        "platforms": [platform_name(one.platform) for one in shown],
-        "further": max(0, each.platforms_total - len(shown)),
-    }
-
-
-def _week(told: PlatformFigures | None) -> dict[str, str]:
-    """Format the platform agent's figures for a page. They are empty if there is no record."""
-    if told is None:
-        return dict.fromkeys(("codes", "share", "strangers", "trend"), "")
-    return {
-        "codes": f"{told.codes:,}",
-        "share": percent(told.flood_share),
-        "strangers": percent(told.strangers_share),
-        "trend": "" if told.trend is None else f"× {told.trend:g}",
-    }
 
 
 def few(n: int) -> str:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from detectors.model.times import DAY_MS
 from streams.cases.store.answers import AuditPlace
-from streams.cases.store.roles import Account, DeskRole, Proposal
+from streams.cases.store.roles import DeskRole
 from streams.common.errors import OtpguardError, UnavailableError, UsageError
 from streams.common.language import join_list, moment, tr
 from streams.people.desk.call_pages import DECIDED, REASON_MAX, named_platform
@@ -106,35 +106,18 @@ class OversightPages:
     # --- proposals ---------------------------------------------------------------------------
 
     def proposals(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
-        own = visit.person.account.name
         return self.desk.pages.page(
             visit,
             "proposals",
             status=status,
             flashes=[flash] if flash else [],
-            proposals=[
-                self._proposal(each, own) for each in self.desk.store.papers.proposals()[:50]
-            ],
+            proposals=self.desk.store.papers.proposals()[:50],
+            states=STATES,
+            digest=_digest,
+            own=visit.person.account.name,
             wide=self.desk.settings.console.wide,
             spans=[(name, spell(s * 1000)) for name, s in SPANS_S.items()],
         )
-
-    def _proposal(self, each: Proposal, own: str) -> dict[str, Any]:
-        return {
-            "id": each.proposal_id,
-            "says": each.says,
-            "reason": each.reason,
-            "ticket": each.ticket,
-            "by": each.proposer,
-            "at_ms": each.at_ms,
-            "expires_ms": each.expires_ms,
-            "state": each.state,
-            "state_word": tr(STATES[each.state]),
-            "decided_by": each.decided_by,
-            "why": each.why,
-            "own": each.proposer == own,
-            "digest": _digest(each.value),
-        }
 
     def propose(self, visit: Visit) -> Response:
         """Store a proposal for an override that needs a second person."""
@@ -264,24 +247,10 @@ class OversightPages:
             "users",
             status=status,
             flashes=[flash] if flash else [],
-            accounts=[self._account(each) for each in self.desk.store.accounts.all()],
+            accounts=self.desk.store.accounts.all(),
             roles=[(role.value, tr(says)) for role, says in ROLE_NAMES.items()],
             local="password" in self.desk.settings.console.enter,
         )
-
-    def _account(self, each: Account) -> dict[str, Any]:
-        now_ms = self.desk.now_ms()
-        return {
-            "name": each.name,
-            "shown_name": each.shown_name,
-            "roles": sorted(each.roles),
-            "role_words": [tr(ROLE_NAMES[role]) for role in sorted(each.roles)],
-            "source": each.source,
-            "disabled": each.disabled,
-            "locked": each.locked_until_ms > now_ms,
-            "last_login_ms": each.last_login_ms,
-            "idle": each.last_login_ms is None or now_ms - each.last_login_ms > 90 * DAY_MS,
-        }
 
     def change_user(self, visit: Visit) -> Response:
         """Create or change an account. Nobody may change her own account here."""

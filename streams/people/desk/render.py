@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from streams.cases.explanation import platform_name
 from streams.cases.store.roles import Account
 from streams.common.language import (
     CHINESE,
@@ -85,7 +86,7 @@ class Pages:
         self._banners = banners
         self._freshness = freshness
         made = environment("streams.people.desk", "templates")
-        made.filters["masked"] = mask_recipient
+        made.filters.update(masked=mask_recipient, platform=platform_name)
         made.globals.update(
             moment=moment, when=when, static=static, zone_name=zone_name, age=AGE, hour=hour,
             number="{:,}".format,
