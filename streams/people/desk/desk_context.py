@@ -87,8 +87,8 @@ class Desk:
     limits: dict[str, RateLimit]
     ticket: LoginTicket | None = None  # one-time log-in link, only in the demo
     pages: Pages = field(init=False)
-    _banners: list[tuple[int, Sequence[Banner], str]] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _banners: dict[str, tuple[int, Sequence[Banner], str]] = field(default_factory=dict)
+    """Per language: when they were read (ms), the banners, and the age of the index."""
 
     def __post_init__(self) -> None:
         self.pages = Pages(self.now_ms, self.banners, self.freshness)
@@ -150,22 +150,18 @@ class Desk:
 
     def _list_banners(self) -> tuple[Sequence[Banner], str]:
         now_ms, tag = self.now_ms(), current_language()
-        with self._lock:
-            for at_ms, banners, fresh in self._banners:
-                if now_ms - at_ms < BANNERS_MS and fresh.startswith(tag):
-                    return banners, fresh.removeprefix(tag)
+        read_ms, banners, sentence = self._banners.get(tag, (-BANNERS_MS, (), ""))
+        if now_ms - read_ms < BANNERS_MS:
+            return banners, sentence
         try:
             age = self.store.freshness()
-            found: Sequence[Banner] = tuple(self._find_shared(now_ms, age))
+            banners = tuple(self._find_shared(now_ms, age))
             sentence = fresh_sentence(age, self.stale_ms)
         except UnavailableError as error:  # the error page shows banners too
             head = tr("The case store is unreachable: no page can show what happens. Call the NOC.")
-            found, sentence = (Banner(head, str(error), "alarm"),), ""
-        with self._lock:
-            self._banners = [each for each in self._banners if now_ms - each[0] < BANNERS_MS] + [
-                (now_ms, found, tag + sentence)
-            ]
-        return found, sentence
+            banners, sentence = (Banner(head, str(error), "alarm"),), ""
+        self._banners[tag] = now_ms, banners, sentence
+        return banners, sentence
 
     def _find_shared(self, now_ms: int, fresh: Any) -> Any:
         words = [each.word for each in self.store.words_now()]

@@ -171,9 +171,8 @@ class EntryPages:
             absolute_ms=round(console.absolute_s * 1000),
         )
         self.desk.metrics.add("desk_logins_total", 1, door=door, outcome="done")
-        answer = RedirectResponse(home_of(session.roles), 303)
-        answer.headers.append("set-cookie", set_cookie(self.desk.place, SESSION, secret))
-        return answer
+        cookie = set_cookie(self.desk.place, SESSION, secret)
+        return RedirectResponse(home_of(session.roles), 303, {"set-cookie": cookie})
 
     def logout(self, visit: Visit) -> Response:
         """End this session, or all sessions of the person."""
@@ -183,10 +182,11 @@ class EntryPages:
             self.desk.store.accounts.end_all(name)
         else:
             self.desk.store.accounts.end(visit.secret)
-        answer = RedirectResponse("/login", 303)
-        answer.headers.append("set-cookie", set_cookie(self.desk.place, SESSION, "", lasts_s=0))
-        answer.headers.append("clear-site-data", '"cache", "storage"')
-        return answer
+        headers = {
+            "set-cookie": set_cookie(self.desk.place, SESSION, "", lasts_s=0),
+            "clear-site-data": '"cache", "storage"',
+        }
+        return RedirectResponse("/login", 303, headers)
 
     def account_page(self, visit: Visit, status: int = 200, says: str = "") -> Response:
         roles = [tr(ROLE_NAMES[each]) for each in sorted(visit.person.roles)]
@@ -223,8 +223,5 @@ class EntryPages:
         if visit.session:
             self.desk.store.accounts.change(visit.session.account.name, language=tag)
         back = home_of(visit.session.roles) if visit.session else "/login"
-        answer = RedirectResponse(back, 303)
-        answer.headers.append(
-            "set-cookie", set_cookie(self.desk.place, LANGUAGE, tag, lasts_s=31_536_000)
-        )
-        return answer
+        cookie = set_cookie(self.desk.place, LANGUAGE, tag, lasts_s=31_536_000)
+        return RedirectResponse(back, 303, {"set-cookie": cookie})

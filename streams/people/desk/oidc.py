@@ -68,12 +68,9 @@ class OidcEntry:
             url, _ = client.create_authorization_url(
                 provider["authorization_endpoint"], state=state, nonce=nonce, code_verifier=verifier
             )
-        answer = RedirectResponse(url, 303)
-        answer.headers.append(
-            "set-cookie",
-            set_cookie(self.desk.place, COOKIE, f"{state}.{nonce}.{verifier}", lasts_s=FLIGHT_S),
-        )
-        return answer
+        kept = f"{state}.{nonce}.{verifier}"
+        cookie = set_cookie(self.desk.place, COOKIE, kept, lasts_s=FLIGHT_S)
+        return RedirectResponse(url, 303, {"set-cookie": cookie})
 
     def back(self, visit: Visit) -> Response:
         """Check the provider's answer when the browser returns, and begin a session.
