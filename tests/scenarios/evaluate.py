@@ -43,7 +43,7 @@ from streams.tools.scenarios import (
     ordinary,
 )
 from streams.tools.scenarios.labelled_events import Truth
-from streams.tools.scenarios.message_writer import MessageWriter
+from streams.tools.scenarios.message_writer import HISTORY_DAYS, MessageWriter
 from streams.tools.scenarios.platform_profiles import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
 from streams.tools.scenarios.tools import FAST, REPEATED, ROUND, TOOLS
 from tests.scenarios.figures import Figures, Interval, wilson
@@ -309,9 +309,12 @@ def stream(row: Row, first: int, runs: int, *, history: bool = True) -> Iterator
     ]
     if row.campaign:
         sides.append(campaign_before(first, row.campaign))
-    for n in range(row.others):  # some from long before, so that the log always has a time
+    for n in range(row.others):
+        # Half of them in the whole time of the victims' history. With fewer the log had too few
+        # codes for a time of its own, and a tenth of that history was passed over as ahead of it.
+        days = HISTORY_DAYS if n % 2 else 7
         writer = MessageWriter("others", first, _ELSEWHERE + n)
-        sides.append(writer.history(DEFAULT_START_MS, first=7 if n % 6 else 60, last=0.1))
+        sides.append(writer.history(DEFAULT_START_MS, first=days, last=0.1))
     return sides[0] if len(sides) == 1 else merge_streams(*sides)
 
 
