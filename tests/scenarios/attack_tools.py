@@ -15,9 +15,8 @@ from random import Random
 from typing import Final, Literal, NamedTuple
 
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
-from streams.tools.scenarios.labelled_events import Labelled, Role
+from streams.tools.scenarios.labelled_events import Labelled, Role, merge_streams
 from streams.tools.scenarios.message_writer import MessageWriter, in_order
-from streams.tools.scenarios.mix import merge_streams
 from streams.tools.scenarios.numbering import port
 from streams.tools.scenarios.platform_profiles import PLATFORMS, PlatformProfile
 from streams.tools.scenarios.wording import CODES, Wording

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.tools.scenarios.attacks import a1, a4, endpoints, hits, own_life
-from streams.tools.scenarios.labelled_events import Labelled
+from streams.tools.scenarios.labelled_events import Labelled, merge_streams
 from streams.tools.scenarios.message_writer import MessageWriter, draw_paced, draw_times, in_order
-from streams.tools.scenarios.mix import merge_streams
 from streams.tools.scenarios.numbering import port
 from streams.tools.scenarios.platform_profiles import PLATFORMS
 from streams.tools.scenarios.wording import COURIER, MARKETING, SHARED_CHINESE, SHARED_LATIN

@@ -10,9 +10,8 @@ from typing import Final
 
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.tools.scenarios import platform_profiles as shipped
-from streams.tools.scenarios.labelled_events import Labelled
+from streams.tools.scenarios.labelled_events import Labelled, merge_streams
 from streams.tools.scenarios.message_writer import MessageWriter, draw_times, in_order
-from streams.tools.scenarios.mix import merge_streams
 from streams.tools.scenarios.platform_profiles import PLATFORMS, PlatformProfile
 
 REPEATS_MAX: Final = 2

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from detectors.model.times import HOUR_MS
 from streams.tools.scenarios import attacks, benign
-from streams.tools.scenarios.labelled_events import Labelled
+from streams.tools.scenarios.labelled_events import Labelled, merge_streams
 from streams.tools.scenarios.message_writer import MessageWriter
-from streams.tools.scenarios.mix import merge_streams
 from streams.tools.scenarios.ordinary import ordinary
 
 DEFAULT_START_MS: Final = 1_772_422_380_000
