@@ -285,18 +285,23 @@ def spoken_options() -> list[Any]:
         *,
         lang: Annotated[  # noqa: ARG001 - read before any command is imported
             str | None,
-            typer.Option("--lang", metavar="LANG", help=tr(LANGUAGE_HELP), show_default=False),
+            typer.Option(
+                "--lang",
+                metavar="LANG",
+                help=tr(LANGUAGE_HELP),
+                show_default=False,
+                expose_value=False,
+            ),
         ] = None,
-        utc: Annotated[bool, typer.Option("--utc", help=tr(ZONE_HELP))] = False,  # noqa: ARG001
+        utc: Annotated[  # noqa: ARG001 - as above
+            bool, typer.Option("--utc", help=tr(ZONE_HELP), expose_value=False)
+        ] = False,
         verbose: Annotated[  # noqa: ARG001 - as above
-            bool, typer.Option("--verbose", "-v", help=tr(VERBOSE_HELP))
+            bool, typer.Option("--verbose", "-v", help=tr(VERBOSE_HELP), expose_value=False)
         ] = False,
     ) -> None:
         return None
 
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.command(context_settings={"help_option_names": []})(run_command)
-    options: list[Any] = [each for each in get_command(alone).params if each.name != "help"]
-    for each in options:
-        each.expose_value = False
-    return options
+    return [each for each in get_command(alone).params if each.name != "help"]
