@@ -108,11 +108,11 @@ WORDS: Final = (
     # what is done at the desk, and what becomes of it
     "done", "asked", "refused", "failed", "nothing", "told", "local", "oidc", "proxy", "enter",
     "victim_start", "victim_end", "victim_released", "platform", "sent", "sending", "suppressed",
-    # rows and fates of dead letters, columns of settings
+    # rows and fates of dead letters, columns of settings and scenarios
     "position", "written", "reason", "source", "bytes", "fate", "key_bytes", "whole", "record_time",
     "replayed_to", *(fate.value for fate in LetterStatus), "not listed (--limit)",
     "repeats of a dead letter, not counted", "records that are no dead letters",
-    "name", "value", "default",
+    "name", "value", "default", "scenario",
     # why a platform is told or not; columns of the month's figures
     "digest", "at_once", "few", "quiet", "told", "nobody", "not_yet", "day", "floods", "before",
     "after", "platform",
