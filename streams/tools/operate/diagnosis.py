@@ -87,7 +87,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
         yield _transactions(cluster)
         yield try_check("rights", lambda: _rights(settings, role, cluster))
         yield try_check("lag", lambda: _lag(settings, cluster))
-    if "input" in ROLES[role].reads:
+    if "input" in ROLES[role].reads.split():
         try:
             yield from _sample(settings, now_ms)
         except OtpguardError as error:
