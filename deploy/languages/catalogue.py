@@ -191,11 +191,12 @@ def _of_help() -> Iterator[str]:
 
 
 def _of_command(command: Any) -> Iterator[str]:
-    from streams.cli import sentences  # noqa: PLC0415 - a program, not a library
+    from streams.cli import ASIDE, ROW  # noqa: PLC0415 - a program, not a library
 
     says, _, blocks = (command.help or "").replace("\\b\n", "\b\n").partition("\b\n")
     yield from (" ".join(each.split()) for each in says.split("\n\n"))
-    yield from sentences(blocks)
+    yield from (row[2] for row in ROW.finditer(blocks))
+    yield from (aside[1] for aside in ASIDE.finditer(blocks))
     yield command.epilog or ""
     for parameter in command.params:
         yield parameter.help or ""
