@@ -34,18 +34,17 @@ from detectors.thresholds import (
 )
 from streams.tools.scenarios import (
     DEFAULT_START_MS,
-    SCENARIOS,
     Labelled,
     Rates,
     Role,
-    generate,
     merge_streams,
     ordinary,
 )
 from streams.tools.scenarios.labelled_events import Truth
 from streams.tools.scenarios.message_writer import HISTORY_DAYS, MessageWriter
 from streams.tools.scenarios.platform_profiles import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
-from streams.tools.scenarios.tools import FAST, REPEATED, ROUND, TOOLS
+from tests.scenarios.attack_tools import FAST, REPEATED, ROUND, TOOLS
+from tests.scenarios.catalog import SCENARIOS, generate
 from tests.scenarios.figures import Figures, Interval, wilson
 from tests.scenarios.network import play_network
 from tests.scenarios.people import CLASSES
