@@ -415,10 +415,12 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
 def is_crowded(body: str) -> bool:
     """Return whether the rules would take too long to read a text. See `LOAD_MAX`."""
     scripts = scripts_of(body)
+    if len(scripts) > _SCRIPTS_MAX:
+        return True
     load = _LOAD_OF_NUMBER * len(numbers(body)) + _LOAD_OF_STOP * len(STOP.findall(body))
     for script in scripts:
         load += script.count_heads(body) + _LOAD_OF_WORD * len(script.words(body))
-    return len(scripts) > _SCRIPTS_MAX or load > LOAD_MAX
+    return load > LOAD_MAX
 
 
 def _without_others(looked: Look, body: str) -> tuple[str, Sequence[Number]]:
