@@ -96,10 +96,9 @@ class Words:
                      for _, start, _ in hits]  # fmt: skip
             pairs = zip(hits, leads, strict=True)
             return [(at, start, lead.start()) for (at, start, _), lead in pairs if lead]
-        if self._edge is None:
-            return [(at, start, start) for at, start, _ in hits]
-        edges = {edge.start() for edge in self._edge.finditer(text)}
-        return [(at, start, start) for at, start, _ in hits if start in edges]
+        begins = self._edge.match if self._edge else None
+        return [(at, start, start) for at, start, _ in hits
+                if begins is None or begins(text, start)]  # fmt: skip
 
     def places(
         self, text: str, heads: Iterable[tuple[int, int, int]] | None = None
