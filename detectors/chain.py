@@ -82,7 +82,6 @@ times the pairs of an hour. When it is full, it is cleared."""
 _FEW: Final = 4  # up to this many values, a linear search is faster than building a dictionary
 _CHECK_BITS: Final = 16  # number of bits reserved for `name_check`
 _TRUSTED: Final = 1 << 48  # flag above platform and name check: the platform is trusted
-_NEVER: Final = -(1 << 62)
 
 
 def process(params: Params, partition: Partition, batch: Batch, codes: Codes) -> Decisions:
@@ -429,13 +428,18 @@ def _find_unrecorded(
 ) -> list[dict[int, int]]:
     """Return, for each share, position -> pair of the codes whose names must be recorded.
 
-    A name is recorded if it is not in the cache, or if its recorded last use is too old. A pair of
-    `pairs` packs the platform, the check of its name, and the flag for a trusted platform.
+    A name is recorded if it is not in the cache, which loses entries whose recorded last use is too
+    old. A pair of `pairs` packs the platform, the check of its name, and the flag for a trusted
+    platform.
     """
     unnoted: list[dict[int, int]] = []
     for share, now, (a, b) in zip(shares, ticks, pairwise(edges), strict=True):
-        noted, before, told = share.state.noted, now - NAME_TICKS, pairs[a:b]
-        old = [pair for pair in set(told) if noted.get(pair, _NEVER) <= before]
+        state, told = share.state, pairs[a:b]
+        if state.noted_tick != now:
+            before = now - NAME_TICKS
+            state.noted = {pair: used for pair, used in state.noted.items() if used > before}
+            state.noted_tick = now
+        old = set(told).difference(state.noted)
         if len(old) <= _FEW:
             first = {a + told.index(pair): pair for pair in old}
         else:

@@ -15,7 +15,6 @@ where the operating system can remap its memory pages.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -178,60 +177,39 @@ class Table:
             rows[missing] = self._add(keys[missing], cells[missing], hashed[missing])
         return rows
 
-    def find_or_add_few(
-        self, keys: Sequence[int], hashed: Sequence[int], absent: Sequence[bool]
-    ) -> list[int]:
-        """Do the same as `find_or_add` for a few keys, in a loop: about 2 us per key.
+    def seek(self, key: int, hashed: int) -> tuple[int, int]:
+        """Return row and cell of one key in the newest index.
 
-        `hashed`: the hashes of the keys. `absent`: true for keys that are surely not in the newest
-        index. Such keys are not searched for, unless there is an old index too.
+        If the key is absent, these are -1 and the cell where the key would go.
         """
-        pairs = list(zip(keys, hashed, strict=True))
-        if self._old is not None:
-            absent = [False] * len(pairs)
-        rows = [-1 if new else self._seek(*pair) for pair, new in zip(pairs, absent, strict=True)]
-        missing = sorted({pair for pair, row in zip(pairs, rows, strict=True) if row < 0})
-        if not missing:
-            return rows
-        fresh = dict(zip(missing, self._add_few(missing), strict=True))
-        return [fresh.get(pair, row) for pair, row in zip(pairs, rows, strict=True)]
+        cells, vacant = self._index.cells, -1
+        cell, last = hashed >> int(self._index.shift), len(cells) - 1
+        tag = hashed >> 8 & int(~ROW)
+        while held := cells.item(cell):
+            row = (held ^ tag) - 1
+            if 0 <= row < ROWS and self.words.item(row, 0) == key:
+                return row, cell
+            if held == _TOMB and vacant < 0:
+                vacant = cell
+            cell = cell + 1 & last
+        return -1, cell if vacant < 0 else vacant
 
-    def _seek(self, key: int, hashed: int) -> int:
-        """Return the row of one key, or -1."""
-        for index in (self._index, self._old):
-            if index is None:
-                break
-            cells = index.cells
-            cell, last = hashed >> int(index.shift), len(cells) - 1
-            tag = hashed >> 8 & int(~ROW)
-            while held := cells.item(cell):
-                row = (held ^ tag) - 1
-                if 0 <= row < ROWS and self.words.item(row, 0) == key:
-                    return row
-                cell = cell + 1 & last
-        return -1
+    def add(
+        self, keys: NDArray[np.uint64], hashed: NDArray[np.uint64], cells: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Add keys that are not in the newest index; return their rows. There must be room.
 
-    def _add_few(self, fresh: Sequence[tuple[int, int]]) -> list[int]:
-        """Add distinct absent keys, given with their hashes; return their rows."""
-        index, n = self._index.cells, len(fresh)
-        if self._old is not None or self.count + self._tombs + n > _LOAD_MOST * len(index):
-            found = self.find_or_add(np.array([key for key, _ in fresh], np.uint64))
-            return [*map(int, found)]
-        assert n <= self.room, NO_ROOM
-        rows = []
-        for key, hashed in fresh:
-            row = self._free.pop() if self._free else self.used
-            self.used = max(self.used, row + 1)
-            if row == len(self.words):
-                self._grow()
-            self.words[row, 0] = key
-            cell = hashed >> int(self._index.shift)
-            while (held := index.item(cell)) and held != _TOMB:
-                cell = cell + 1 & len(index) - 1
-            self._tombs -= held != 0
-            index[cell] = hashed >> 8 & int(~ROW) | row + 1
-            rows.append(row)
-        self.count += n
+        The keys are distinct and ascending. `cells`: a vacant cell for each, where a look-up of the
+        key ends. A few keys take about 5 us.
+        """
+        crowded = self.count + self._tombs + len(keys) > _LOAD_MOST * len(self._index.cells)
+        if self._old is not None or crowded or len({*cells.tolist()}) < len(cells):
+            return self.find_or_add(keys)
+        rows = self._new_rows(keys)
+        if self._tombs:
+            self._tombs -= np.count_nonzero(self._index.cells[cells])
+        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~ROW
+        self._index.cells[cells] = tag | (rows + 1).astype(np.uint32)
         return rows
 
     def _look_back(
@@ -319,16 +297,7 @@ class Table:
         fresh = fresh[np.append(True, fresh[1:] != fresh[:-1])]
         which = np.searchsorted(fresh, keys)
         n = len(fresh)
-        assert n <= self.room, NO_ROOM
-        again = [self._free.pop() for _ in range(min(n, len(self._free)))]
-        rows = np.concatenate(
-            [np.array(again, np.int64), np.arange(self.used, self.used + n - len(again))]
-        )
-        self.used += n - len(again)
-        if self.used > len(self.words):
-            self._grow()
-        self.words[rows, 0] = fresh
-        self.count += n
+        rows = self._new_rows(fresh)
         if self._old is None and not self._full:
             cell, mixed = np.empty(n, np.int64), np.empty(n, np.uint64)
             cell[which], mixed[which] = cells, hashed
@@ -337,6 +306,19 @@ class Table:
             self._take_over(n)
             self._index_rows(rows)
         return rows[which]
+
+    def _new_rows(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Give each of these distinct absent keys a row, which is not in the index yet."""
+        n = len(keys)
+        assert n <= self.room, NO_ROOM
+        again = [self._free.pop() for _ in range(min(n, len(self._free)))]
+        rows = np.array([*again, *range(self.used, self.used + n - len(again))], np.int64)
+        self.used += n - len(again)
+        if self.used > len(self.words):
+            self._grow()
+        self.words[rows, 0] = keys
+        self.count += n
+        return rows
 
     def _grow(self) -> None:
         """Enlarge the matrix by an eighth, by at most 2**18 rows, up to `rows_max`.
