@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise, zip_longest
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +47,9 @@ from detectors.partition import (
     restore,
     snapshot,
 )
+from detectors.platforms.figures import CODES, SIGHTED, STRANGE
 from detectors.recipients.repeats import spread_s
-from detectors.recipients.sieve import TABLES_MAX, sift_together
+from detectors.recipients.sieve import TABLES_MAX, Sifted, sift_together
 from detectors.recipients.tables import Tables
 from detectors.recipients.windows import tally
 from detectors.shares import Piece, Share, pieces
@@ -78,6 +79,9 @@ are no longer in use."""
 NOTED_MAX: Final = 1 << 13
 """Maximum size of the cache of (platform, name check) pairs whose name was recorded lately: ten
 times the pairs of an hour. When it is full, it is cleared."""
+
+_Columns: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64]]
+"""Columns of codes: platform, the platform that the code counts as, and recipient."""
 
 _FEW: Final = 4  # up to this many values, a linear search is faster than building a dictionary
 _CHECK_BITS: Final = 16  # number of bits reserved for `name_check`
@@ -217,8 +221,7 @@ def _on_time(
         log = LogTime(state.recent_s, at_s[a:b], state.watermark_s)
         state.recent_s = log.newest_s
         logs.append(log)
-    limit_s = np.repeat([log.limit_s for log in logs], np.diff(edges))
-    if not (at_s > limit_s).any():
+    if not len(at_s) or at_s.max() <= min(log.limit_s for log in logs):
         return _Pass(shares, edges, at, at_s, LogTimes(logs, edges))
     kept = np.ones(len(at), np.bool_)
     for share, log, a in zip(shares, logs, edges[:-1], strict=True):
@@ -264,12 +267,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     judged = list(zip(*(column.tolist() for column in columns), strict=True))
     close = _Close(at, counted, trust, judged, few.tolist(), sifted.loud.tolist(), time,
                    EventStrings(batch, where))  # fmt: skip
-    if params.judge.hot and len(sifted.novel):
-        _meet(some, counted, sifted.novel)
-    if params.figures:
-        _figure(some, platform, sifted.sighted, sifted.novel)
-        if len(sifted.novel):
-            _neighbours(some, platform, recipient, sifted.novel, sifted.fresh)
+    _figure(params, some, (platform, counted, recipient), sifted)
     whose = recipient.tolist()
     cuts = (edges, few.searchsorted(edges).tolist(), sifted.loud.searchsorted(edges).tolist())
     for i, (share, (a, b), (c, d), (e, f)) in enumerate(
@@ -364,63 +362,36 @@ def _closely(
     return refused
 
 
-def _meet(some: _Pass, platform: NDArray[np.uint32], novel: NDArray[np.int64]) -> None:
-    """Count the novel sightings of each platform, for each share.
+def _figure(params: Params, some: _Pass, columns: _Columns, sifted: Sifted) -> None:
+    """Count codes, sightings, novel sightings and first contacts by platform, for each share.
 
-    These base counts show how often people meet a platform outside of floods. The list of hot
-    platforms is made relative to them (`detectors.hot.base`).
+    They become the partition's figures (`detectors.platforms`). The base counts of novel sightings
+    show how often people meet a platform outside of floods. The list of hot platforms is made
+    relative to them (`detectors.hot.base`). A first contact is a recipient's first code in 24 hours
+    of a platform that it did not know. First contacts are counted by platform, and by block of
+    1,000 neighbouring numbers.
     """
-    met, edges = platform[novel], novel.searchsorted(some.edges).tolist()
-    for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
-        if a < b:
-            share.state.book.hot.base.met.append(met[a:b])
-
-
-def _figure(
-    some: _Pass, platform: NDArray[np.uint32], sighted: NDArray[np.int64], novel: NDArray[np.int64]
-) -> None:
-    """Count codes, sightings and novel sightings by platform, for each share.
-
-    The counts become the partition's figures of platforms (`detectors.platforms.figures`).
-    """
-    columns = platform, platform[sighted], platform[novel]
-    if len(some.shares) == 1:
-        cuts = [[0, len(column)] for column in columns]
-    else:
-        cuts = [
-            some.edges,
-            sighted.searchsorted(some.edges).tolist(),
-            novel.searchsorted(some.edges).tolist(),
-        ]
-    for i, share in enumerate(some.shares):
-        figures = share.state.figures
-        assert figures is not None
-        for pending, column, cut in zip(figures.pending, columns, cuts, strict=False):
-            if cut[i] < cut[i + 1]:
-                pending.append(column[cut[i] : cut[i + 1]])
-
-
-def _neighbours(
-    some: _Pass,
-    platform: NDArray[np.uint32],
-    recipient: NDArray[np.uint64],
-    novel: NDArray[np.int64],
-    fresh: NDArray[np.int64],
-) -> None:
-    """Count the first contacts of the partitions that this pass processes.
-
-    A first contact is a recipient's first code in 24 hours of a platform that it did not know.
-    First contacts are counted by platform, and by block of 1,000 neighbouring numbers.
-    """
-    first = np.zeros(len(platform), np.bool_)
-    first[fresh] = True
-    whose, whom, new = platform[novel], recipient[novel], first[novel]
-    edges = [0, len(novel)] if len(some.shares) == 1 else novel.searchsorted(some.edges).tolist()
-    for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
-        strangers = share.state.strangers
-        assert strangers is not None
-        if a < b:
-            strangers.meet(whose[a:b], whom[a:b], new[a:b])
+    platform, counted, recipient = columns
+    sighted, novel, edges = platform[sifted.sighted], sifted.novel, some.edges
+    fresh = np.zeros(len(platform), np.bool_)
+    fresh[sifted.fresh] = True
+    met, contacts = counted[novel], (platform[novel], recipient[novel], fresh[novel])
+    # With one share, the positions are in any order, but all of them lie between its edges.
+    cuts = (edges, sifted.sighted.searchsorted(edges).tolist(), novel.searchsorted(edges).tolist())
+    for share, (a, b), (c, d), (e, f) in zip(some.shares, *map(pairwise, cuts), strict=True):
+        state = share.state
+        if e < f and params.judge.hot:
+            state.book.hot.base.met.append(met[e:f])
+        if state.figures is None or state.strangers is None:
+            continue
+        pending = state.figures.pending
+        pending[CODES].append(platform[a:b])
+        if c < d:
+            pending[SIGHTED].append(sighted[c:d])
+        if e < f:
+            contact = contacts[0][e:f], contacts[1][e:f], contacts[2][e:f]
+            pending[STRANGE].append(contact[0])
+            state.strangers.meet(*contact)
 
 
 def _find_unrecorded(

@@ -243,7 +243,7 @@ class _Counted(NamedTuple):
             self.flooded.append(platform)
 
     def add_to(self, params: Params, partition: Partition) -> None:
-        """Add the counts to the partition, as `_figure` and `_meet` do for other recipients."""
+        """Add the counts to the partition, as `chain` does for other recipients."""
         if params.judge.hot:
             partition.book.hot.base.one += self.met
         if (figures := partition.figures) is not None:

@@ -198,6 +198,8 @@ def snapshot(partition: Partition) -> Snapshot:
     if partition.figures is not None and partition.strangers is not None:
         partition.figures.fold()
         partition.strangers.fold()
+    for window in windows.open.values():
+        window.fold()
     book.hot.base.gather()
     state = State(
         samples=partition.samples,

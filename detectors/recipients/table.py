@@ -49,6 +49,8 @@ old one. So while cells move, added rows fill at most a 16th of it, and it stays
 NO_ROOM: Final = "a table must be given room before it is asked for rows"
 _ITEM: Final = np.dtype((np.void, 8 * WORDS))
 ROWS: Final = _TOMB - np.uint32(1)
+_TAG: Final = ~ROW
+_TAG_SHIFT: Final = np.uint64(8)
 _ONE: Final = np.uint32(1)
 PROBES: Final = np.arange(8, dtype=np.int64)  # cells examined at once after the first miss
 _PROBES_BITS: Final = 3
@@ -58,11 +60,11 @@ class _Index(NamedTuple):
     """The cells, a power of two, and the shift that turns a hash into a cell number."""
 
     cells: NDArray[np.uint32]
-    shift: np.uint64
+    shift: int
 
     @classmethod
     def of(cls, bits: int) -> _Index:
-        return cls(np.zeros(1 << bits, np.uint32), np.uint64(64 - bits))
+        return cls(np.zeros(1 << bits, np.uint32), 64 - bits)
 
 
 class Table:
@@ -134,7 +136,7 @@ class Table:
         return self._index.cells
 
     @property
-    def shift(self) -> np.uint64:
+    def shift(self) -> int:
         """Return the shift that turns a hash into an index of `cells`."""
         return self._index.shift
 
@@ -183,7 +185,7 @@ class Table:
         If the key is absent, these are -1 and the cell where the key would go.
         """
         cells, vacant = self._index.cells, -1
-        cell, last = hashed >> int(self._index.shift), len(cells) - 1
+        cell, last = hashed >> self._index.shift, len(cells) - 1
         tag = hashed >> 8 & int(~ROW)
         while held := cells.item(cell):
             row = (held ^ tag) - 1
@@ -195,21 +197,21 @@ class Table:
         return -1, cell if vacant < 0 else vacant
 
     def add(
-        self, keys: NDArray[np.uint64], hashed: NDArray[np.uint64], cells: NDArray[np.int64]
+        self, keys: NDArray[np.uint64], tags: NDArray[np.uint32], cells: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """Add keys that are not in the newest index; return their rows. There must be room.
 
-        The keys are distinct and ascending. `cells`: a vacant cell for each, where a look-up of the
-        key ends. A few keys take about 5 us.
+        The keys are distinct and ascending. `tags`: their `tags_of`. `cells`: a vacant cell for
+        each, where a look-up of the key ends. A few keys take about 4 us.
         """
         crowded = self.count + self._tombs + len(keys) > _LOAD_MOST * len(self._index.cells)
-        if self._old is not None or crowded or len({*cells.tolist()}) < len(cells):
+        if self._old is not None or crowded:
             return self.find_or_add(keys)
         rows = self._new_rows(keys)
-        if self._tombs:
-            self._tombs -= np.count_nonzero(self._index.cells[cells])
-        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~ROW
-        self._index.cells[cells] = tag | (rows + 1).astype(np.uint32)
+        if self._tombs or len({*cells.tolist()}) < len(cells):
+            self._place(cells, tags, rows)
+        else:
+            self._index.cells[cells] = tags | (rows + 1).astype(np.uint32)
         return rows
 
     def _look_back(
@@ -252,7 +254,7 @@ class Table:
         """Return (row, cell) of each key; for an absent key, -1 and the cell where it would go."""
         mask = len(index.cells) - 1
         cell = (hashed >> index.shift).astype(np.int64)
-        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~ROW  # bits 32-39, under the cell's
+        tag = tags_of(hashed)
         # One probe is enough for most keys. The others examine eight cells at a time.
         held = index.cells.take(cell)
         rows = np.full(len(keys), -1, np.int64)
@@ -299,9 +301,9 @@ class Table:
         n = len(fresh)
         rows = self._new_rows(fresh)
         if self._old is None and not self._full:
-            cell, mixed = np.empty(n, np.int64), np.empty(n, np.uint64)
-            cell[which], mixed[which] = cells, hashed
-            self._place(cell, mixed, rows)
+            cell, tags = np.empty(n, np.int64), np.empty(n, np.uint32)
+            cell[which], tags[which] = cells, tags_of(hashed)
+            self._place(cell, tags, rows)
         else:
             self._take_over(n)
             self._index_rows(rows)
@@ -311,8 +313,11 @@ class Table:
         """Give each of these distinct absent keys a row, which is not in the index yet."""
         n = len(keys)
         assert n <= self.room, NO_ROOM
-        again = [self._free.pop() for _ in range(min(n, len(self._free)))]
-        rows = np.array([*again, *range(self.used, self.used + n - len(again))], np.int64)
+        again = self._free[: -n - 1 : -1] if self._free else []
+        rows = np.arange(self.used - len(again), self.used + n - len(again))
+        if again:
+            rows[: len(again)] = again
+            del self._free[-len(again) :]
         self.used += n - len(again)
         if self.used > len(self.words):
             self._grow()
@@ -367,18 +372,17 @@ class Table:
         """Add rows to the newest index that are not in it yet."""
         keys = self.words[rows, 0]
         hashed = self.hash_keys(keys)
-        self._place(self._probe(self._index, keys, hashed)[1], hashed, rows)
+        self._place(self._probe(self._index, keys, hashed)[1], tags_of(hashed), rows)
 
     def _place(
-        self, cells: NDArray[np.int64], hashed: NDArray[np.uint64], rows: NDArray[np.int64]
+        self, cells: NDArray[np.int64], tags: NDArray[np.uint32], rows: NDArray[np.int64]
     ) -> None:
         """Write rows of distinct absent keys into the cells that `_probe` found.
 
         If several keys have the same cell, the last one written keeps it. The others continue
         probing in cell order, with the same result as inserting them one by one.
         """
-        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~ROW
-        value = tag | (rows + 1).astype(np.uint32)
+        value = tags | (rows + 1).astype(np.uint32)
         lost = self._write(cells, value)
         beyond = cells
         while len(lost):
@@ -440,6 +444,11 @@ def _mixer(seed: int) -> tuple[np.uint64, np.uint64, np.uint64]:
         x = (x ^ x >> 27) * 0x94D0_49BB_1331_11EB & 0xFFFF_FFFF_FFFF_FFFF
         drawn.append(x ^ x >> 31)
     return np.uint64(drawn[0]), np.uint64(drawn[1] | 1), np.uint64(drawn[2] | 1)
+
+
+def tags_of(hashed: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """Return the tags of hashes, in the place that they have in a cell."""
+    return (hashed >> _TAG_SHIFT).astype(np.uint32) & _TAG  # bits 32-39, under the cell's
 
 
 def _bits(count: int) -> int:

@@ -7,13 +7,13 @@ are done per table. Two such reads take 3 us; a separate look-up per table takes
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.arrays import begins, indices
-from detectors.recipients.table import PROBES, ROW, ROWS, WORDS, Table
+from detectors.recipients.table import PROBES, ROWS, WORDS, Table, tags_of
 
 
 class Tables(NamedTuple):
@@ -29,8 +29,9 @@ class Tables(NamedTuple):
             return tables[0].find_or_add(keys)
         assert len({table.seed for table in tables}) == 1
         hashed = tables[0].hash_keys(keys)
-        near, held = self._cells_near(hashed)
-        alike = (held ^ ((hashed >> np.uint64(8)).astype(np.uint32) & ~ROW)[:, None]) - np.uint32(1)
+        which = np.repeat(np.arange(len(tables)), np.diff(np.array(edges)))
+        near, held = self._cells_near(hashed, which)
+        alike = (held ^ tags_of(hashed)[:, None]) - np.uint32(1)
         matches = alike < ROWS
         lane = matches.argmax(axis=1)
         lane += np.arange(0, held.size, len(PROBES))
@@ -45,18 +46,17 @@ class Tables(NamedTuple):
             # With another match, the key may be there. Without an empty cell, it may be further on.
             sure = (np.add.reduce(matches[left], axis=1) < 2) & ~held[left].all(axis=1)
             cells = near[left, np.where(sure, (held[left] == 0).argmax(axis=1), 0)]
-            rows[left] = self._find_left(left, keys[left], hashed[left], cells, sure)
+            rows[left] = self._find_left(which[left], keys[left], hashed[left], cells, sure)
         return rows
 
     def _cells_near(
-        self, hashed: NDArray[np.uint64]
+        self, hashed: NDArray[np.uint64], which: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
         """Return the cells (n, 8) in which each key may be first, and what they hold."""
         tables, edges = self
-        sizes = np.diff(edges)
-        shift = np.repeat([table.shift for table in tables], sizes)
-        last = np.repeat([len(table.cells) - 1 for table in tables], sizes)
-        near = ((hashed >> shift).astype(np.int64)[:, None] + PROBES) & last[:, None]
+        shift = np.array([table.shift for table in tables], np.uint64)
+        last = ((np.uint64(1) << (64 - shift)) - np.uint64(1)).astype(np.int64)[which]
+        near = ((hashed >> shift[which]).astype(np.int64)[:, None] + PROBES) & last[:, None]
         held = np.empty(near.shape, np.uint32)
         for table, (a, b) in zip(tables, pairwise(edges), strict=True):
             table.cells.take(near[a:b], out=held[a:b], mode="clip")
@@ -64,19 +64,18 @@ class Tables(NamedTuple):
 
     def _find_left(
         self,
-        left: NDArray[np.int64],
+        which: NDArray[np.int64],
         keys: NDArray[np.uint64],
         hashed: NDArray[np.uint64],
         cells: NDArray[np.int64],
         sure: NDArray[np.bool_],
     ) -> NDArray[np.int64]:
-        """Return the rows of the keys at these positions of the pass; most are absent, and added.
+        """Return the rows of these keys (m,) of the tables `which`; most are absent, and added.
 
         `sure` (m,): the key is not in the newest index, and would go into its cell of `cells`.
         """
-        tables, edges = self
-        which = np.searchsorted(edges, left, "right") - 1
-        rows = np.full(len(left), -1, np.int64)
+        tables = self.tables
+        rows = np.full(len(keys), -1, np.int64)
         for i in indices(~sure).tolist():
             rows[i], cells[i] = tables[which[i]].seek(int(keys[i]), int(hashed[i]))
         absent = indices(rows < 0)
@@ -84,10 +83,9 @@ class Tables(NamedTuple):
         fresh = begins(keys[absent]) | begins(which[absent])
         new = absent[fresh]
         added = np.empty(len(new), np.int64)
-        for i, (a, b) in enumerate(pairwise(which[new].searchsorted(range(len(edges))).tolist())):
-            if a < b:
-                some = new[a:b]
-                added[a:b] = tables[i].add(keys[some], hashed[some], cells[some])
+        keys, tags, cells, which = keys[new], tags_of(hashed[new]), cells[new], which[new]
+        for a, b in pairwise([*indices(begins(which)).tolist(), len(new)]):
+            added[a:b] = tables[which[a]].add(keys[a:b], tags[a:b], cells[a:b])
         rows[absent] = added[fresh.cumsum() - 1]
         return rows
 
