@@ -265,8 +265,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         later[few],
     )  # fmt: skip
     judged = list(zip(*(column.tolist() for column in columns), strict=True))
-    close = _Close(at, counted, trust, judged, few.tolist(), sifted.loud.tolist(), time,
-                   EventStrings(batch, where))  # fmt: skip
+    close = _Close(at, counted, trust, judged, [*few.tolist(), len(at)],
+                   [*sifted.loud.tolist(), len(at)], time, EventStrings(batch, where))  # fmt: skip
     _figure(params, some, (platform, counted, recipient), sifted)
     whose = recipient.tolist()
     cuts = (edges, few.searchsorted(edges).tolist(), sifted.loud.searchsorted(edges).tolist())
@@ -278,7 +278,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         decisions.promoted += sifted.promoted[i]
         refused: set[int] = set()
         if unnoted[i] or c < d or e < f:
-            refused = _closely(params, codes, share, close, (a, b), unnoted[i], ticks[i])
+            starts = a, c, e
+            refused = _closely(params, codes, share, close, starts, b, unnoted[i], ticks[i])
         if refused or not state.used_later.entries.keys().isdisjoint(whose[a:b]):
             held = recipient[a:b], platform[a:b], at_s[a:b]
             decisions.refused += _look_back(state, at[a:b], *held, refused=refused)
@@ -326,8 +327,8 @@ class _Close(NamedTuple):
     platform: NDArray[np.uint32]  # platforms that the codes count as
     trust: NDArray[np.uint8]
     judged: list[JudgedEvent]  # events of suspects, in the order of the batch
-    few: list[int]  # positions of these events among the codes
-    loud: list[int]  # positions of loud events among the codes
+    few: list[int]  # positions of these events among the codes, then the number of codes
+    loud: list[int]  # positions of loud events among the codes, then the same number
     time: LogTimes
     words: EventStrings
 
@@ -337,28 +338,34 @@ def _closely(
     codes: Codes,
     share: Share,
     close: _Close,
-    span: tuple[int, int],
+    starts: tuple[int, int, int],
+    stop: int,
     notes: Mapping[int, int],
     tick_: int,
 ) -> set[int]:
-    """Judge the events in a span of the pass's codes; return positions of codes a lease refuses.
+    """Judge the events of a share in a pass; return positions of codes a lease refuses.
 
+    `starts`: the share's first code, judged event and loud event. `stop`: the end of its codes.
     `notes`: position -> name that must be recorded there. A record may contain only names that came
-    before its event. So the span is processed in parts, and names are recorded between them.
+    before its event. So the codes are processed in parts, and names are recorded between them.
     """
     at, platform, trust, judged, few, loud, time, words = close
     state, refused = share.state, set()
-    for first, last in pairwise(sorted({*span, *notes})):
+    start, c, e = starts
+    for first, last in pairwise(sorted({start, stop, *notes})):
         if first in notes:
             _note(state, tick_, codes, notes[first], int(at[first]), int(trust[first]))
-        (c, d), (e, f) = ((bisect_left(one, first), bisect_left(one, last)) for one in (few, loud))
-        if c < d:
+        if few[c] < last:
+            d = bisect_left(few, last, c)
             share.decisions.judged += d - c
             said = words if not c else words.behind(c)
             refused |= judge_events(params, state, share.batch, judged[c:d], time, said)
-        if e < f:
+            c = d
+        if loud[e] < last:
+            f = bisect_left(loud, last, e)
             where = loud[e:f]
             _resend(params, state, share.batch, at[where].tolist(), platform[where].tolist())
+            e = f
     return refused
 
 
@@ -430,8 +437,9 @@ def _note(partition: Partition, now: int, codes: Codes, pair: int, at: int, trus
     key, check = (pair & _TRUSTED - 1) >> _CHECK_BITS, pair & (1 << _CHECK_BITS) - 1
     names, noted = partition.book.names, partition.noted
     held = names.get(key)
-    if held is None or now - held.tick >= NAME_TICKS:
-        held = held or Name(codes.name(at), Trust(trust), now)
+    if held is None:
+        held = names[key] = Name(codes.name(at), Trust(trust), now)
+    elif now - held.tick >= NAME_TICKS:
         held = names[key] = held._replace(tick=now)
     if trust and held.trust is Trust.NONE:
         held = names[key] = held._replace(trust=Trust(trust))

@@ -153,7 +153,7 @@ def close(windows: Windows, window_s: int, watermark_s: int) -> list[Window]:
             Window(
                 (number * window_s + EPOCH_S) * 1000,
                 held.codes,
-                int(held.prints.sum()),
+                int(np.count_nonzero(held.prints)),
                 tuple(zip(RUNGS, held.rungs, strict=True)),
             )
         )
