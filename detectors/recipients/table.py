@@ -72,12 +72,12 @@ class Table:
 
     __slots__ = (
         "_free",
-        "_index",
         "_mixer",
         "_moved",
         "_old",
         "_tombs",
         "count",
+        "index",
         "overflow",
         "repeats",
         "rows_max",
@@ -96,9 +96,10 @@ class Table:
         self.used = 0  # words[used:] were never used
         self.count = 0  # number of recipients
         self._free: list[int] = []  # rows below `used` that are free
-        self._index = _Index.of(6)
-        self._tombs = 0  # number of tombstones in `_index`
-        self._old: _Index | None = None  # the old index, while `_index` replaces it
+        # The newest index. While it replaces `_old`, some keys are not in it yet.
+        self.index = _Index.of(6)
+        self._tombs = 0  # number of tombstones in `index`
+        self._old: _Index | None = None  # the old index, while `index` replaces it
         self._moved = 0  # number of cells of the old index that have moved
 
     @classmethod
@@ -124,25 +125,15 @@ class Table:
         live = words[:, 0] != 0
         table.count = int(live.sum())
         table._free = indices(~live)[::-1].tolist()
-        table._index = _Index.of(_bits(table.count))
+        table.index = _Index.of(_bits(table.count))
         for at in range(0, table.used, _BLOCK):
             rows = at + indices(live[at : at + _BLOCK])
             table._index_rows(rows)
         return table
 
     @property
-    def cells(self) -> NDArray[np.uint32]:
-        """Return the cells of the newest index. While it is being filled, a key may be missing."""
-        return self._index.cells
-
-    @property
-    def shift(self) -> int:
-        """Return the shift that turns a hash into an index of `cells`."""
-        return self._index.shift
-
-    @property
     def _full(self) -> bool:
-        return self.count + self._tombs > _LOAD_MOST * len(self._index.cells)
+        return self.count + self._tombs > _LOAD_MOST * len(self.index.cells)
 
     @property
     def room(self) -> int:
@@ -166,14 +157,14 @@ class Table:
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the row of each key, or -1 if it is absent."""
         hashed = self.hash_keys(keys)
-        rows = self._probe(self._index, keys, hashed)[0]
+        rows = self._probe(self.index, keys, hashed)[0]
         self._look_back(keys, rows, hashed)
         return rows
 
     def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the row of each key; absent keys get a new zeroed row. There must be room."""
         hashed = self.hash_keys(keys)
-        rows, cells = self._probe(self._index, keys, hashed)
+        rows, cells = self._probe(self.index, keys, hashed)
         missing = self._look_back(keys, rows, hashed)
         if len(missing):
             rows[missing] = self._add(keys[missing], cells[missing], hashed[missing])
@@ -184,8 +175,8 @@ class Table:
 
         If the key is absent, these are -1 and the cell where the key would go.
         """
-        cells, vacant = self._index.cells, -1
-        cell, last = hashed >> self._index.shift, len(cells) - 1
+        cells, vacant = self.index.cells, -1
+        cell, last = hashed >> self.index.shift, len(cells) - 1
         tag = hashed >> 8 & int(~ROW)
         while held := cells.item(cell):
             row = (held ^ tag) - 1
@@ -204,14 +195,14 @@ class Table:
         The keys are distinct and ascending. `tags`: their `tags_of`. `cells`: a vacant cell for
         each, where a look-up of the key ends. A few keys take about 4 us.
         """
-        crowded = self.count + self._tombs + len(keys) > _LOAD_MOST * len(self._index.cells)
+        crowded = self.count + self._tombs + len(keys) > _LOAD_MOST * len(self.index.cells)
         if self._old is not None or crowded:
             return self.find_or_add(keys)
         rows = self._new_rows(keys)
         if self._tombs or len({*cells.tolist()}) < len(cells):
             self._place(cells, tags, rows)
         else:
-            self._index.cells[cells] = tags | (rows + 1).astype(np.uint32)
+            self.index.cells[cells] = tags | (rows + 1).astype(np.uint32)
         return rows
 
     def _look_back(
@@ -234,8 +225,8 @@ class Table:
     def drop(self, keys: NDArray[np.uint64]) -> int:
         """Remove these distinct keys; return how many of them were present."""
         hashed = self.hash_keys(keys)
-        rows, cells = self._probe(self._index, keys, hashed)
-        self._index.cells[cells[rows >= 0]] = _TOMB
+        rows, cells = self._probe(self.index, keys, hashed)
+        self.index.cells[cells[rows >= 0]] = _TOMB
         self._tombs += int((rows >= 0).sum())
         if self._old is not None:
             absent = indices(rows < 0)
@@ -349,8 +340,8 @@ class Table:
         self._move(n)
         if self._full:
             assert self._old is None
-            bits = max(_bits(self.count), len(self._index.cells).bit_length() - 1)
-            self._old, self._index = self._index, _Index.of(bits)
+            bits = max(_bits(self.count), len(self.index.cells).bit_length() - 1)
+            self._old, self.index = self.index, _Index.of(bits)
             self._moved = self._tombs = 0
             self._move(n)
 
@@ -372,7 +363,7 @@ class Table:
         """Add rows to the newest index that are not in it yet."""
         keys = self.words[rows, 0]
         hashed = self.hash_keys(keys)
-        self._place(self._probe(self._index, keys, hashed)[1], tags_of(hashed), rows)
+        self._place(self._probe(self.index, keys, hashed)[1], tags_of(hashed), rows)
 
     def _place(
         self, cells: NDArray[np.int64], tags: NDArray[np.uint32], rows: NDArray[np.int64]
@@ -386,14 +377,14 @@ class Table:
         lost = self._write(cells, value)
         beyond = cells
         while len(lost):
-            value, cells = value[lost], _vacant(self._index.cells, beyond[lost])
+            value, cells = value[lost], _vacant(self.index.cells, beyond[lost])
             order = cells.argsort(kind="stable")
             value, cells = value[order], cells[order]
             # Each key takes its vacant cell, or the cell after the key before it. Keys that pass
             # the end continue at the first cell, in the next turn of the loop.
             ahead = np.arange(len(cells))
             cells = np.maximum.accumulate(cells - ahead) + ahead
-            cells[cells >= len(self._index.cells)] = 0
+            cells[cells >= len(self.index.cells)] = 0
             lost = self._write(cells, value)
             # No cell of a run of neighbouring cells is vacant now, so keys that were not placed
             # continue from the end of the run.
@@ -405,7 +396,7 @@ class Table:
 
         A value is not placed if its cell was taken, or if another value overwrote it.
         """
-        index = self._index.cells
+        index = self.index.cells
         held = index.take(cells)
         tomb = held == _TOMB
         vacant = tomb | (held == 0)

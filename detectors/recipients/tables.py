@@ -54,12 +54,12 @@ class Tables(NamedTuple):
     ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
         """Return the cells (n, 8) in which each key may be first, and what they hold."""
         tables, edges = self
-        shift = np.array([table.shift for table in tables], np.uint64)
+        shift = np.array([table.index.shift for table in tables], np.uint64)
         last = ((np.uint64(1) << (64 - shift)) - np.uint64(1)).astype(np.int64)[which]
         near = ((hashed >> shift[which]).astype(np.int64)[:, None] + PROBES) & last[:, None]
         held = np.empty(near.shape, np.uint32)
         for table, (a, b) in zip(tables, pairwise(edges), strict=True):
-            table.cells.take(near[a:b], out=held[a:b], mode="clip")
+            table.index.cells.take(near[a:b], out=held[a:b], mode="clip")
         return near, held
 
     def _find_left(
