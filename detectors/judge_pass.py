@@ -158,10 +158,10 @@ def _is_young(params: Params, suspect: Suspect, platform: int, at_s: int) -> boo
 
 def _hear(params: Params, suspect: Suspect, cause: Cause, code: _Code) -> Heard:
     """Record a code of a novel or young platform, and return how it counts."""
-    _, platform, own, _, novel, held, loud, *_ = code
-    at_ms = cause.at_ms
-    if novel:
-        return hear(suspect, own, at_ms, refused=held, loud=loud, page=own != platform)
+    platform, own, at_ms = code.platform, code.own, cause.at_ms
+    if code.novel:
+        page = own != platform
+        return hear(suspect, own, at_ms, refused=code.held, loud=code.loud, page=page)
     if _is_young(params, suspect, platform, cause.at_s) and many(suspect, cause.at_s):
         return hear(suspect, own, at_ms, refused=False, loud=False)
     return Heard.AGAIN
@@ -175,6 +175,8 @@ def _is_refused(
     Codes that the full lease lets pass count towards the limit on their platform.
     """
     seen, platform, own, trust, novel, held, _, relapse, moment_s = code
+    if seen is not Seen.REPEAT and suspect.episode is None and suspect.platforms is None:
+        return False  # no lease, and only repeats reach a limit
     if held:
         new = own != platform or seen is not Seen.REPEAT
         return not _asked_again(params, book, suspect, own, cause.at_ms, new=new)
@@ -243,7 +245,7 @@ class _Counted(NamedTuple):
             self.flooded.append(platform)
 
     def add_to(self, params: Params, partition: Partition) -> None:
-        """Add the counts to the partition, as `_figure` and `_meet` do for other recipients."""
+        """Add the counts to the partition, as `chain` does for other recipients."""
         if params.judge.hot:
             partition.book.hot.base.one += self.met
         if (figures := partition.figures) is not None:
@@ -324,7 +326,7 @@ def _bring_up(
 
     Sightings of clocks that were ahead are dropped, and an episode that is over ends.
     """
-    i, place, row, _, recipient, _, at_s, *_ = event
+    i, place, row, _, recipient, _, at_s = event[:7]
     suspect = partition.suspects.get(recipient) or _adopt(partition, batch, recipient, row)
     if newest_s(suspect) > at_s + SOON_S:
         now_s = max(at_s, int(log.at(np.array([place]))[0]))
