@@ -16,7 +16,6 @@ from typing import Any, Final
 from detectors.model.times import DAY_S, HOUR_MS
 from detectors.suspects.volume import LONGEST_S, VOLUMES, WINDOWS
 from detectors.thresholds import (
-    AGAIN_SILENT_MS,
     BURST_EXACT,
     BURST_NOVEL,
     BURST_WATCH_LEAST,
@@ -26,6 +25,7 @@ from detectors.thresholds import (
     LEAK_MILLI_S,
     RAW_24H,
     RAW_35MIN,
+    RETURN_GAP_MS,
     RETURNS,
     SPACED_2MIN_3H,
     SPACED_5MIN_3H,
@@ -523,7 +523,7 @@ def could_throttle(events: Sequence[Labelled], known: frozenset[str], hot: froze
         at_s, platform = event.value["event_time_ms"] / 1000, event.truth.platform
         all_s.append(at_s)
         if platform in last_s:
-            if at_s - last_s[platform] >= AGAIN_SILENT_MS / 1000 - 1:
+            if at_s - last_s[platform] >= RETURN_GAP_MS / 1000 - 1:
                 returned.add(platform)
         else:
             gap_s = at_s - day_s[-1] - 1 if day_s else 0.0
