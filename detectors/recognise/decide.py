@@ -19,6 +19,7 @@ from detectors.recognise.reading import Look, excerpt, in_text, likely, names_co
 from detectors.recognise.registry import Line, Registry, Sender
 from detectors.recognise.rules import RULES
 from detectors.recognise.signature import is_note
+from detectors.recognise.traits import LONG
 from detectors.recognise.weigh import (
     Weighed,
     confidence,
@@ -152,6 +153,8 @@ def decide(
         sure, rule = (sure, rule) if named is None else (named, None)
     if sure < confidence_min or source.key or not source.hidden:
         return Recognised(sure, rule, source.key if sure >= confidence_min else "", None)
+    if len(weighed.look.folded) > LONG and weighed.reading.rule == "crowded":
+        return Recognised(sure, rule, "", None)  # a search for names would take too long
     brand = find_brand()(registry, weighed.look, excerpt(message.text))
     return Recognised(sure, rule, *(brand or ("", None)))
 

@@ -174,9 +174,9 @@ def _of_use(body: str, number: Number, before: list[Word]) -> bool:
     word = before[-1]
     if any(0 <= word.start - each.end <= 1 for each in before if each.kind is WordKind.OTHERS):
         return False  # "order number"
-    sentence = body[slice(*sentence_span(body, number.start, number.end))]
+    sentence = sentence_span(body, number.start, number.end)
     return pattern("number").fullmatch(body, word.start, word.end) is not None and (
-        cues_of(sentence)[0] or typed_in(sentence)
+        cues_of(body, *sentence)[0] or typed_in(body, *sentence)
     )
 
 
@@ -222,19 +222,19 @@ def _count_cues(body: str, number: Number, naming: list[Word]) -> tuple[int, boo
     start, end = sentence_span(body, number.start, number.end)
     if body[end : end + 1] in _ASKS:
         return -1, False
-    sentence, lead = body[start:end], body[start : number.start]
+    lead = body[start : number.start]
     first = _SEEN.first.fullmatch(body, 0, number.start) is not None or not (
         _SEEN.wordy.search(lead) or _SEEN.wordy.search(body, number.end, end)
     )
     if number.sure and _SEEN.brand.fullmatch(body, 0, number.start):
-        first = cues_of(body[number.end : end])[0]
-    typed = of_digits(body, number) and typed_in(sentence)
+        first = cues_of(body, number.end, end)[0]
+    typed = of_digits(body, number) and typed_in(body, start, end)
     shop = number.form is Form.MIXED and is_owned(body, number.start, number.end, "shop")
     by = not shop and (
         pattern("by").search(body, max(0, number.start - _BY), number.start) is not None
         or is_owned(body, number.start, number.end, "done")
     )
-    by = by and (typed or cues_of(sentence)[0])
+    by = by and (typed or cues_of(body, start, end)[0])
     if not (first or by or typed or _is_well_placed(body, number, naming, start, end)):
         return -1, False
     near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
@@ -242,7 +242,7 @@ def _count_cues(body: str, number: Number, naming: list[Word]) -> tuple[int, boo
     introduced = (
         first
         or _is_introduced(body, number, naming, start)
-        or (_SEEN.introduced.search(lead) is not None and cues_of(lead)[0])
+        or (_SEEN.introduced.search(lead) is not None and cues_of(body, start, number.start)[0])
     )
     return (2 if named else bool(near)) + typed + (2 * by or introduced), named
 

@@ -141,5 +141,5 @@ def of_receipt(body: str, start: int) -> bool:
     name = pattern("receipt").search(body, max(0, start - _RECEIPT_CHARS), start)
     if name is None or not has_price(body):
         return False
-    before = body[: name.start()]
-    return is_mentioned("paid", body) or (has_price(before) and not any(cues_of(before)))
+    end = name.start()
+    return is_mentioned("paid", body) or (has_price(body[:end]) and not any(cues_of(body, 0, end)))

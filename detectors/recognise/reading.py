@@ -45,9 +45,10 @@ from detectors.recognise.scenes import (
     is_other_scene,
     is_to_keep,
     of_another,
+    sells,
     weak_rule,
 )
-from detectors.recognise.scripts import HEADS_MAX, SCENE, Word, cues_of, last_name, says, scripts_of
+from detectors.recognise.scripts import LOAD_MAX, SCENE, Word, cues_of, last_name, says, scripts_of
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import (
     HOST_LINE,
@@ -84,11 +85,13 @@ _PREFIX_CHARS: Final = 72  # a feed's prefix has 20-70 characters; 2 more for de
 _CUT_CHARS: Final = 12  # largest distance between a name for codes and the end of a prefix
 _SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters plus a margin
 _SCRIPTS_MAX: Final = 3
-_NUMBERS_MAX: Final = 7
-_WORDS_MAX: Final = 14
-"""Scripts, numbers and words that name numbers which the rules read in one text. Past one of these
-bounds the score alone decides, because each further one costs time. Chosen: of 17,000 labelled
-texts none has more than 3 scripts, 6 numbers and 15 words."""
+"""Scripts that the rules read in one text. In a text with more scripts or load the score alone
+decides, so that a hostile text cannot be slow. Chosen: no labelled or unselected text has more."""
+_LOAD_OF_NUMBER: Final = 8
+_LOAD_OF_WORD: Final = 6
+_LOAD_OF_STOP: Final = 4
+"""Cost of a number, of a word that names numbers, and of the end of a sentence, relative to a place
+where a word may begin."""
 _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian; `fold` keeps them because of platform names
     zero + digit: "0" for zero in (0x0F20, 0x1090, 0x1810) for digit in range(10)
 }
@@ -225,7 +228,7 @@ class Glanced:
 
 def prescan_texts(masked: Sequence[str]) -> Glanced:
     """Prescan masked excerpts. For many texts this takes a fifth of the time of parsing each."""
-    if len(masked) < _FEW or any("\0" in text for text in masked):
+    if len(masked) < _FEW or "\0" in "".join(masked):
         return Glanced(masked, None, dict(enumerate(map(look, masked))))
     seen = glance.prescan(masked)
     looks = {}
@@ -254,12 +257,16 @@ def read(looked: Look) -> Reading:
     >>> read(look(mask("【淘宝】验证码482913，请勿泄露")))[:2]
     ('named', (7, 13))
     """
+    body = body_of(looked)
+    if is_crowded(body) and not looked.host_line:
+        return Reading("crowded")
+    part = _without_adverts(looked)
+    if part and (says(body, SCENE) or sells(body)):
+        rule, code, traits = _decide(part)
+        offered = not _ADVERT.isdisjoint(traits) and USED.isdisjoint(traits)
+        if rule in _BESIDE_ADVERTS and not (offered and _decide(looked)[0] == "spam"):
+            return Reading(rule, part.unfold(code), traits, part)
     rule, code, traits = _decide(looked)
-    if not _ADVERT.isdisjoint(traits) and (part := _without_adverts(looked)):
-        told = _decide(part)
-        sells = rule == "spam" and _ADVERT.intersection(told[2]) and USED.isdisjoint(told[2])
-        if told[0] in _BESIDE_ADVERTS and not sells:
-            return Reading(told[0], part.unfold(told[1]), told[2], part)
     return Reading(rule, looked.unfold(code), traits)
 
 
@@ -271,7 +278,7 @@ def _without_adverts(looked: Look) -> Look | None:
     """
     folded = looked.folded
     digits = _RUN.search(folded)
-    if digits is None:
+    if digits is None or looked.host_line:
         return None
     stops = [stop.end() for stop in STOP.finditer(folded)]
     starts = [0, *(stop for stop in stops if folded[stop:].strip())]
@@ -380,13 +387,6 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     hashed = app_hash(folded)
     if hashed is not None:
         body = body[:hashed]
-    scripts = scripts_of(body)
-    if (
-        len(scripts) > _SCRIPTS_MAX
-        or len(_SEEN.long_run.findall(body)) > _NUMBERS_MAX
-        or sum(script.count_heads(body) for script in scripts) > HEADS_MAX
-    ):
-        return "crowded", None, ()
     body, shown = _without_others(looked, body)
     found = list(shown) or [Number(*span, Form.LETTERS) for span in _words(looked)]
     short = len(folded) <= _PREFIX_CHARS and not _SEEN.end.search(folded)
@@ -397,9 +397,7 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
         found = _unspent(body, found)
         if not found:
             return "spent", None, ()
-    words = sorted(word for script in scripts for word in script.words(body))
-    if len(words) > _WORDS_MAX:
-        return "crowded", None, ()
+    words = sorted(word for script in scripts_of(body) for word in script.words(body))
     leaves = is_mentioned("leave", body)
     code = None
     if found:
@@ -412,6 +410,17 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
         code = _cut_off(body, alone, signed=signature is not None) if short else _broken_off(body)
     traits = traits_of(body, found, words, signed=signature is not None, leaves=leaves)
     return *(code or (_no_code(looked, body, found, words, traits), None)), tuple(traits)
+
+
+def is_crowded(body: str) -> bool:
+    """Return whether the rules would take too long to read a text. See `LOAD_MAX`."""
+    scripts = scripts_of(body)
+    if len(scripts) > _SCRIPTS_MAX:
+        return True
+    load = _LOAD_OF_NUMBER * len(numbers(body)) + _LOAD_OF_STOP * len(STOP.findall(body))
+    for script in scripts:
+        load += script.count_heads(body) + _LOAD_OF_WORD * len(script.words(body))
+    return load > LOAD_MAX
 
 
 def _without_others(looked: Look, body: str) -> tuple[str, Sequence[Number]]:
@@ -496,9 +505,7 @@ def verifies(folded: str) -> bool:
 
 def _links_for_a_purpose(folded: str) -> bool:
     body = without_links(folded).replace("\n", " ")
-    return any(
-        cues_of(body[slice(*sentence_span(body, start, end))])[0] for start, end in links(folded)
-    )
+    return any(cues_of(body, *sentence_span(body, start, end))[0] for start, end in links(folded))
 
 
 def _of_letters(looked: Look, body: str, code: _Decision) -> bool:

@@ -153,10 +153,11 @@ class Recogniser:
         """Byte spans of names with digits. The name as written then belongs to the key."""
 
     def prepare(self) -> Iterator[None]:
-        """Load the model and compile all patterns in small steps; this takes seconds in total.
+        """Load the model and compile all large patterns in small steps; this takes a second or two.
 
-        After that, no text has to wait for a pattern. Messages can be recognised before the first
-        step and between steps. Then a text waits only for the patterns that it needs first.
+        After that, a text waits a few milliseconds at most for its patterns. Messages can be
+        recognised before the first step and between steps. Then a text waits only for the patterns
+        that it needs first.
         """
         model()
         yield
@@ -235,12 +236,16 @@ class Recogniser:
     def _answer_rows(
         self, batch: Batch, keys: Sequence[Key], kinds: Sequence[int], answers: NDArray[np.int64]
     ) -> None:
-        rows = indices(answers < 0).tolist()
-        old, spans, young = self._cache.old, self._name_spans, self._cache.young
-        unknown = {keys[row]: kinds[row] for row in rows
-                   if keys[row] not in old and keys[row] not in spans}  # fmt: skip
+        rows = indices(answers < 0)
+        young = self._cache.young
+        new = [keys[row] for row in rows.tolist()]
+        unknown = dict(zip(new, [kinds[row] for row in rows.tolist()], strict=True))
+        for known in (self._cache.old, self._name_spans):
+            for key in known.keys() & unknown.keys():
+                del unknown[key]
         left = self._decide_by_scores(unknown) if unknown else {}
-        for row in rows:
+        answers[rows] = np.fromiter(map(young.get, new, repeat(MISS)), np.int64, len(new))
+        for row in rows[answers[rows] < 0].tolist():
             key = keys[row]
             answer = young.get(key, MISS)
             if answer == MISS:
@@ -342,25 +347,26 @@ class Recogniser:
         texts by key, with the place of the text in the prescan, and its score.
         """
         left: dict[Key, tuple[Glanced, int, int]] = {}
-        every = list(unknown)
+        every, kinds = list(unknown), list(unknown.values())
         heads = [key if isinstance(key, bytes) else key[0] for key in every]
+        young, known = self._cache.young, self._begun
         for part in glance.parts(heads):
             seen = prescan_texts(unmask_kinds(heads[part]))
             scores = score_texts(seen)
             codes = decide_by_scores(seen, scores).tolist()
             ends = seen.glance.head.tolist() if seen.glance else [-1] * len(codes)
-            for at, (key, code, end) in enumerate(zip(every[part], codes, ends, strict=True)):
-                answer = MISS
+            rows = zip(codes, every[part], kinds[part], seen.masked, ends, strict=True)
+            for at, (code, key, kind, text, end) in enumerate(rows):
                 if code and isinstance(key, bytes):
-                    begun = code, unknown[key], seen.masked[at][:end] if end >= 0 else None
-                    answer = self._begun.get(begun, MISS)
+                    begun = code, kind, text[:end] if end >= 0 else None
+                    answer = known.get(begun, MISS)
                     if answer == MISS:
                         answer = self._decide_by_score(seen, at, begun)
-                if answer == MISS:
-                    left[key] = seen, at, int(scores[at])
-                else:
-                    self._cache.put(key, answer)
-                    self.misses += 1
+                    if answer != MISS:
+                        young[key] = answer
+                        continue
+                left[key] = seen, at, int(scores[at])
+        self.misses += len(every) - len(left)
         return left
 
     def _decide_by_score(self, seen: Glanced, at: int, begun: tuple[int, int, str | None]) -> int:

@@ -5,6 +5,7 @@ number is. A *scene* is the topic of a text: parcels, shops, gates or prizes.
 """
 
 import re
+from itertools import pairwise
 from typing import Final
 
 from detectors.recognise.owners import has_price, is_mentioned, is_owned, pattern
@@ -17,8 +18,12 @@ _COMMA: Final = re.compile("[,，،、;；](?!0)")
 
 def advertises(sentence: str) -> bool:
     """Return whether a sentence sells something, has a link, or says how to unsubscribe."""
-    sells = any(is_mentioned(name, sentence) for name in ("leave", "spam", "percent"))
-    return sells or has_price(sentence) or has_link(sentence)
+    return sells(sentence) or is_mentioned("spam", sentence) or has_link(sentence)
+
+
+def sells(text: str) -> bool:
+    """Return whether a text has a price or a discount, or says how to unsubscribe."""
+    return is_mentioned("leave", text) or is_mentioned("percent", text) or has_price(text)
 
 
 def weak_rule(body: str, number: Number) -> str:
@@ -56,8 +61,7 @@ def is_to_keep(body: str, number: Number) -> bool:
     """
     if number.form is not Form.DASHED and not number.sure:
         return False
-    sentence = body[slice(*sentence_span(body, number.start, number.end))]
-    return cues_of(body)[1] or typed_in(sentence)
+    return cues_of(body)[1] or typed_in(body, *sentence_span(body, number.start, number.end))
 
 
 def is_other_scene(body: str, number: Number) -> bool:
@@ -75,13 +79,12 @@ def is_other_scene(body: str, number: Number) -> bool:
     if not says(body, SCENE):
         return False
     start, end = sentence_span(body, number.start, number.end)
-    own = body[start:end]
-    if says(own, SCENE):
+    if says(body, SCENE, start, end):
         return True
-    if cues_of(own)[0] and not is_owned(body, number.start, number.end, "shop"):
+    if cues_of(body, start, end)[0] and not is_owned(body, number.start, number.end, "shop"):
         return False
-    rest = [*STOP.split(body[:start]), *STOP.split(body[end:])]
-    return any(says(part, SCENE) and not cues_of(part)[1] for part in rest)
+    stops = [0, *(stop.end() for stop in STOP.finditer(body)), len(body)]
+    return any(says(body, SCENE, *part) and not cues_of(body, *part)[1] for part in pairwise(stops))
 
 
 def before_advert(body: str, number: Number) -> str:
@@ -93,7 +96,7 @@ def before_advert(body: str, number: Number) -> str:
     start, end = sentence_span(body, number.start, number.end)
     comma = _COMMA.search(body, number.end, end)
     for stop in (comma.start() if comma else end, end):
-        if number.sure and cues_of(body[start:stop])[0] and is_mentioned("percent", body[stop:]):
+        if number.sure and cues_of(body, start, stop)[0] and is_mentioned("percent", body[stop:]):
             return body[:stop]
     return body
 
@@ -104,5 +107,7 @@ def is_handed_over(body: str, number: Number) -> bool:
     If the sentence also gives the purpose of a code or asks for secrecy, it must contain a word for
     "tell" or "show".
     """
-    sentence = body[slice(*sentence_span(body, number.start, number.end))]
-    return says(sentence, HAND) and (says(sentence, TELL) or not any(cues_of(sentence)))
+    sentence = sentence_span(body, number.start, number.end)
+    return says(body, HAND, *sentence) and (
+        says(body, TELL, *sentence) or not any(cues_of(body, *sentence))
+    )

@@ -1,7 +1,7 @@
 """Find the scripts in which a text is written, and the words of these scripts' languages in it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
@@ -12,9 +12,9 @@ from detectors.recognise.words import languages, stems
 
 _SEEN: Final = section("scripts")
 
-HEADS_MAX: Final = 128
-"""Largest number of places where words may begin in a text. Each costs about 2 us. Chosen: of
-41,000 texts four have more, all of 495 characters and over."""
+LOAD_MAX: Final = 210
+"""Largest load of a text: each place where a word may begin is 1, and `reading` counts more.
+Chosen: of 36,000 labelled and unselected texts five have more."""
 
 
 class WordKind(Enum):
@@ -62,8 +62,8 @@ a text needs."""
 
 class _Heard(NamedTuple):
     places: list[tuple[int, list[tuple[int, int]]]]  # place and (kind, end) of the words there
-    kinds: frozenset[int]
-    heads: int  # places where words may begin; beyond `HEADS_MAX` none is read
+    spans: dict[int, list[tuple[int, int]]]  # the same by kind
+    heads: int  # places where words may begin; beyond `LOAD_MAX` none is read
 
 
 class Script:
@@ -104,9 +104,12 @@ class Script:
 
     def _listen(self, text: str) -> _Heard:
         heads = self._list_words.find_heads(text)
-        places = self._list_words.places(text, heads) if len(heads) <= HEADS_MAX else []
-        kinds = frozenset([kind for _, ends in places for kind, _ in ends])
-        return _Heard(places, kinds, len(heads))
+        places = self._list_words.places(text, heads) if len(heads) <= LOAD_MAX else []
+        spans: dict[int, list[tuple[int, int]]] = {}
+        for start, ends in places:
+            for kind, end in ends:
+                spans.setdefault(kind, []).append((start, end))
+        return _Heard(places, spans, len(heads))
 
     def prepare(self) -> Iterator[None]:
         """Compile all words of the script in small steps; see `Words.prepare`."""
@@ -145,9 +148,9 @@ class Script:
                 found.append(Word(start, place, _KINDS[-kind]))
         return found
 
-    def says(self, text: str, kind: int) -> bool:
-        """Return whether a text has words of a kind that names no numbers, such as `SECRET`."""
-        return kind in self._hear(text).kinds
+    def spans(self, text: str, kind: int) -> Sequence[tuple[int, int]]:
+        """Return the spans of the words of a kind in a text."""
+        return self._hear(text).spans.get(kind, ())
 
     def is_purpose(self, word: str) -> bool:
         """Return whether a word, without its ending, is a word for the purpose of a code."""
@@ -224,9 +227,17 @@ def _in_blocks(blocks: frozenset[int]) -> tuple[Script, ...]:
     return tuple(script for script in _SCRIPTS if script.of(blocks))
 
 
-def says(text: str, kind: int) -> bool:
-    """Return whether a text has words of a kind that names no numbers, in any of its scripts."""
-    return any(script.says(text, kind) for script in scripts_of(text))
+def says(text: str, kind: int, start: int = 0, end: int | None = None) -> bool:
+    """Return whether a part of a text has words of a kind that names no numbers.
+
+    The words of a text are searched once, and not again for each of its sentences.
+    """
+    last = len(text) if end is None else end
+    return any(
+        start <= first and stop <= last
+        for script in scripts_of(text)
+        for first, stop in script.spans(text, kind)
+    )
 
 
 def last_name(text: str) -> int:
@@ -235,7 +246,7 @@ def last_name(text: str) -> int:
         (
             word.end
             for script in scripts_of(text)
-            if script.says(text, _NAMES)
+            if script.spans(text, _NAMES)
             for word in script.words(text)
             if word.kind is WordKind.NAMES
         ),
@@ -243,11 +254,11 @@ def last_name(text: str) -> int:
     )
 
 
-def cues_of(text: str) -> tuple[bool, bool]:
-    """Return whether a text gives the purpose of a code, and whether it asks for secrecy."""
-    return says(text, PURPOSE), says(text, SECRET)
+def cues_of(text: str, start: int = 0, end: int | None = None) -> tuple[bool, bool]:
+    """Return whether a part of a text gives the purpose of a code, and asks for secrecy."""
+    return says(text, PURPOSE, start, end), says(text, SECRET, start, end)
 
 
-def typed_in(sentence: str) -> bool:
-    """Return whether a sentence says where to type something in."""
-    return says(sentence, FIELD)
+def typed_in(text: str, start: int = 0, end: int | None = None) -> bool:
+    """Return whether a part of a text says where to type something in."""
+    return says(text, FIELD, start, end)
