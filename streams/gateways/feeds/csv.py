@@ -18,9 +18,8 @@ from urllib.parse import unquote_plus
 
 import msgspec
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
-from streams.cluster.admin import unusable
+from streams.cluster.admin import working
 from streams.common import clock
 from streams.common.errors import UsageError
 from streams.common.language import join_list, suggest, tr
@@ -169,13 +168,11 @@ class Target:
 
     def send(self, events: Iterable[tuple[bytes, bytes]]) -> int:
         """Publish keys and values, wait until Kafka has all of them, and return their number."""
-        try:
+        with working(tr("cannot publish")):
             sent = [self.producer.send(self.topic, value, key=key) for key, value in events]
             self.producer.flush(timeout=60)
             for future in sent:
                 future.get(timeout=1)
-        except KafkaError as error:
-            raise unusable(tr("cannot publish"), error) from None
         return len(sent)
 
 
