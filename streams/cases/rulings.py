@@ -89,11 +89,13 @@ class RulingGateway:
         return lease_of(action, self._find_arrived(windows, message))
 
     def _find_arrived(self, actions: Sequence[Action], message: LogMessage) -> Action | None:
-        for action in reversed(actions):
-            cause = action.cause
-            if cause.offset < message.offset and cause.at_ms + self.delay_ms <= message.at_ms:
-                return action
-        return None
+        latest_ms = message.at_ms - self.delay_ms
+        arrived = (
+            action
+            for action in reversed(actions)
+            if action.cause.offset < message.offset and action.cause.at_ms <= latest_ms
+        )
+        return next(arrived, None)
 
     def rule(self, message: LogMessage) -> tuple[Ruling, Lease | None]:
         """Rule on a message; messages must come roughly in the order of their times."""
@@ -135,10 +137,8 @@ class RulingGateway:
 
     def forget(self, now_ms: int) -> None:
         """Drop the leases of recipients whose newest lease ended over a day ago."""
-        ended = [
-            recipient
+        self.leases = {
+            recipient: named
             for recipient, named in self.leases.items()
-            if all(actions[-1].expires_at_ms < now_ms - DAY_MS for actions in named.values())
-        ]
-        for recipient in ended:
-            del self.leases[recipient]
+            if any(actions[-1].expires_at_ms >= now_ms - DAY_MS for actions in named.values())
+        }

@@ -128,10 +128,8 @@ def says(state: Doing, lease: Action | None) -> str:
 
 def switch(words: Iterable[Override], now_ms: int) -> Override | None:
     """Return the override that stops all gateways from enforcing now, or None."""
-    last = None
-    for word in words:  # The last override of a key counts.
-        if word.recipient == EVERYONE and word.verb == "mode":
-            last = word
+    modes = [word for word in words if word.recipient == EVERYONE and word.verb == "mode"]
+    last = modes[-1] if modes else None  # The last override of a key counts.
     if last is None or last.mode == "enforce":
         return None
     return last if last.expires_at_ms is None or now_ms < last.expires_at_ms else None

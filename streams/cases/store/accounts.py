@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import Engine, Row, delete, insert, select, update
+from sqlalchemy import Engine, Executable, Row, delete, insert, select, update
 
 from streams.cases.store.engine import writing
 from streams.cases.store.people_tables import accounts, sessions
@@ -158,8 +158,7 @@ class Accounts:
         values: dict[str, Any] = {"failed": 0, "locked_until_ms": 0, "last_login_ms": now_ms}
         if self._hasher.check_needs_rehash(hashed):
             values["password_hash"] = self._hasher.hash(password)
-        with self._writing.begin() as connection:
-            connection.execute(update(accounts).where(accounts.c.name == row.name).values(values))
+        self._write(update(accounts).where(accounts.c.name == row.name).values(values))
         return self.get(row.name)
 
     @cached_property
@@ -168,15 +167,12 @@ class Accounts:
         return self._hasher.hash(secrets.token_urlsafe())
 
     def _wrong(self, name: str, now_ms: int) -> None:
-        with self._writing.begin() as connection:
-            connection.execute(
-                update(accounts).where(accounts.c.name == name).values(failed=accounts.c.failed + 1)
-            )
-            connection.execute(
-                update(accounts)
-                .where(accounts.c.name == name, accounts.c.failed >= FAILED_MAX)
-                .values(failed=0, locked_until_ms=now_ms + LOCK_MS)
-            )
+        self._write(
+            update(accounts).where(accounts.c.name == name).values(failed=accounts.c.failed + 1),
+            update(accounts)
+            .where(accounts.c.name == name, accounts.c.failed >= FAILED_MAX)
+            .values(failed=0, locked_until_ms=now_ms + LOCK_MS),
+        )
 
     def change(
         self,
@@ -246,9 +242,7 @@ class Accounts:
             "idle_end_ms": now_ms + idle_ms,
             "absolute_end_ms": now_ms + absolute_ms,
         }
-        with self._writing.begin() as connection:
-            connection.execute(delete(sessions).where(_over(now_ms)))
-            connection.execute(insert(sessions).values(row))
+        self._write(delete(sessions).where(_over(now_ms)), insert(sessions).values(row))
         found = self.session(session_id)
         assert found is not None
         return session_id, found
@@ -275,12 +269,11 @@ class Accounts:
         idle_end_ms = row.idle_end_ms
         if touch and now_ms - row.seen_ms >= SEEN_STEP_MS:
             idle_end_ms = min(row.absolute_end_ms, now_ms + (row.idle_end_ms - row.seen_ms))
-            with self._writing.begin() as connection:
-                connection.execute(
-                    update(sessions)
-                    .where(sessions.c.digest == digest)
-                    .values(seen_ms=now_ms, idle_end_ms=idle_end_ms)
-                )
+            self._write(
+                update(sessions)
+                .where(sessions.c.digest == digest)
+                .values(seen_ms=now_ms, idle_end_ms=idle_end_ms)
+            )
         account = _account(row, "account_")
         return DeskSession(
             account=account,
@@ -293,14 +286,19 @@ class Accounts:
         )
 
     def end(self, session_id: str) -> None:
-        with self._writing.begin() as connection:
-            connection.execute(delete(sessions).where(sessions.c.digest == _digest(session_id)))
+        self._write(delete(sessions).where(sessions.c.digest == _digest(session_id)))
 
     def end_all(self, name: str) -> int:
         """End all sessions of an account. Return their number."""
         with self._writing.begin() as connection:
             done = connection.execute(delete(sessions).where(sessions.c.name == name.lower()))
             return done.rowcount
+
+    def _write(self, *changes: Executable) -> None:
+        """Make all the changes, or none of them."""
+        with self._writing.begin() as connection:
+            for change in changes:
+                connection.execute(change)
 
     def _hash(self, password: str) -> str:
         if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:

@@ -20,8 +20,9 @@ from confluent_kafka import TopicPartition as Assigned
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import AuthorizationError, for_code
 
-from streams.cluster.admin import client_arguments, no_topic
+from streams.cluster.admin import client_arguments
 from streams.cluster.librdkafka import arguments
+from streams.cluster.read import partitions_of
 from streams.config import Kafka
 
 log = logging.getLogger(__name__)
@@ -74,13 +75,7 @@ class LogReader:
 
     def partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
         """Return all partitions of the topics. Raise ConfigError if a topic does not exist."""
-        found = []
-        for topic in topics:
-            numbers = self._looker.partitions_for_topic(topic)
-            if not numbers:
-                raise no_topic(topic)
-            found += [TopicPartition(topic, each) for each in sorted(numbers)]
-        return found
+        return [each for topic in topics for each in partitions_of(self._looker, topic)]
 
     def ends(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the end offset of each partition, after the last committed record.

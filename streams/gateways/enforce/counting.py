@@ -77,9 +77,7 @@ class Counting:
         while self._due and self._due[0][0] <= timer_ms and len(found) < most:
             _, name = heapq.heappop(self._due)
             lease = self._leases.get(name)
-            if lease is None:
-                continue
-            if lease.until_ms < now_ms:
+            if lease is None or lease.until_ms < now_ms:
                 self.end(name)
                 continue
             found.append(name)

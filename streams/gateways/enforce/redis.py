@@ -9,9 +9,10 @@ trusted platform, `otpguard:keys` the key of each brand that has more than one n
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 import redis
@@ -39,7 +40,6 @@ _FORBIDDEN: Final = ("NOAUTH", "NOPERM", "WRONGPASS")
 """Redis error codes for missing permissions, which only a person can fix. Any other error (loading,
 out of memory, running a script, read-only replica) may disappear at the next attempt."""
 
-_T = TypeVar("_T")
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -141,53 +141,42 @@ class RedisGateway(Gateway):
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
         """Set the keys of all orders in one round trip."""
-
-        def send() -> None:
-            with self._client.pipeline(transaction=False) as pipe:
-                for order in orders:
-                    pipe.set(
-                        _key(self._throttle, order.recipient),
-                        lease_value(order.lease),
-                        pxat=order.lease.expires_at_ms,
-                    )
-                _execute(pipe)
-
-        self._call(send)
+        with translating(), self._client.pipeline(transaction=False) as pipe:
+            for order in orders:
+                pipe.set(
+                    _key(self._throttle, order.recipient),
+                    lease_value(order.lease),
+                    pxat=order.lease.expires_at_ms,
+                )
+            _execute(pipe)
         return {}
 
     def release(self, recipients: Sequence[str]) -> Refusals:
         keys = [_key(self._throttle, each) for each in recipients]
-        self._call(lambda: self._client.unlink(*keys))
+        with translating():
+            self._client.unlink(*keys)
         return {}
 
     def take_refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Return the counters of these actions and delete them."""
         if not action_ids:
             return ()
-
-        def take() -> list[int]:
-            with self._client.pipeline(transaction=False) as pipe:
-                for action_id in action_ids:
-                    pipe.getdel(_key(self._refused, action_id))
-                return [_count(answer) for answer in _answers(pipe)]
-
-        return self._call(take)
+        with translating(), self._client.pipeline(transaction=False) as pipe:
+            for action_id in action_ids:
+                pipe.getdel(_key(self._refused, action_id))
+            return [_count(answer) for answer in _answers(pipe)]
 
     def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
         """Return the counters of these actions, in total and by platform, without deleting them."""
         if not action_ids:
             return ()
-
-        def look() -> list[LeaseTally]:
-            with self._client.pipeline(transaction=False) as pipe:
-                for action_id in action_ids:
-                    pipe.get(_key(self._refused, action_id))
-                    pipe.hgetall(_key(self._platforms, action_id))
-                answers = _answers(pipe)
+        with translating(), self._client.pipeline(transaction=False) as pipe:
+            for action_id in action_ids:
+                pipe.get(_key(self._refused, action_id))
+                pipe.hgetall(_key(self._platforms, action_id))
+            answers = _answers(pipe)
             pairs = zip(answers[::2], answers[1::2], strict=True)
             return [LeaseTally(_count(total), _by_platform(hash_)) for total, hash_ in pairs]
-
-        return self._call(look)
 
     def list_counted(self) -> Iterable[str]:
         """Return the actions that have a counter.
@@ -203,8 +192,7 @@ class RedisGateway(Gateway):
         A restart changes the run id. A flush, or a failover to a replica without our keys, changes
         the marker.
         """
-
-        def ask() -> str:
+        with translating():
             fresh = False
             with self._client.pipeline(transaction=False) as pipe:
                 pipe.info("server")
@@ -227,34 +215,31 @@ class RedisGateway(Gateway):
                 self._announced = True
             return f"{server['run_id']}/{marker.decode()}"
 
-        return self._call(ask)
-
     def close(self) -> None:
         """Close the connections. The keys stay and expire by themselves."""
         self._client.close()
 
     def _names(self, prefix: str) -> list[str]:
         """Return the parts after the prefix of all keys with this prefix."""
-
-        def scan() -> list[str]:
+        with translating():
             keys = self._client.scan_iter(match=f"{prefix}*", count=SCAN_COUNT)
             # Bytes that are not UTF-8 become surrogate escapes, which `_key` turns back into bytes.
             return [key.decode("utf-8", "surrogateescape")[len(prefix) :] for key in keys]
 
-        return self._call(scan)
 
-    def _call(self, do: Callable[[], _T]) -> _T:
-        """Run a call and translate errors.
+@contextmanager
+def translating() -> Iterator[None]:
+    """Translate the errors of the calls of Redis inside.
 
-        Raise ConfigError for missing permissions, which a person must fix, and GatewayAwayError for
-        any other error.
-        """
-        try:
-            return do()
-        except redis.RedisError as error:
-            if _forbids(error):
-                raise ConfigError(tr("redis: {error}").format(error=error)) from error
-            raise GatewayAwayError(type(error).__name__) from error
+    Raise ConfigError for missing permissions, which a person must fix, and GatewayAwayError for any
+    other error.
+    """
+    try:
+        yield
+    except redis.RedisError as error:
+        if _forbids(error):
+            raise ConfigError(tr("redis: {error}").format(error=error)) from error
+        raise GatewayAwayError(type(error).__name__) from error
 
 
 def _key(prefix: str, name: str) -> bytes:
@@ -290,11 +275,11 @@ def _by_platform(answer: Any) -> dict[int, int]:
     """Return counts by platform id. Empty if the Redis user may not read the hash."""
     if not isinstance(answer, dict):
         return {}
-    found = {}
-    for name, count in answer.items():
-        if name.isdigit() and count.isdigit() and int(name) < 1 << 32:
-            found[int(name)] = int(count)
-    return found
+    return {
+        int(name): int(count)
+        for name, count in answer.items()
+        if name.isdigit() and count.isdigit() and int(name) < 1 << 32
+    }
 
 
 def _count(answer: Any) -> int:

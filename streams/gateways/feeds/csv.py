@@ -18,9 +18,8 @@ from urllib.parse import unquote_plus
 
 import msgspec
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
-from streams.cluster.admin import unusable
+from streams.cluster.admin import working
 from streams.common import clock
 from streams.common.errors import UsageError
 from streams.common.language import join_list, suggest, tr
@@ -86,15 +85,17 @@ class RowRules:
 
     def events(
         self, names: Sequence[str], batch: Sequence[RowRecord], file: str, now_ms: int
-    ) -> tuple[list[tuple[bytes, dict[str, Any]]], list[tuple[RowRecord, str]]]:
+    ) -> tuple[list[tuple[bytes, dict[str, Any]]], list[tuple[RowRecord, str]], int]:
         """Return keys and values of the valid records, and the invalid records with the reasons.
 
+        The last value is the number of records that are of a kind that is not published.
         `file` is the file's fingerprint. The fingerprint is part of the message id of records that
         have no id of their own. `now_ms` is UTC.
         """
         good: list[tuple[RowRecord, dict[str, Any]]] = []
         bad: list[tuple[RowRecord, str]] = []
-        for record in batch:
+        wanted = [record for record in batch if not self.others(names, record)]
+        for record in wanted:
             try:
                 good.append((record, self._value(names, record, file, now_ms)))
             except UnmappableError as error:
@@ -107,7 +108,7 @@ class RowRules:
             for at, (key, (_, value)) in enumerate(zip(keys, good, strict=True))
             if at not in strangers
         ]
-        return events, sorted(bad, key=lambda each: each[0].start)
+        return events, sorted(bad, key=lambda each: each[0].start), len(batch) - len(wanted)
 
     def _value(
         self, names: Sequence[str], record: RowRecord, file: str, now_ms: int
@@ -167,13 +168,11 @@ class Target:
 
     def send(self, events: Iterable[tuple[bytes, bytes]]) -> int:
         """Publish keys and values, wait until Kafka has all of them, and return their number."""
-        try:
+        with working(tr("cannot publish")):
             sent = [self.producer.send(self.topic, value, key=key) for key, value in events]
             self.producer.flush(timeout=60)
             for future in sent:
                 future.get(timeout=1)
-        except KafkaError as error:
-            raise unusable(tr("cannot publish"), error) from None
         return len(sent)
 
 
@@ -211,9 +210,8 @@ def publish(
     for batch in _batches(_records(rows, names, rules)):
         if stop.is_set():
             break
-        wanted = [record for record in batch if not rules.others(names, record)]
-        report.others += len(batch) - len(wanted)
-        events, bad = rules.events(names, wanted, progress.fingerprint, clock.now_ms())
+        events, bad, others = rules.events(names, batch, progress.fingerprint, clock.now_ms())
+        report.others += others
         if place is None and bad and not (report.published or events):
             raise UsageError(
                 tr("{file}: no row of the first {n} is an event: {few}").format(
@@ -255,10 +253,9 @@ def survey(
     stream.seek(offset)
     rows = Lines(stream, start=offset, number=lines, finished=finished)
     for batch in _batches(_records(rows, names, rules)):
-        wanted = [record for record in batch if not rules.others(names, record)]
-        events, bad = rules.events(names, wanted, name, clock.now_ms())
+        events, bad, others = rules.events(names, batch, name, clock.now_ms())
         seen.rows += len(batch)
-        seen.others += len(batch) - len(wanted)
+        seen.others += others
         _count(seen, [_reject(name, file, record, reason) for record, reason in bad])
         for _, value in events:
             seen.newest_ms = max(seen.newest_ms, value["event_time_ms"])
@@ -335,9 +332,8 @@ def _correct(
             stream.seek(reject.start)
             rows = Lines(stream, start=reject.start, number=reject.line - 1, finished=True)
             again += islice(_records(rows, names, rules), 1)
-        wanted = [record for record in again if not rules.others(names, record)]
-        report.others += len(again) - len(wanted)
-        events, bad = rules.events(names, wanted, progress.fingerprint, clock.now_ms())
+        events, bad, others = rules.events(names, again, progress.fingerprint, clock.now_ms())
+        report.others += others
         sent = target.send(_encode_events(events))
         report.published += sent
         report.corrected += sent

@@ -451,6 +451,7 @@ class CasePages:
         newest = max(file.case.actions, key=lambda each: each.issued_at_ms, default=None)
         if newest is None:
             return []
+        acks = file.case.acks.get(newest.action_id, ())
         return [
             {
                 "gateway": ack.gateway_id,
@@ -459,9 +460,7 @@ class CasePages:
                 "at_ms": ack.at_ms,
                 "after_s": max(0, ack.at_ms - newest.issued_at_ms) / 1000,
             }
-            for ack in sorted(
-                file.case.acks.get(newest.action_id, ()), key=lambda each: each.gateway_id
-            )
+            for ack in sorted(acks, key=lambda each: each.gateway_id)
         ]
 
 
@@ -506,14 +505,12 @@ def _flash(said: Said) -> Flash:
         told = join_list(
             [f"{name} ({trc('why', why)})" for name, why in sorted(said.failed.items())]
         )
-        failed = tr("Sent, but not obeyed by {told}. Call the NOC.").format(told=told)
-        return Flash(f"{failed} {name_unanswered(said)}".rstrip(), "bad")
-    if not said.obeyed:
-        said_only = tr(
-            "Sent. No gateway has confirmed it yet; it takes effect as soon as one does."
+        text = tr("Sent, but not obeyed by {told}. Call the NOC.").format(told=told)
+    elif not said.obeyed:
+        text = tr("Sent. No gateway has confirmed it yet; it takes effect as soon as one does.")
+    else:
+        text = tr("Done: {n} of {of} gateways have applied it, after {s} s.").format(
+            n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
         )
-        return Flash(f"{said_only} {name_unanswered(said)}".rstrip(), "bad")
-    done = tr("Done: {n} of {of} gateways have applied it, after {s} s.").format(
-        n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
-    )
-    return Flash(f"{done} {name_unanswered(said)}".rstrip(), "bad" if said.missing else "good")
+    good = said.obeyed and not (said.failed or said.missing)
+    return Flash(f"{text} {name_unanswered(said)}".rstrip(), "good" if good else "bad")

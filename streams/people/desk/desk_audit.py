@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from kafka.errors import KafkaError
 
-from streams.cluster.admin import client_arguments, unusable
+from streams.cluster.admin import client_arguments, unusable, working
 from streams.cluster.prompt import SENT_S, PromptProducer
 from streams.cluster.read import readable, reading
 from streams.common.language import tr
@@ -82,10 +82,8 @@ def ledger_on(settings: Settings, chain: str, now_ms: Callable[[], int]) -> Iter
     """Yield a writer for one chain on Kafka. Raise UnavailableError if no broker answers."""
     clients = client_arguments(settings.kafka)
     topic = settings.topics.audit
-    try:
+    with working(tr("cannot reach Kafka")):
         producer = PromptProducer(clients)
-    except KafkaError as error:
-        raise unusable(tr("cannot reach Kafka"), error) from None
 
     def send(key: bytes, value: bytes) -> None:
         try:

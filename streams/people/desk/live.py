@@ -9,6 +9,7 @@ import hashlib
 import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Final
 
 from anyio import to_thread
@@ -113,7 +114,8 @@ class LiveFeed:
             own.popitem(last=False)[1].set()
         clock = zone()
         try:
-            await self._begin()
+            if self._turn == 0 or self.open == 1:  # the rows may be old: no stream was open
+                await self._look(anew=self.open == 1)
             seen = -1
             while not over.is_set():
                 if not await self._stands(secret):
@@ -128,10 +130,6 @@ class LiveFeed:
             if not own:
                 self._streams.pop(key, None)
 
-    async def _begin(self) -> None:
-        if self._turn == 0 or self.open == 1:  # the rows may be old: no stream was open
-            await self._look(anew=self.open == 1)
-
     async def _stands(self, secret: str) -> bool:
         find = self._desk.store.accounts.session
         return await to_thread.run_sync(lambda: find(secret, touch=False)) is not None
@@ -139,11 +137,9 @@ class LiveFeed:
     async def _wait(self, seen: int) -> None:
         """Wait for a change, at most `REFRESH_S`: then the session is checked again."""
         async with self._changed:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(REFRESH_S):
                     await self._changed.wait_for(lambda: self._turn != seen)
-            except TimeoutError:
-                return
 
     def _html(self, tag: str, clock: object, *, browse: bool) -> str:
         key = self._turn, tag, browse

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
 from streams.cluster import prompt
-from streams.cluster.admin import client_arguments, unusable
+from streams.cluster.admin import client_arguments, working
 from streams.cluster.at_work import (
     Gateways,
     Sign,
@@ -214,10 +213,8 @@ def speaking_on(
     """
     clients, acks = client_arguments(settings.kafka), settings.topics.acks
     heard, stop = HeardWords(now_ms, ("acks", "signs")), threading.Event()
-    try:
+    with working(tr("cannot reach Kafka")):
         producer = PromptProducer(clients)
-    except KafkaError as error:
-        raise unusable(tr("cannot reach Kafka"), error) from None
     readers = [
         threading.Thread(target=_follow, args=(clients, acks, heard, stop), daemon=True),
         threading.Thread(target=_look, args=(settings, heard, stop), daemon=True),

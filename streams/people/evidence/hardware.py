@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from streams.common.errors import ConfigError, UnavailableError, UsageError
 from streams.common.extras import how_to_install
+from streams.common.files import read_bytes
 from streams.common.language import tr
 from streams.people.evidence.pack_keys import SALTING, PackKey, PublicKeys, low_s, salt_by
 
@@ -172,15 +173,19 @@ def _pin_of(uri: TokenUri, given: str) -> str:
                 tr("no PIN: evidence.pin_file, OTPGUARD_EVIDENCE_PIN or pin-source names it")
             )
         return given
+    file = Path(uri.pin_source)
     try:
-        file = Path(uri.pin_source)
-        if file.stat().st_mode & 0o077:
-            raise ConfigError(tr("{file}: others may read it; chmod 600").format(file=file))
-        return file.read_text("utf-8").split("\n", 1)[0]
-    except OSError as error:
-        raise ConfigError(f"{uri.pin_source}: {error.strerror}") from None
+        return read_private(file).decode().split("\n", 1)[0]
     except UnicodeDecodeError:
         raise ConfigError(tr("{file}: no PIN, but no text at all").format(file=file)) from None
+
+
+def read_private(file: Path) -> bytes:
+    """Return the bytes of a file with a secret. Raise ConfigError if others may read it too."""
+    content = read_bytes(file)
+    if file.stat().st_mode & 0o077:
+        raise ConfigError(tr("{file}: others may read it; chmod 600").format(file=file))
+    return content
 
 
 @contextmanager

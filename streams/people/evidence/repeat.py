@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streams.cases.log_replay import replay_placed
 from streams.common.errors import UsageError
-from streams.common.files import read_toml, toml_value
+from streams.common.files import read_bytes, read_toml, toml_value
 from streams.common.language import tr
 from streams.config import Settings
 from streams.people.evidence.canonical import canonical
@@ -106,12 +106,9 @@ def repeat(pack: Path, events: Iterable[bytes]) -> Repetition:
 
 def _decisions(pack: Path) -> Iterator[tuple[int, Any]]:
     try:
-        with (pack / RECORDS).open("rb") as lines:
-            for line in map(msgspec.json.decode, lines):
-                if line["kind"] in DECIDED:
-                    yield line["n"], line["record"]
-    except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}") from None
+        for line in map(msgspec.json.decode, read_bytes(pack / RECORDS, UsageError).splitlines()):
+            if line["kind"] in DECIDED:
+                yield line["n"], line["record"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UsageError(tr("{file}: no records of a pack").format(file=pack / RECORDS)) from None
 

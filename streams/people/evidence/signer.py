@@ -6,7 +6,7 @@ from streams.common.errors import ConfigError
 from streams.common.language import tr
 from streams.config import Settings
 from streams.people.evidence.canonical import PackError
-from streams.people.evidence.hardware import SCHEME, HardwareKey, PackSigner, TokenUri
+from streams.people.evidence.hardware import SCHEME, HardwareKey, PackSigner, TokenUri, read_private
 from streams.people.evidence.pack_keys import PackKey
 
 
@@ -38,11 +38,6 @@ def signer_named(named: str, pin: str) -> PackSigner:
         return HardwareKey(TokenUri.of(named), pin)
     file = Path(named)
     try:
-        text = file.read_bytes()
-        if file.stat().st_mode & 0o077:
-            raise ConfigError(tr("{file}: others may read it; chmod 600").format(file=file))
-        return PackKey.read(text.decode("ascii", "replace"))
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from None
+        return PackKey.read(read_private(file).decode("ascii", "replace"))
     except PackError as error:
         raise ConfigError(tr("{file}: {error}").format(file=file, error=error)) from None

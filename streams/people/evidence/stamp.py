@@ -140,11 +140,9 @@ def stamp_value(manifest: bytes, token: bytes) -> dict[str, Any]:
 def _check_signature(token: bytes, manifest: bytes, authority: Path) -> None:
     try:
         builder = VerifierBuilder()
-        for certificate in load_pem_x509_certificates(authority.read_bytes()):
+        for certificate in load_pem_x509_certificates(read_bytes(authority, UsageError)):
             builder = builder.add_root_certificate(certificate)
         builder.build().verify_message(decode_timestamp_response(token), manifest)
-    except OSError as error:
-        raise UsageError(f"{authority}: {error.strerror}") from None
     except (ValueError, VerificationError) as error:
         raise PackError(
             tr("the token's signature is not good: {error}").format(error=error)

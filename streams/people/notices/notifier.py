@@ -18,10 +18,9 @@ from typing import Any, Final
 
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
 
 from detectors.model.times import HOUR_MS, MINUTE_MS
-from streams.cluster.admin import unusable
+from streams.cluster.admin import working
 from streams.cluster.read import Places, partitions_of
 from streams.common.errors import UnavailableError
 from streams.common.language import tr
@@ -404,10 +403,8 @@ class Notifier:
         return place
 
     def _write(self, topic: str, key: bytes, value: bytes) -> tuple[int, int]:
-        try:
+        with working(tr("cannot publish to {topic}").format(topic=topic)):
             written = self._producer.send(topic, value, key=key).get(timeout=WRITTEN_S)
-        except KafkaError as error:
-            raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
         self._broker_at = time.monotonic()
         return written.partition, written.offset
 

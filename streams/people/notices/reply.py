@@ -223,9 +223,7 @@ class Replies:
 
     def _has_replied(self, recipient: str, now_ms: int) -> bool:
         last_ms = self.book.last_told("victim_opened", recipient)
-        if last_ms is not None and now_ms < last_ms + DAY_MS:
-            return True
-        if recipient in self.openings:
-            return True
+        told = last_ms is not None and now_ms < last_ms + DAY_MS
         words = self.book.desired.overrides.get(recipient, {}).values()
-        return any(w.actor == ACTOR and now_ms < w.issued_at_ms + DAY_MS for w in words)
+        opened = any(w.actor == ACTOR and now_ms < w.issued_at_ms + DAY_MS for w in words)
+        return told or opened or recipient in self.openings

@@ -10,6 +10,7 @@ import smtplib
 import ssl
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email import message_from_bytes
@@ -202,12 +203,9 @@ def check_reporter(settings: Reports) -> None:
 
 def _to_maildir(letter: bytes, settings: Reports) -> tuple[NoticeState, str]:
     try:
-        box = mailbox.Maildir(settings.maildir, create=True)
-        try:
+        with closing(mailbox.Maildir(settings.maildir, create=True)) as box:
             box.add(letter)
             box.flush()
-        finally:
-            box.close()
     except OSError as error:
         return "failed", f"errno_{error.errno}"
     return "sent", ""

@@ -504,7 +504,7 @@ def test_a_row_that_becomes_too_large_for_kafka_is_no_event() -> None:
     names = tuple(HEAD.strip().split(","))
     for zeros, said in ((80_000, []), (100_000, ["it is too long"])):
         record = RowRecord(2, 50, 50 + zeros, row(1, "\0" * zeros).strip().split(","))
-        events, bad = rules(both).events(names, [record], "f", 1_772_422_380_000)
+        events, bad, _ = rules(both).events(names, [record], "f", 1_772_422_380_000)
         assert (len(events), [reason for _, reason in bad]) == (1 - len(said), said)
 
 
@@ -523,7 +523,7 @@ def test_a_time_that_no_clock_has_costs_its_own_row_and_is_told_without_a_figure
         RowRecord(n, 50 * n, 50 * n + 49, row(n, at=at).strip().split(","))
         for n, at in ((1, now), (2, written), (3, now))
     ]
-    events, bad = by.events(names, batch, "f", now_ms)
+    events, bad, _ = by.events(names, batch, "f", now_ms)
     assert [value["recipient"] for _, value in events] == ["13900000001", "13900000003"]
     assert [reason for _, reason in bad] == [
         "event_time_ms is far ahead: another zone or unit? --zone and --time name them"
