@@ -32,7 +32,7 @@ from streams.cli.shared import (
     write_table,
     writing,
 )
-from streams.cluster import admin
+from streams.cluster import admin, read
 from streams.common.errors import ConfigError, UsageError
 from streams.common.extras import how_to_install
 from streams.common.files import toml_value
@@ -166,10 +166,12 @@ class _History:
 
 def _topic(settings: configs.Settings, since: str | None, until: str | None) -> _History:
     name = settings.topics.input
-    found = histories.TopicHistory(
-        admin.client_arguments(settings.kafka), name, _moment(since), _moment(until)
-    )
-    return _History(found.slices, f"topic {name}", found.records or None, "records")
+    clients = admin.client_arguments(settings.kafka)
+    with read.reading(clients, name) as reader:
+        spans = reader.spans(_moment(since), _moment(until))
+    total = sum(max(0, end - first) for first, end in spans.values())
+    source = partial(histories.from_topic, clients, name, spans)
+    return _History(source, f"topic {name}", total or None, "records")
 
 
 def _files(

@@ -6,7 +6,7 @@ Settings come from one TOML file. Environment variables override the file.
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, get_origin
@@ -56,14 +56,53 @@ def load(path: Path | None = None) -> Settings:
         return Settings.defaults()
     from pydantic_settings import SettingsError  # noqa: PLC0415 - start-up time
 
-    from streams.config.sources import read_settings  # noqa: PLC0415
-
     try:
         return read_settings(table)
     except ValidationError as error:
         raise ConfigError("\n".join(sentences(error))) from None
     except SettingsError as error:  # a variable of a section or list is not JSON
         raise ConfigError(tr("{name}: no JSON").format(name=_variable(str(error)))) from None
+
+
+def read_settings(table: Mapping[str, Any]) -> Settings:
+    """Return the settings of a TOML file's tables, overridden by environment variables.
+
+    Raises pydantic's ValidationError if a setting is invalid or unknown.
+    """
+    # Imported here because a process that runs with defaults alone starts faster without it.
+    from pydantic_settings import (  # noqa: PLC0415
+        BaseSettings,
+        InitSettingsSource,
+        PydanticBaseSettingsSource,
+        SettingsConfigDict,
+    )
+
+    class Configured(Settings, BaseSettings):
+        """`Settings` that read their values from the environment and the file."""
+
+        model_config = SettingsConfigDict(
+            env_prefix=ENVIRONMENT_PREFIX,
+            env_nested_delimiter="_",
+            env_nested_max_split=1,
+            extra="forbid",
+            frozen=True,
+            hide_input_in_errors=True,
+            validate_default=True,
+        )
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            """Return the sources in order of precedence: the environment, then the file."""
+            return env_settings, InitSettingsSource(settings_cls, dict(table))
+
+    return Configured()
 
 
 def _variable(said: str) -> str:

@@ -149,7 +149,7 @@ SERVICES = {
     "aiokafka", "asyncio", "faust", "jinja2", "kafka", "matplotlib", "prometheus_client", "redis",
     "rich.console", "streams.telemetry.metrics", "streams.engine.transport.driver", "urllib3",
 }  # fmt: skip
-WRITTEN_SETTINGS = {"pydantic_settings", "streams.config.sources"}
+WRITTEN_SETTINGS = {"pydantic_settings"}
 DETECTOR = {
     "detectors.chain", "detectors.episodes", "detectors.partition", "detectors.recipients",
     "detectors.suspects", "phonenumbers", "streams.wire",

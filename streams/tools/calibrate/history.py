@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from streams.cases.log_replay import add_offsets, chunks_of_files
-from streams.cluster.read import reading
+from streams.cluster.read import Spans, reading
 from streams.gateways.feeds import csv
 from streams.wire import Records
 
@@ -61,34 +61,18 @@ def _number_chunks(chunks: Iterable[list[bytes]]) -> Iterator[Records]:
             yield Records(0, int(offsets[-1]) + 1, lines, [None] * len(lines), offsets, None)
 
 
-class TopicHistory:
-    """A time range of a topic, fixed when it is created; joins no group and commits nothing."""
-
-    def __init__(
-        self, clients: Mapping[str, Any], topic: str, since_ms: int | None, until_ms: int | None
-    ) -> None:
-        """Raise what `reading` raises."""
-        self._clients = clients
-        self._topic = topic
-        with reading(clients, topic) as reader:
-            spans = reader.spans(since_ms, until_ms)
-        self.ranges = {p: span for p, span in spans.items() if span[0] < span[1]}
-
-    @property
-    def records(self) -> int:
-        """The maximum number of records in the range; a compacted topic has fewer."""
-        return sum(end - first for first, end in self.ranges.values())
-
-    def slices(self, progress: Progress) -> Iterator[Records]:
-        """Read the range; each call reads it again."""
-        with reading(self._clients, self._topic) as reader:
-            for batch in reader.batches(self.ranges):
-                yield Records(
-                    batch[0].partition,
-                    batch[-1].offset + 1,
-                    [record.value for record in batch],
-                    [record.key for record in batch],
-                    np.array([record.offset for record in batch], np.int64),
-                    np.array([record.timestamp for record in batch], np.int64),
-                )
-                progress(len(batch))
+def from_topic(
+    clients: Mapping[str, Any], topic: str, spans: Spans, progress: Progress
+) -> Iterator[Records]:
+    """Yield the records at these offsets of a topic; joins no group and commits nothing."""
+    with reading(clients, topic) as reader:
+        for batch in reader.batches(spans):
+            yield Records(
+                batch[0].partition,
+                batch[-1].offset + 1,
+                [record.value for record in batch],
+                [record.key for record in batch],
+                np.array([record.offset for record in batch], np.int64),
+                np.array([record.timestamp for record in batch], np.int64),
+            )
+            progress(len(batch))

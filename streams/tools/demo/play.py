@@ -194,21 +194,13 @@ class Player:
         return ruling, sent
 
     async def _pour(self, offers: Iterable[Offer]) -> None:
-        producer, topic, stamp = self.producer, self.topics.input, int(time.time() * 1000)
+        producer, topic = self.producer, self.topics.input
         self.audience.step(tr("Writing the days before"))
-        builders = {p: producer.create_batch() for p in range(self.topics.partitions)}
-        waiting = []
         for offer in offers:
-            key, partition = offer.recipient.encode(), offer.partition
-            if builders[partition].append(key=key, value=offer.body, timestamp=stamp) is None:
-                batch, builders[partition] = builders[partition], producer.create_batch()
-                waiting.append(await producer.send_batch(batch, topic, partition=partition))
-                builders[partition].append(key=key, value=offer.body, timestamp=stamp)
+            key = offer.recipient.encode()
+            await producer.send(topic, offer.body, key=key, partition=offer.partition)
             self.record.offered += 1
-        for partition, batch in builders.items():
-            if batch.record_count():
-                waiting.append(await producer.send_batch(batch, topic, partition=partition))
-        await asyncio.gather(*waiting)
+        await producer.flush()
 
     async def _wait_counted(self) -> None:
         deadline = time.monotonic() + COUNT_S

@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,18 +15,21 @@ from unittest.mock import patch
 
 import pytest
 import typer
+from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from detectors.chain import Params
 from detectors.recognise.recogniser import Recogniser
 from streams.cli import calibrate as command
+from streams.cluster.admin import Cluster
 from streams.common.errors import UnavailableError, UsageError
 from streams.common.shown import MASK
-from streams.config import Settings, load
+from streams.config import Kafka, Settings, load
 from streams.tools.calibrate.rehearse import Incidents, Rehearsal, rehearse
 from streams.tools.calibrate.result import Result
 from streams.tools.scenarios import DEFAULT_START_MS, Rates, generate, merge_streams, ordinary
 from streams.tools.scenarios.message_writer import MessageWriter
+from tests.nodes import Broker
 from tests.scenarios import catalog
 from tests.streams.cli.called import refused
 from tests.streams.told import untold_languages
@@ -310,6 +314,25 @@ def test_call_detail_records_say_what_the_same_events_in_json_say(
         assert found["history"][name] == same["history"][name]
     assert found["history"]["refused"] == 1
     assert found["rates"] == same["rates"]
+
+
+@pytest.mark.broker
+def test_the_input_topic_says_what_its_events_in_a_file_say(
+    broker: Broker, unique: str, history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = f"{unique}.input"
+    with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
+        cluster.create(topic, 1, 1, {})
+    with closing(KafkaProducer(bootstrap_servers=broker.bootstrap)) as producer:
+        for line in gzip.decompress(history.read_bytes()).splitlines():
+            producer.send(topic, line, key=json.loads(line)["recipient"].encode())
+        producer.flush()
+    monkeypatch.setenv("OTPGUARD_KAFKA_BOOTSTRAP", broker.bootstrap)
+    monkeypatch.setenv("OTPGUARD_TOPICS_INPUT", topic)
+    found, same = run("--kafka", "--since", "9999d"), run(str(history))
+    for name in ("codes", "messages", "refused"):
+        assert found["history"][name] == same["history"][name]
+    assert found["source"] == f"topic {topic}"
 
 
 # -- what the command writes and refuses ----------------------------------------------------------

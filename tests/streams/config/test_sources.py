@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from streams.common.files import read_toml
 from streams.config import Settings
-from streams.config.sources import read_settings
+from streams.config.load import read_settings
 
 
 @pytest.fixture(autouse=True)

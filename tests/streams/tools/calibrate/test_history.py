@@ -13,15 +13,16 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
 from streams.cli.shared import open_lines
-from streams.common.errors import ConfigError, UnavailableError, UsageError
+from streams.cluster.read import reading
+from streams.common.errors import UnavailableError, UsageError
 from streams.gateways.feeds.csv import RowRules
 from streams.gateways.feeds.file_records import FileLayout
 from streams.gateways.feeds.mapping import FieldMap
 from streams.tools.calibrate.history import (
     ROWS,
-    TopicHistory,
     from_csv,
     from_lines,
+    from_topic,
 )
 from streams.tools.scenarios import DEFAULT_START_MS
 from streams.wire import Numbers, Records
@@ -43,19 +44,18 @@ def test_a_range_of_a_topic_is_read_twice_and_nothing_is_committed(
         producer.send(unique, b"%d" % i, partition=i % 2, timestamp_ms=start_ms + i * 1000)
     producer.flush()
     producer.close()
-    topic = TopicHistory(clients, unique, start_ms + 200_000, start_ms + 700_000)
+    with reading(clients, unique) as reader:
+        spans = reader.spans(start_ms + 200_000, start_ms + 700_000)
     for _ in range(2):
         told: list[int] = []
-        slices = list(topic.slices(told.append))
+        slices = list(from_topic(clients, unique, spans, told.append))
         assert sorted(int(v or b"") for each in slices for v in each.values) == [*range(200, 700)]
-        assert sum(told) == topic.records == 500
+        assert sum(told) == 500
         for each in slices:
             assert each.timestamps_ms is not None
             assert (each.timestamps_ms - start_ms == 1000 * np.array(each.values).astype(int)).all()
     assert not [group for group in admin.list_groups() if unique in str(group)]
     admin.close()
-    with pytest.raises(ConfigError, match="no topic"):
-        TopicHistory(clients, f"{unique}-absent", None, None)
 
 
 def opened(name: str) -> IO[bytes]:
@@ -161,4 +161,4 @@ def test_long_files_come_in_pieces(tmp_path: Path) -> None:
 def test_a_broker_that_is_not_there_is_one_error() -> None:
     clients = {"bootstrap_servers": "127.0.0.1:1", "bootstrap_timeout_ms": 100}
     with pytest.raises(UnavailableError, match="cannot read t"):
-        TopicHistory(clients, "t", None, None)
+        list(from_topic(clients, "t", {0: (0, 1)}, lambda _: None))
