@@ -32,6 +32,9 @@ PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 PYTEST = $(BIN)/python -m compileall -q detectors streams && \
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25
 
+# The names of the tests that failed, last of all: a summary of CI may show no more.
+FAILURES = sed -nE 's/^((FAILED|ERROR) [^ ]+).*/\1/p'
+
 .PHONY: help demo kafka fast test integration guides dist lint rules format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
 
 help: ## this list
@@ -52,11 +55,12 @@ test: $(VENV)/.test rules ## ruff, mypy and the tests, on Apache Kafka where Jav
 	@mkdir -p .cache
 	@$(BIN)/mypy >.cache/types.txt 2>&1 & types=$$!; \
 	$(PYTEST) --numprocesses=$(PROCESSES) $(ARGS) | tee .cache/durations-test.txt || failed=1; \
-	wait $$types || failed=1; cat .cache/types.txt; exit $${failed:-0}
+	wait $$types || failed=1; cat .cache/types.txt; $(FAILURES) .cache/durations-test.txt; exit $${failed:-0}
 
 integration: $(VENV)/.test ## what needs machines of its own: systemd, images, PostgreSQL, Maven, SIP, dead brokers; long forms
 	@mkdir -p .cache
-	@$(PYTEST) --numprocesses=$(PROCESSES) -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt
+	@$(PYTEST) --numprocesses=$(PROCESSES) -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt || \
+	{ $(FAILURES) .cache/durations-integration.txt; exit 1; }
 
 guides: $(VENV)/.test ## every command of the README and the guides, on a machine of its own; nightly in CI
 	@$(PYTEST) -m guides $(ARGS)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise, zip_longest
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +47,9 @@ from detectors.partition import (
     restore,
     snapshot,
 )
+from detectors.platforms.figures import CODES, SIGHTED, STRANGE
 from detectors.recipients.repeats import spread_s
-from detectors.recipients.sieve import TABLES_MAX, sift_together
+from detectors.recipients.sieve import TABLES_MAX, Sifted, sift_together
 from detectors.recipients.tables import Tables
 from detectors.recipients.windows import tally
 from detectors.shares import Piece, Share, pieces
@@ -79,10 +80,12 @@ NOTED_MAX: Final = 1 << 13
 """Maximum size of the cache of (platform, name check) pairs whose name was recorded lately: ten
 times the pairs of an hour. When it is full, it is cleared."""
 
+_Columns: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64]]
+"""Columns of codes: platform, the platform that the code counts as, and recipient."""
+
 _FEW: Final = 4  # up to this many values, a linear search is faster than building a dictionary
 _CHECK_BITS: Final = 16  # number of bits reserved for `name_check`
 _TRUSTED: Final = 1 << 48  # flag above platform and name check: the platform is trusted
-_NEVER: Final = -(1 << 62)
 
 
 def process(params: Params, partition: Partition, batch: Batch, codes: Codes) -> Decisions:
@@ -218,8 +221,7 @@ def _on_time(
         log = LogTime(state.recent_s, at_s[a:b], state.watermark_s)
         state.recent_s = log.newest_s
         logs.append(log)
-    limit_s = np.repeat([log.limit_s for log in logs], np.diff(edges))
-    if not (at_s > limit_s).any():
+    if not len(at_s) or at_s.max() <= min(log.limit_s for log in logs):
         return _Pass(shares, edges, at, at_s, LogTimes(logs, edges))
     kept = np.ones(len(at), np.bool_)
     for share, log, a in zip(shares, logs, edges[:-1], strict=True):
@@ -263,14 +265,9 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         later[few],
     )  # fmt: skip
     judged = list(zip(*(column.tolist() for column in columns), strict=True))
-    close = _Close(at, counted, trust, judged, few.tolist(), sifted.loud.tolist(), time,
-                   EventStrings(batch, where))  # fmt: skip
-    if params.judge.hot and len(sifted.novel):
-        _meet(some, counted, sifted.novel)
-    if params.figures:
-        _figure(some, platform, sifted.sighted, sifted.novel)
-        if len(sifted.novel):
-            _neighbours(some, platform, recipient, sifted.novel, sifted.fresh)
+    close = _Close(at, counted, trust, judged, [*few.tolist(), len(at)],
+                   [*sifted.loud.tolist(), len(at)], time, EventStrings(batch, where))  # fmt: skip
+    _figure(params, some, (platform, counted, recipient), sifted)
     whose = recipient.tolist()
     cuts = (edges, few.searchsorted(edges).tolist(), sifted.loud.searchsorted(edges).tolist())
     for i, (share, (a, b), (c, d), (e, f)) in enumerate(
@@ -281,7 +278,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         decisions.promoted += sifted.promoted[i]
         refused: set[int] = set()
         if unnoted[i] or c < d or e < f:
-            refused = _closely(params, codes, share, close, (a, b), unnoted[i], ticks[i])
+            starts = a, c, e
+            refused = _closely(params, codes, share, close, starts, b, unnoted[i], ticks[i])
         if refused or not state.used_later.entries.keys().isdisjoint(whose[a:b]):
             held = recipient[a:b], platform[a:b], at_s[a:b]
             decisions.refused += _look_back(state, at[a:b], *held, refused=refused)
@@ -329,8 +327,8 @@ class _Close(NamedTuple):
     platform: NDArray[np.uint32]  # platforms that the codes count as
     trust: NDArray[np.uint8]
     judged: list[JudgedEvent]  # events of suspects, in the order of the batch
-    few: list[int]  # positions of these events among the codes
-    loud: list[int]  # positions of loud events among the codes
+    few: list[int]  # positions of these events among the codes, then the number of codes
+    loud: list[int]  # positions of loud events among the codes, then the same number
     time: LogTimes
     words: EventStrings
 
@@ -340,88 +338,67 @@ def _closely(
     codes: Codes,
     share: Share,
     close: _Close,
-    span: tuple[int, int],
+    starts: tuple[int, int, int],
+    stop: int,
     notes: Mapping[int, int],
     tick_: int,
 ) -> set[int]:
-    """Judge the events in a span of the pass's codes; return positions of codes a lease refuses.
+    """Judge the events of a share in a pass; return positions of codes a lease refuses.
 
+    `starts`: the share's first code, judged event and loud event. `stop`: the end of its codes.
     `notes`: position -> name that must be recorded there. A record may contain only names that came
-    before its event. So the span is processed in parts, and names are recorded between them.
+    before its event. So the codes are processed in parts, and names are recorded between them.
     """
     at, platform, trust, judged, few, loud, time, words = close
     state, refused = share.state, set()
-    for first, last in pairwise(sorted({*span, *notes})):
+    start, c, e = starts
+    for first, last in pairwise(sorted({start, stop, *notes})):
         if first in notes:
             _note(state, tick_, codes, notes[first], int(at[first]), int(trust[first]))
-        (c, d), (e, f) = ((bisect_left(one, first), bisect_left(one, last)) for one in (few, loud))
-        if c < d:
+        if few[c] < last:
+            d = bisect_left(few, last, c)
             share.decisions.judged += d - c
             said = words if not c else words.behind(c)
             refused |= judge_events(params, state, share.batch, judged[c:d], time, said)
-        if e < f:
+            c = d
+        if loud[e] < last:
+            f = bisect_left(loud, last, e)
             where = loud[e:f]
             _resend(params, state, share.batch, at[where].tolist(), platform[where].tolist())
+            e = f
     return refused
 
 
-def _meet(some: _Pass, platform: NDArray[np.uint32], novel: NDArray[np.int64]) -> None:
-    """Count the novel sightings of each platform, for each share.
+def _figure(params: Params, some: _Pass, columns: _Columns, sifted: Sifted) -> None:
+    """Count codes, sightings, novel sightings and first contacts by platform, for each share.
 
-    These base counts show how often people meet a platform outside of floods. The list of hot
-    platforms is made relative to them (`detectors.hot.base`).
+    They become the partition's figures (`detectors.platforms`). The base counts of novel sightings
+    show how often people meet a platform outside of floods. The list of hot platforms is made
+    relative to them (`detectors.hot.base`). A first contact is a recipient's first code in 24 hours
+    of a platform that it did not know. First contacts are counted by platform, and by block of
+    1,000 neighbouring numbers.
     """
-    met, edges = platform[novel], novel.searchsorted(some.edges).tolist()
-    for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
-        if a < b:
-            share.state.book.hot.base.met.append(met[a:b])
-
-
-def _figure(
-    some: _Pass, platform: NDArray[np.uint32], sighted: NDArray[np.int64], novel: NDArray[np.int64]
-) -> None:
-    """Count codes, sightings and novel sightings by platform, for each share.
-
-    The counts become the partition's figures of platforms (`detectors.platforms.figures`).
-    """
-    columns = platform, platform[sighted], platform[novel]
-    if len(some.shares) == 1:
-        cuts = [[0, len(column)] for column in columns]
-    else:
-        cuts = [
-            some.edges,
-            sighted.searchsorted(some.edges).tolist(),
-            novel.searchsorted(some.edges).tolist(),
-        ]
-    for i, share in enumerate(some.shares):
-        figures = share.state.figures
-        assert figures is not None
-        for pending, column, cut in zip(figures.pending, columns, cuts, strict=False):
-            if cut[i] < cut[i + 1]:
-                pending.append(column[cut[i] : cut[i + 1]])
-
-
-def _neighbours(
-    some: _Pass,
-    platform: NDArray[np.uint32],
-    recipient: NDArray[np.uint64],
-    novel: NDArray[np.int64],
-    fresh: NDArray[np.int64],
-) -> None:
-    """Count the first contacts of the partitions that this pass processes.
-
-    A first contact is a recipient's first code in 24 hours of a platform that it did not know.
-    First contacts are counted by platform, and by block of 1,000 neighbouring numbers.
-    """
-    first = np.zeros(len(platform), np.bool_)
-    first[fresh] = True
-    whose, whom, new = platform[novel], recipient[novel], first[novel]
-    edges = [0, len(novel)] if len(some.shares) == 1 else novel.searchsorted(some.edges).tolist()
-    for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
-        strangers = share.state.strangers
-        assert strangers is not None
-        if a < b:
-            strangers.meet(whose[a:b], whom[a:b], new[a:b])
+    platform, counted, recipient = columns
+    sighted, novel, edges = platform[sifted.sighted], sifted.novel, some.edges
+    fresh = np.zeros(len(platform), np.bool_)
+    fresh[sifted.fresh] = True
+    met, contacts = counted[novel], (platform[novel], recipient[novel], fresh[novel])
+    # With one share, the positions are in any order, but all of them lie between its edges.
+    cuts = (edges, sifted.sighted.searchsorted(edges).tolist(), novel.searchsorted(edges).tolist())
+    for share, (a, b), (c, d), (e, f) in zip(some.shares, *map(pairwise, cuts), strict=True):
+        state = share.state
+        if e < f and params.judge.hot:
+            state.book.hot.base.met.append(met[e:f])
+        if state.figures is None or state.strangers is None:
+            continue
+        pending = state.figures.pending
+        pending[CODES].append(platform[a:b])
+        if c < d:
+            pending[SIGHTED].append(sighted[c:d])
+        if e < f:
+            contact = contacts[0][e:f], contacts[1][e:f], contacts[2][e:f]
+            pending[STRANGE].append(contact[0])
+            state.strangers.meet(*contact)
 
 
 def _find_unrecorded(
@@ -429,13 +406,18 @@ def _find_unrecorded(
 ) -> list[dict[int, int]]:
     """Return, for each share, position -> pair of the codes whose names must be recorded.
 
-    A name is recorded if it is not in the cache, or if its recorded last use is too old. A pair of
-    `pairs` packs the platform, the check of its name, and the flag for a trusted platform.
+    A name is recorded if it is not in the cache, which loses entries whose recorded last use is too
+    old. A pair of `pairs` packs the platform, the check of its name, and the flag for a trusted
+    platform.
     """
     unnoted: list[dict[int, int]] = []
     for share, now, (a, b) in zip(shares, ticks, pairwise(edges), strict=True):
-        noted, before, told = share.state.noted, now - NAME_TICKS, pairs[a:b]
-        old = [pair for pair in set(told) if noted.get(pair, _NEVER) <= before]
+        state, told = share.state, pairs[a:b]
+        if state.noted_tick != now:
+            before = now - NAME_TICKS
+            state.noted = {pair: used for pair, used in state.noted.items() if used > before}
+            state.noted_tick = now
+        old = set(told).difference(state.noted)
         if len(old) <= _FEW:
             first = {a + told.index(pair): pair for pair in old}
         else:
@@ -455,8 +437,9 @@ def _note(partition: Partition, now: int, codes: Codes, pair: int, at: int, trus
     key, check = (pair & _TRUSTED - 1) >> _CHECK_BITS, pair & (1 << _CHECK_BITS) - 1
     names, noted = partition.book.names, partition.noted
     held = names.get(key)
-    if held is None or now - held.tick >= NAME_TICKS:
-        held = held or Name(codes.name(at), Trust(trust), now)
+    if held is None:
+        held = names[key] = Name(codes.name(at), Trust(trust), now)
+    elif now - held.tick >= NAME_TICKS:
         held = names[key] = held._replace(tick=now)
     if trust and held.trust is Trust.NONE:
         held = names[key] = held._replace(trust=Trust(trust))

@@ -29,7 +29,7 @@ from detectors.model.event import (
     Trust,
 )
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTimes
-from detectors.model.records import Cause, Level, seconds, utc_ms
+from detectors.model.records import Cause, Level, seconds
 from detectors.partition import (
     Params,
     Partition,
@@ -45,7 +45,6 @@ from detectors.suspects.returns import judge_returns
 from detectors.suspects.suspect import Episode, Seen, Suspect, newest_s, put_right, see
 from detectors.suspects.volume import Heard, forget_after, hear, is_varied, many, mass
 from detectors.thresholds import (
-    AGAIN_SILENT_MS,
     RELAPSE_DIVISOR,
     RETURNS,
     SUSPECT_IDLE_S,
@@ -158,10 +157,10 @@ def _is_young(params: Params, suspect: Suspect, platform: int, at_s: int) -> boo
 
 def _hear(params: Params, suspect: Suspect, cause: Cause, code: _Code) -> Heard:
     """Record a code of a novel or young platform, and return how it counts."""
-    _, platform, own, _, novel, held, loud, *_ = code
-    at_ms = cause.at_ms
-    if novel:
-        return hear(suspect, own, at_ms, refused=held, loud=loud, page=own != platform)
+    platform, own, at_ms = code.platform, code.own, cause.at_ms
+    if code.novel:
+        page = own != platform
+        return hear(suspect, own, at_ms, refused=code.held, loud=code.loud, page=page)
     if _is_young(params, suspect, platform, cause.at_s) and many(suspect, cause.at_s):
         return hear(suspect, own, at_ms, refused=False, loud=False)
     return Heard.AGAIN
@@ -175,11 +174,12 @@ def _is_refused(
     Codes that the full lease lets pass count towards the limit on their platform.
     """
     seen, platform, own, trust, novel, held, _, relapse, moment_s = code
+    if seen is not Seen.REPEAT and suspect.episode is None and suspect.platforms is None:
+        return False  # no lease, and only repeats reach a limit
     if held:
-        new = own != platform or seen is not Seen.REPEAT
-        return not _asked_again(params, book, suspect, own, cause.at_ms, new=new)
+        return not _asked_again(params, book, suspect, own, cause.at_ms)
     refused = _is_refused_alone(suspect, own, trust, cause.at_ms)
-    passes = refused and _asked_again(params, book, suspect, own, cause.at_ms, new=False)
+    passes = refused and _asked_again(params, book, suspect, own, cause.at_ms)
     if (refused or seen is Seen.REPEAT) and params.judge.mode("limit") != "off":
         unknown = novel if own == platform else not suspect.knows(platform, cause.at_s)
         limited = unknown or _is_young(params, suspect, platform, cause.at_s)
@@ -243,7 +243,7 @@ class _Counted(NamedTuple):
             self.flooded.append(platform)
 
     def add_to(self, params: Params, partition: Partition) -> None:
-        """Add the counts to the partition, as `_figure` and `_meet` do for other recipients."""
+        """Add the counts to the partition, as `chain` does for other recipients."""
         if params.judge.hot:
             partition.book.hot.base.one += self.met
         if (figures := partition.figures) is not None:
@@ -253,23 +253,13 @@ class _Counted(NamedTuple):
 
 
 def _asked_again(
-    params: Params, book: EpisodeLog, suspect: Suspect, platform: int, at_ms: int, *, new: bool
+    params: Params, book: EpisodeLog, suspect: Suspect, platform: int, at_ms: int
 ) -> bool:
-    """Return true if a message that the lease refuses passes through a retry window.
-
-    `new`: the platform had no message within the day before it.
-    """
+    """Return true if a message that a lease refuses passes through a retry window."""
     if not params.episode.again:
         return False
-    first = new
-    if not new:
-        times_s = suspect.repeats.codes.get(suspect.recipient << 32 | platform, ())
-        before_s = [t for t in times_s if utc_ms(t) < at_ms // 1000 * 1000][-1:]
-        if platform in suspect.seen:
-            before_s.append(suspect.seen[platform] >> 33)
-        first = at_ms - utc_ms(max(before_s, default=0)) >= AGAIN_SILENT_MS
     hot = platform in book.hot_for(suspect)
-    return take_request(suspect.requests, platform, at_ms, first=first, hot=hot)
+    return take_request(suspect.requests, platform, at_ms, hot=hot)
 
 
 def _put_right(
@@ -324,7 +314,7 @@ def _bring_up(
 
     Sightings of clocks that were ahead are dropped, and an episode that is over ends.
     """
-    i, place, row, _, recipient, _, at_s, *_ = event
+    i, place, row, _, recipient, _, at_s = event[:7]
     suspect = partition.suspects.get(recipient) or _adopt(partition, batch, recipient, row)
     if newest_s(suspect) > at_s + SOON_S:
         now_s = max(at_s, int(log.at(np.array([place]))[0]))

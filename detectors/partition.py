@@ -89,6 +89,7 @@ class Partition:
         "network",
         "next_offset",
         "noted",
+        "noted_tick",
         "pages",
         "recent_s",
         "resends",
@@ -120,6 +121,7 @@ class Partition:
         # Cache: (platform, name check) -> tick at which the name was recorded in `book.names`.
         # Pairs that are not in the cache are looked up there.
         self.noted: dict[int, int] = {}
+        self.noted_tick = 0  # tick for which the cache has no entries that are too old
         self.gateways: dict[str, GatewayClock] = {}
         self.stamps = coarse(params.stamps, {})  # clock classes as of the last tick
         self.lags_ms: dict[str, int] = {}  # gateways whose clocks are behind, as of the last tick
@@ -196,6 +198,8 @@ def snapshot(partition: Partition) -> Snapshot:
     if partition.figures is not None and partition.strangers is not None:
         partition.figures.fold()
         partition.strangers.fold()
+    for window in windows.open.values():
+        window.fold()
     book.hot.base.gather()
     state = State(
         samples=partition.samples,

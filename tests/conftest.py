@@ -80,7 +80,7 @@ SLOW = (
     "streams/people/evidence", "streams/gateways/gate/test_gate_events.py",
     "streams/gateways/gate/test_http_server.py", "streams/gateways/gate/test_sender.py",
     "streams/people/notices/test_month_page.py", "streams/people/notices/test_smpp.py",
-    "streams/tools/scenarios/test_catalog.py", "streams/tools/scenarios/test_ordinary.py",
+    "streams/tools/scenarios/test_ordinary.py",
     "streams/people/signal", "streams/common/test_extras.py", "streams/common/test_foreign.py",
     "streams/common/test_logs.py",
     "streams/test_main.py",

@@ -108,11 +108,11 @@ WORDS: Final = (
     # what is done at the desk, and what becomes of it
     "done", "asked", "refused", "failed", "nothing", "told", "local", "oidc", "proxy", "enter",
     "victim_start", "victim_end", "victim_released", "platform", "sent", "sending", "suppressed",
-    # rows and fates of dead letters, columns of settings
+    # rows and fates of dead letters, columns of settings and scenarios
     "position", "written", "reason", "source", "bytes", "fate", "key_bytes", "whole", "record_time",
     "replayed_to", *(fate.value for fate in LetterStatus), "not listed (--limit)",
     "repeats of a dead letter, not counted", "records that are no dead letters",
-    "name", "value", "default",
+    "name", "value", "default", "scenario",
     # why a platform is told or not; columns of the month's figures
     "digest", "at_once", "few", "quiet", "told", "nobody", "not_yet", "day", "floods", "before",
     "after", "platform",
@@ -191,11 +191,12 @@ def _of_help() -> Iterator[str]:
 
 
 def _of_command(command: Any) -> Iterator[str]:
-    from streams.cli import sentences  # noqa: PLC0415 - a program, not a library
+    from streams.cli import ASIDE, ROW  # noqa: PLC0415 - a program, not a library
 
     says, _, blocks = (command.help or "").replace("\\b\n", "\b\n").partition("\b\n")
     yield from (" ".join(each.split()) for each in says.split("\n\n"))
-    yield from sentences(blocks)
+    yield from (row[2] for row in ROW.finditer(blocks))
+    yield from (aside[1] for aside in ASIDE.finditer(blocks))
     yield command.epilog or ""
     for parameter in command.params:
         yield parameter.help or ""

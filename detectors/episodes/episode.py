@@ -306,10 +306,10 @@ def _amend(
     """Publish what changed in the lease in force: a platform of the flood, or retry windows."""
     episode = suspect.episode
     assert episode is not None
-    if episode.has_lease(cause.at_ms, full=False):
-        if flood is not None and flood not in episode.named:
-            _name(params, book, suspect, cause, {flood})
-    elif params.again and episode.has_lease(cause.at_ms, full=True):
+    narrow = episode.has_lease(cause.at_ms, full=False)
+    if narrow and flood is not None and flood not in episode.named:
+        _name(params, book, suspect, cause, {flood})
+    elif params.again and (narrow or episode.has_lease(cause.at_ms, full=True)):
         publish_windows(params, book, suspect, cause)
 
 
@@ -383,7 +383,10 @@ def _with_windows(
     if episode is not None and episode.has_lease(cause.at_ms, full=True):
         return _action(params, suspect, episode, cause, verb, again, told_again=True)
     assert lease is not None, "windows are those of a lease"
-    action = platform_action(params, suspect, cause, limit_reason(lease.limit), again)
+    reason = limit_reason(lease.limit)
+    if episode is not None and episode.has_lease(cause.at_ms, full=False):
+        reason = _reason(episode, _evidence(suspect, episode))
+    action = platform_action(params, suspect, cause, reason, again)
     return replace(action, verb="retry_windows") if params.window_records else action
 
 

@@ -15,7 +15,6 @@ where the operating system can remap its memory pages.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -50,6 +49,8 @@ old one. So while cells move, added rows fill at most a 16th of it, and it stays
 NO_ROOM: Final = "a table must be given room before it is asked for rows"
 _ITEM: Final = np.dtype((np.void, 8 * WORDS))
 ROWS: Final = _TOMB - np.uint32(1)
+_TAG: Final = ~ROW
+_TAG_SHIFT: Final = np.uint64(8)
 _ONE: Final = np.uint32(1)
 PROBES: Final = np.arange(8, dtype=np.int64)  # cells examined at once after the first miss
 _PROBES_BITS: Final = 3
@@ -59,11 +60,11 @@ class _Index(NamedTuple):
     """The cells, a power of two, and the shift that turns a hash into a cell number."""
 
     cells: NDArray[np.uint32]
-    shift: np.uint64
+    shift: int
 
     @classmethod
     def of(cls, bits: int) -> _Index:
-        return cls(np.zeros(1 << bits, np.uint32), np.uint64(64 - bits))
+        return cls(np.zeros(1 << bits, np.uint32), 64 - bits)
 
 
 class Table:
@@ -71,12 +72,12 @@ class Table:
 
     __slots__ = (
         "_free",
-        "_index",
         "_mixer",
         "_moved",
         "_old",
         "_tombs",
         "count",
+        "index",
         "overflow",
         "repeats",
         "rows_max",
@@ -95,9 +96,10 @@ class Table:
         self.used = 0  # words[used:] were never used
         self.count = 0  # number of recipients
         self._free: list[int] = []  # rows below `used` that are free
-        self._index = _Index.of(6)
-        self._tombs = 0  # number of tombstones in `_index`
-        self._old: _Index | None = None  # the old index, while `_index` replaces it
+        # The newest index. While it replaces `_old`, some keys are not in it yet.
+        self.index = _Index.of(6)
+        self._tombs = 0  # number of tombstones in `index`
+        self._old: _Index | None = None  # the old index, while `index` replaces it
         self._moved = 0  # number of cells of the old index that have moved
 
     @classmethod
@@ -123,25 +125,15 @@ class Table:
         live = words[:, 0] != 0
         table.count = int(live.sum())
         table._free = indices(~live)[::-1].tolist()
-        table._index = _Index.of(_bits(table.count))
+        table.index = _Index.of(_bits(table.count))
         for at in range(0, table.used, _BLOCK):
             rows = at + indices(live[at : at + _BLOCK])
             table._index_rows(rows)
         return table
 
     @property
-    def cells(self) -> NDArray[np.uint32]:
-        """Return the cells of the newest index. While it is being filled, a key may be missing."""
-        return self._index.cells
-
-    @property
-    def shift(self) -> np.uint64:
-        """Return the shift that turns a hash into an index of `cells`."""
-        return self._index.shift
-
-    @property
     def _full(self) -> bool:
-        return self.count + self._tombs > _LOAD_MOST * len(self._index.cells)
+        return self.count + self._tombs > _LOAD_MOST * len(self.index.cells)
 
     @property
     def room(self) -> int:
@@ -165,73 +157,52 @@ class Table:
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the row of each key, or -1 if it is absent."""
         hashed = self.hash_keys(keys)
-        rows = self._probe(self._index, keys, hashed)[0]
+        rows = self._probe(self.index, keys, hashed)[0]
         self._look_back(keys, rows, hashed)
         return rows
 
     def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the row of each key; absent keys get a new zeroed row. There must be room."""
         hashed = self.hash_keys(keys)
-        rows, cells = self._probe(self._index, keys, hashed)
+        rows, cells = self._probe(self.index, keys, hashed)
         missing = self._look_back(keys, rows, hashed)
         if len(missing):
             rows[missing] = self._add(keys[missing], cells[missing], hashed[missing])
         return rows
 
-    def find_or_add_few(
-        self, keys: Sequence[int], hashed: Sequence[int], absent: Sequence[bool]
-    ) -> list[int]:
-        """Do the same as `find_or_add` for a few keys, in a loop: about 2 us per key.
+    def seek(self, key: int, hashed: int) -> tuple[int, int]:
+        """Return row and cell of one key in the newest index.
 
-        `hashed`: the hashes of the keys. `absent`: true for keys that are surely not in the newest
-        index. Such keys are not searched for, unless there is an old index too.
+        If the key is absent, these are -1 and the cell where the key would go.
         """
-        pairs = list(zip(keys, hashed, strict=True))
-        if self._old is not None:
-            absent = [False] * len(pairs)
-        rows = [-1 if new else self._seek(*pair) for pair, new in zip(pairs, absent, strict=True)]
-        missing = sorted({pair for pair, row in zip(pairs, rows, strict=True) if row < 0})
-        if not missing:
-            return rows
-        fresh = dict(zip(missing, self._add_few(missing), strict=True))
-        return [fresh.get(pair, row) for pair, row in zip(pairs, rows, strict=True)]
+        cells, vacant = self.index.cells, -1
+        cell, last = hashed >> self.index.shift, len(cells) - 1
+        tag = hashed >> 8 & int(~ROW)
+        while held := cells.item(cell):
+            row = (held ^ tag) - 1
+            if 0 <= row < ROWS and self.words.item(row, 0) == key:
+                return row, cell
+            if held == _TOMB and vacant < 0:
+                vacant = cell
+            cell = cell + 1 & last
+        return -1, cell if vacant < 0 else vacant
 
-    def _seek(self, key: int, hashed: int) -> int:
-        """Return the row of one key, or -1."""
-        for index in (self._index, self._old):
-            if index is None:
-                break
-            cells = index.cells
-            cell, last = hashed >> int(index.shift), len(cells) - 1
-            tag = hashed >> 8 & int(~ROW)
-            while held := cells.item(cell):
-                row = (held ^ tag) - 1
-                if 0 <= row < ROWS and self.words.item(row, 0) == key:
-                    return row
-                cell = cell + 1 & last
-        return -1
+    def add(
+        self, keys: NDArray[np.uint64], tags: NDArray[np.uint32], cells: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Add keys that are not in the newest index; return their rows. There must be room.
 
-    def _add_few(self, fresh: Sequence[tuple[int, int]]) -> list[int]:
-        """Add distinct absent keys, given with their hashes; return their rows."""
-        index, n = self._index.cells, len(fresh)
-        if self._old is not None or self.count + self._tombs + n > _LOAD_MOST * len(index):
-            found = self.find_or_add(np.array([key for key, _ in fresh], np.uint64))
-            return [*map(int, found)]
-        assert n <= self.room, NO_ROOM
-        rows = []
-        for key, hashed in fresh:
-            row = self._free.pop() if self._free else self.used
-            self.used = max(self.used, row + 1)
-            if row == len(self.words):
-                self._grow()
-            self.words[row, 0] = key
-            cell = hashed >> int(self._index.shift)
-            while (held := index.item(cell)) and held != _TOMB:
-                cell = cell + 1 & len(index) - 1
-            self._tombs -= held != 0
-            index[cell] = hashed >> 8 & int(~ROW) | row + 1
-            rows.append(row)
-        self.count += n
+        The keys are distinct and ascending. `tags`: their `tags_of`. `cells`: a vacant cell for
+        each, where a look-up of the key ends. A few keys take about 4 us.
+        """
+        crowded = self.count + self._tombs + len(keys) > _LOAD_MOST * len(self.index.cells)
+        if self._old is not None or crowded:
+            return self.find_or_add(keys)
+        rows = self._new_rows(keys)
+        if self._tombs or len({*cells.tolist()}) < len(cells):
+            self._place(cells, tags, rows)
+        else:
+            self.index.cells[cells] = tags | (rows + 1).astype(np.uint32)
         return rows
 
     def _look_back(
@@ -254,8 +225,8 @@ class Table:
     def drop(self, keys: NDArray[np.uint64]) -> int:
         """Remove these distinct keys; return how many of them were present."""
         hashed = self.hash_keys(keys)
-        rows, cells = self._probe(self._index, keys, hashed)
-        self._index.cells[cells[rows >= 0]] = _TOMB
+        rows, cells = self._probe(self.index, keys, hashed)
+        self.index.cells[cells[rows >= 0]] = _TOMB
         self._tombs += int((rows >= 0).sum())
         if self._old is not None:
             absent = indices(rows < 0)
@@ -274,7 +245,7 @@ class Table:
         """Return (row, cell) of each key; for an absent key, -1 and the cell where it would go."""
         mask = len(index.cells) - 1
         cell = (hashed >> index.shift).astype(np.int64)
-        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~ROW  # bits 32-39, under the cell's
+        tag = tags_of(hashed)
         # One probe is enough for most keys. The others examine eight cells at a time.
         held = index.cells.take(cell)
         rows = np.full(len(keys), -1, np.int64)
@@ -319,24 +290,31 @@ class Table:
         fresh = fresh[np.append(True, fresh[1:] != fresh[:-1])]
         which = np.searchsorted(fresh, keys)
         n = len(fresh)
-        assert n <= self.room, NO_ROOM
-        again = [self._free.pop() for _ in range(min(n, len(self._free)))]
-        rows = np.concatenate(
-            [np.array(again, np.int64), np.arange(self.used, self.used + n - len(again))]
-        )
-        self.used += n - len(again)
-        if self.used > len(self.words):
-            self._grow()
-        self.words[rows, 0] = fresh
-        self.count += n
+        rows = self._new_rows(fresh)
         if self._old is None and not self._full:
-            cell, mixed = np.empty(n, np.int64), np.empty(n, np.uint64)
-            cell[which], mixed[which] = cells, hashed
-            self._place(cell, mixed, rows)
+            cell, tags = np.empty(n, np.int64), np.empty(n, np.uint32)
+            cell[which], tags[which] = cells, tags_of(hashed)
+            self._place(cell, tags, rows)
         else:
             self._take_over(n)
             self._index_rows(rows)
         return rows[which]
+
+    def _new_rows(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Give each of these distinct absent keys a row, which is not in the index yet."""
+        n = len(keys)
+        assert n <= self.room, NO_ROOM
+        again = self._free[: -n - 1 : -1] if self._free else []
+        rows = np.arange(self.used - len(again), self.used + n - len(again))
+        if again:
+            rows[: len(again)] = again
+            del self._free[-len(again) :]
+        self.used += n - len(again)
+        if self.used > len(self.words):
+            self._grow()
+        self.words[rows, 0] = keys
+        self.count += n
+        return rows
 
     def _grow(self) -> None:
         """Enlarge the matrix by an eighth, by at most 2**18 rows, up to `rows_max`.
@@ -362,8 +340,8 @@ class Table:
         self._move(n)
         if self._full:
             assert self._old is None
-            bits = max(_bits(self.count), len(self._index.cells).bit_length() - 1)
-            self._old, self._index = self._index, _Index.of(bits)
+            bits = max(_bits(self.count), len(self.index.cells).bit_length() - 1)
+            self._old, self.index = self.index, _Index.of(bits)
             self._moved = self._tombs = 0
             self._move(n)
 
@@ -385,29 +363,28 @@ class Table:
         """Add rows to the newest index that are not in it yet."""
         keys = self.words[rows, 0]
         hashed = self.hash_keys(keys)
-        self._place(self._probe(self._index, keys, hashed)[1], hashed, rows)
+        self._place(self._probe(self.index, keys, hashed)[1], tags_of(hashed), rows)
 
     def _place(
-        self, cells: NDArray[np.int64], hashed: NDArray[np.uint64], rows: NDArray[np.int64]
+        self, cells: NDArray[np.int64], tags: NDArray[np.uint32], rows: NDArray[np.int64]
     ) -> None:
         """Write rows of distinct absent keys into the cells that `_probe` found.
 
         If several keys have the same cell, the last one written keeps it. The others continue
         probing in cell order, with the same result as inserting them one by one.
         """
-        tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~ROW
-        value = tag | (rows + 1).astype(np.uint32)
+        value = tags | (rows + 1).astype(np.uint32)
         lost = self._write(cells, value)
         beyond = cells
         while len(lost):
-            value, cells = value[lost], _vacant(self._index.cells, beyond[lost])
+            value, cells = value[lost], _vacant(self.index.cells, beyond[lost])
             order = cells.argsort(kind="stable")
             value, cells = value[order], cells[order]
             # Each key takes its vacant cell, or the cell after the key before it. Keys that pass
             # the end continue at the first cell, in the next turn of the loop.
             ahead = np.arange(len(cells))
             cells = np.maximum.accumulate(cells - ahead) + ahead
-            cells[cells >= len(self._index.cells)] = 0
+            cells[cells >= len(self.index.cells)] = 0
             lost = self._write(cells, value)
             # No cell of a run of neighbouring cells is vacant now, so keys that were not placed
             # continue from the end of the run.
@@ -419,7 +396,7 @@ class Table:
 
         A value is not placed if its cell was taken, or if another value overwrote it.
         """
-        index = self._index.cells
+        index = self.index.cells
         held = index.take(cells)
         tomb = held == _TOMB
         vacant = tomb | (held == 0)
@@ -458,6 +435,11 @@ def _mixer(seed: int) -> tuple[np.uint64, np.uint64, np.uint64]:
         x = (x ^ x >> 27) * 0x94D0_49BB_1331_11EB & 0xFFFF_FFFF_FFFF_FFFF
         drawn.append(x ^ x >> 31)
     return np.uint64(drawn[0]), np.uint64(drawn[1] | 1), np.uint64(drawn[2] | 1)
+
+
+def tags_of(hashed: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """Return the tags of hashes, in the place that they have in a cell."""
+    return (hashed >> _TAG_SHIFT).astype(np.uint32) & _TAG  # bits 32-39, under the cell's
 
 
 def _bits(count: int) -> int:

@@ -7,19 +7,13 @@ are done per table. Two such reads take 3 us; a separate look-up per table takes
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.arrays import indices
-from detectors.recipients.table import PROBES, ROW, ROWS, WORDS, Table
-
-FEW: Final = 24
-"""Number of keys of one table up to which a Python loop is faster than numpy. Measured."""
-FEW_NEW: Final = 96
-"""Number of keys up to which a Python loop is faster, if the keys are known to be absent from the
-table. Then they need no search."""
+from detectors.model.arrays import begins, indices
+from detectors.recipients.table import PROBES, ROWS, WORDS, Table, tags_of
 
 
 class Tables(NamedTuple):
@@ -35,45 +29,65 @@ class Tables(NamedTuple):
             return tables[0].find_or_add(keys)
         assert len({table.seed for table in tables}) == 1
         hashed = tables[0].hash_keys(keys)
-        rows, absent = self._first_guess(hashed)
+        which = np.repeat(np.arange(len(tables)), np.diff(np.array(edges)))
+        near, held = self._cells_near(hashed, which)
+        alike = (held ^ tags_of(hashed)[:, None]) - np.uint32(1)
+        matches = alike < ROWS
+        lane = matches.argmax(axis=1)
+        lane += np.arange(0, held.size, len(PROBES))
+        rows: NDArray[np.int64] = alike.take(lane).astype(np.int64)
+        rows[rows >= ROWS] = 0
         found = np.empty(len(keys), np.uint64)
         word = rows * WORDS
         for table, (a, b) in zip(tables, pairwise(edges), strict=True):
             table.words.reshape(-1).take(word[a:b], out=found[a:b], mode="clip")
         left = indices(found != keys)
         if len(left):
-            cut = left.searchsorted(edges).tolist()
-            for table, (a, b) in zip(tables, pairwise(cut), strict=True):
-                if a < b:
-                    some = left[a:b]
-                    rows[some] = _one_by_one(table, keys[some], hashed[some], absent[some])
+            # With another match, the key may be there. Without an empty cell, it may be further on.
+            sure = (np.add.reduce(matches[left], axis=1) < 2) & ~held[left].all(axis=1)
+            cells = near[left, np.where(sure, (held[left] == 0).argmax(axis=1), 0)]
+            rows[left] = self._find_left(which[left], keys[left], hashed[left], cells, sure)
         return rows
 
-    def _first_guess(
-        self, hashed: NDArray[np.uint64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return for each key the first row near the cell of the key whose tag matches, else row 0.
-
-        Also returns which keys are surely absent from their table's newest index: no tag matches,
-        and a cell nearby is empty.
-        """
+    def _cells_near(
+        self, hashed: NDArray[np.uint64], which: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """Return the cells (n, 8) in which each key may be first, and what they hold."""
         tables, edges = self
-        sizes = np.diff(edges)
-        shift = np.repeat([table.shift for table in tables], sizes)
-        last = np.repeat([len(table.cells) - 1 for table in tables], sizes)
-        near = ((hashed >> shift).astype(np.int64)[:, None] + PROBES) & last[:, None]
+        shift = np.array([table.index.shift for table in tables], np.uint64)
+        last = ((np.uint64(1) << (64 - shift)) - np.uint64(1)).astype(np.int64)[which]
+        near = ((hashed >> shift[which]).astype(np.int64)[:, None] + PROBES) & last[:, None]
         held = np.empty(near.shape, np.uint32)
         for table, (a, b) in zip(tables, pairwise(edges), strict=True):
-            table.cells.take(near[a:b], out=held[a:b], mode="clip")
-        empty = (held == 0).any(axis=1)
-        held ^= ((hashed >> np.uint64(8)).astype(np.uint32) & ~ROW)[:, None]
-        held -= np.uint32(1)
-        lane = (held < ROWS).argmax(axis=1)
-        lane += np.arange(0, held.size, len(PROBES))
-        rows: NDArray[np.int64] = held.take(lane).astype(np.int64)
-        without = rows >= ROWS
-        rows[without] = 0
-        return rows, without & empty
+            table.index.cells.take(near[a:b], out=held[a:b], mode="clip")
+        return near, held
+
+    def _find_left(
+        self,
+        which: NDArray[np.int64],
+        keys: NDArray[np.uint64],
+        hashed: NDArray[np.uint64],
+        cells: NDArray[np.int64],
+        sure: NDArray[np.bool_],
+    ) -> NDArray[np.int64]:
+        """Return the rows of these keys (m,) of the tables `which`; most are absent, and added.
+
+        `sure` (m,): the key is not in the newest index, and would go into its cell of `cells`.
+        """
+        tables = self.tables
+        rows = np.full(len(keys), -1, np.int64)
+        for i in indices(~sure).tolist():
+            rows[i], cells[i] = tables[which[i]].seek(int(keys[i]), int(hashed[i]))
+        absent = indices(rows < 0)
+        absent = absent[np.lexsort((keys[absent], which[absent]))]
+        fresh = begins(keys[absent]) | begins(which[absent])
+        new = absent[fresh]
+        added = np.empty(len(new), np.int64)
+        keys, tags, cells, which = keys[new], tags_of(hashed[new]), cells[new], which[new]
+        for a, b in pairwise([*indices(begins(which)).tolist(), len(new)]):
+            added[a:b] = tables[which[a]].add(keys[a:b], tags[a:b], cells[a:b])
+        rows[absent] = added[fresh.cumsum() - 1]
+        return rows
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return copies of rows, (m, 14)."""
@@ -89,15 +103,3 @@ class Tables(NamedTuple):
         """Write complete rows (m, 14) into their tables."""
         for table, (a, b) in zip(self.tables, pairwise(self.edges), strict=True):
             table.put(rows[a:b], words[a:b])
-
-
-def _one_by_one(
-    table: Table,
-    keys: NDArray[np.uint64],
-    hashed: NDArray[np.uint64],
-    absent: NDArray[np.bool_],
-) -> NDArray[np.int64]:
-    if len(keys) > FEW_NEW or len(keys) - np.count_nonzero(absent) > FEW:
-        return table.find_or_add(keys)
-    found = table.find_or_add_few(keys.tolist(), hashed.tolist(), absent.tolist())
-    return np.array(found, np.int64)

@@ -153,10 +153,11 @@ class Recogniser:
         """Byte spans of names with digits. The name as written then belongs to the key."""
 
     def prepare(self) -> Iterator[None]:
-        """Load the model and compile all patterns in small steps; this takes seconds in total.
+        """Load the model and compile all large patterns in small steps; this takes a second or two.
 
-        After that, no text has to wait for a pattern. Messages can be recognised before the first
-        step and between steps. Then a text waits only for the patterns that it needs first.
+        After that, a text waits a few milliseconds at most for its patterns. Messages can be
+        recognised before the first step and between steps. Then a text waits only for the patterns
+        that it needs first.
         """
         model()
         yield

@@ -3,10 +3,10 @@
 A person who waits for a code that does not come presses "send again" after about a minute.
 Flooding tools go from platform to platform instead. So when a lease refused the first message of a
 platform, the first one that comes one to two minutes later passes. Only this message passes.
-Earlier ones are refused, and gateways do not count them. A platform that was silent for ten minutes
-may have a first message again, if none of its second messages passed in the last hour. A budget
-limits such messages within twelve minutes and three hours, because a tool that knows the rule could
-otherwise send everything twice.
+Earlier ones are refused, and gateways do not count them. A platform may have a first message again
+when the window of its last refused message is over, if none of its second messages passed in the
+last hour. A budget limits such messages within twelve minutes and three hours, because a tool that
+knows the rule could otherwise send everything twice.
 
 A retry window is the time in which the second message of one platform passes. The lease carries the
 windows to the gateways, well before the first window opens. All gateways, and the worker that
@@ -27,7 +27,6 @@ from detectors.thresholds import (
     AGAIN_MOST,
     AGAIN_REOPEN_MS,
     AGAIN_REOPENED,
-    AGAIN_SILENT_MS,
     AGAIN_TOLD_BURST,
     AGAIN_TOLD_MS,
     AGAIN_TOTAL,
@@ -68,18 +67,15 @@ class SecondRequests:
             raise ValueError("second messages that passed do not ascend")
 
 
-def take_request(
-    requests: SecondRequests, platform: int, at_ms: int, *, first: bool, hot: bool
-) -> bool:
-    """Record a message that the lease refuses. Return true if it passes through a retry window.
+def take_request(requests: SecondRequests, platform: int, at_ms: int, *, hot: bool) -> bool:
+    """Record a message that a lease refuses. Return true if it passes through a retry window.
 
-    `first`: no message of the platform passed in the last `AGAIN_SILENT_MS`. `hot`: the platform
-    is hot.
+    `hot`: the platform is hot.
     """
     last_ms = requests.last_ms.pop(platform, None)
     _put(requests.last_ms, platform, max(at_ms, last_ms or at_ms))
     held_ms = requests.first_ms.get(platform)
-    if first and (last_ms is None or _reopens(requests, platform, at_ms, last_ms)):
+    if last_ms is None or _reopens(requests, platform, at_ms, last_ms):
         requests.first_ms.pop(platform, None)
         requests.first_ms[platform] = at_ms
         if len(requests.first_ms) > AGAIN_HELD:
@@ -105,10 +101,11 @@ def take_request(
 def _reopens(requests: SecondRequests, platform: int, at_ms: int, last_ms: int) -> bool:
     """Return true if the next message of a platform, refused at `last_ms`, is a first one again.
 
-    The platform then gets another retry window, and this is recorded.
+    The platform then gets another retry window, and this is recorded. The window of the message
+    at `last_ms` must be over.
     """
     hour_ago_ms = at_ms - AGAIN_REOPEN_MS
-    if at_ms - last_ms < AGAIN_SILENT_MS or requests.passed_ms.get(platform, 0) > hour_ago_ms:
+    if at_ms - last_ms < AGAIN_UNTIL_MS or requests.passed_ms.get(platform, 0) > hour_ago_ms:
         return False
     reopened_ms = [ms for ms in requests.reopened_ms if ms > hour_ago_ms]
     if len(reopened_ms) >= AGAIN_REOPENED:

@@ -40,9 +40,9 @@ ZONE_HELP: Final = "Times in UTC, not in this machine's zone."
 VERBOSE_HELP: Final = "Say which settings file was found."
 HEADINGS: Final = ("Examples:", "Example:", "Exit codes:", "Roles:")
 
-_ROW: Final = re.compile(r"^( +[\w-]+ {2,})(\S.*)$", re.MULTILINE)
+ROW: Final = re.compile(r"^( +[\w-]+ {2,})(\S.*)$", re.MULTILINE)
 """Matches a row of a help text's table: a name and a sentence."""
-_ASIDE: Final = re.compile(r"(?<=  )(\(.+\))$", re.MULTILINE)
+ASIDE: Final = re.compile(r"(?<=  )(\(.+\))$", re.MULTILINE)
 """Matches a remark in brackets behind an example."""
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -242,8 +242,8 @@ def _translate(command: Any) -> None:
     rest = rest.replace("\\b\n", "\b\n")
     for heading in HEADINGS:
         rest = rest.replace(heading, tr(heading))
-    rest = _ROW.sub(lambda row: row[1] + tr(row[2]), rest)
-    rest = _ASIDE.sub(lambda aside: tr(aside[1]), rest)
+    rest = ROW.sub(lambda row: row[1] + tr(row[2]), rest)
+    rest = ASIDE.sub(lambda aside: tr(aside[1]), rest)
     command.help = translate_help(says) + (examples and "\b\n") + rest
     command.format_usage = partial(_format_usage, command)
     command.get_help_option = partial(_help_option, command.get_help_option)
@@ -252,12 +252,6 @@ def _translate(command: Any) -> None:
         parameter.help = parameter.help and tr(parameter.help)
         if isinstance(getattr(parameter, "show_default", None), str):
             parameter.show_default = tr(parameter.show_default)
-
-
-def sentences(blocks: str) -> Iterator[str]:
-    """Yield the sentences of the tables and examples of a help text that are translated."""
-    yield from (row[2] for row in _ROW.finditer(blocks))
-    yield from (aside[1] for aside in _ASIDE.finditer(blocks))
 
 
 def _format_usage(command: Any, ctx: Any, formatter: Any) -> None:
@@ -285,18 +279,23 @@ def spoken_options() -> list[Any]:
         *,
         lang: Annotated[  # noqa: ARG001 - read before any command is imported
             str | None,
-            typer.Option("--lang", metavar="LANG", help=tr(LANGUAGE_HELP), show_default=False),
+            typer.Option(
+                "--lang",
+                metavar="LANG",
+                help=tr(LANGUAGE_HELP),
+                show_default=False,
+                expose_value=False,
+            ),
         ] = None,
-        utc: Annotated[bool, typer.Option("--utc", help=tr(ZONE_HELP))] = False,  # noqa: ARG001
+        utc: Annotated[  # noqa: ARG001 - as above
+            bool, typer.Option("--utc", help=tr(ZONE_HELP), expose_value=False)
+        ] = False,
         verbose: Annotated[  # noqa: ARG001 - as above
-            bool, typer.Option("--verbose", "-v", help=tr(VERBOSE_HELP))
+            bool, typer.Option("--verbose", "-v", help=tr(VERBOSE_HELP), expose_value=False)
         ] = False,
     ) -> None:
         return None
 
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.command(context_settings={"help_option_names": []})(run_command)
-    options: list[Any] = [each for each in get_command(alone).params if each.name != "help"]
-    for each in options:
-        each.expose_value = False
-    return options
+    return [each for each in get_command(alone).params if each.name != "help"]

@@ -31,13 +31,7 @@ def campaigns(settings: SettingsOption) -> None:
     Example:
       otpguard agent campaigns --config /etc/otpguard/otpguard.toml
     """
-
-    def make_agent(
-        settings: configs.Settings, clients: dict[str, Any], **rest: Any
-    ) -> campaign_agent.CampaignAgent:
-        return campaign_agent.CampaignAgent(clients, settings.topics, **rest)
-
-    _run(settings, "campaigns", make_agent)
+    _run(settings, "campaigns", campaign_agent.CampaignAgent)
 
 
 @app.command()
@@ -54,14 +48,11 @@ def platforms(settings: SettingsOption) -> None:
     """
 
     def make_agent(
-        settings: configs.Settings, clients: dict[str, Any], metrics: telemetry.Metrics, **rest: Any
+        clients: dict[str, Any], topics: configs.Topics, *, metrics: telemetry.Metrics, **rest: Any
     ) -> platform_agent.PlatformAgent:
         keys = settings.list_keys()
-        topic = settings.topics.input
-        lists = list_agent.ListWriter(clients, topic, keys[0], metrics) if keys else None
-        return platform_agent.PlatformAgent(
-            clients, settings.topics, metrics=metrics, lists=lists, **rest
-        )
+        lists = list_agent.ListWriter(clients, topics.input, keys[0], metrics) if keys else None
+        return platform_agent.PlatformAgent(clients, topics, metrics=metrics, lists=lists, **rest)
 
     _run(settings, "platforms", make_agent)
 
@@ -71,8 +62,8 @@ def _run(settings: configs.Settings, role: telemetry.Role, made: Any) -> None:
     metrics = telemetry.Metrics(role)
     with admin.working(tr("no picture of all partitions")):
         agent = made(
-            settings,
             admin.client_arguments(settings.kafka),
+            settings.topics,
             group=f"{settings.app_id}-agents-{role}",
             metrics=metrics,
             clock_ms=clock.now_ms,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,15 +48,15 @@ def audit_act(settings: configs.Settings, verb: str, **fields: Any) -> Iterator[
     UnavailableError after the block if they cannot be stored on disk either.
     """
     with audit_chain(settings) as chain:
-        _note(chain, verb, "asked", fields)
+        note(chain, verb, "asked", fields)
         more: dict[str, Any] = {}
         try:
             yield more
         except BaseException:
-            _note(chain, verb, "failed", fields)
+            note(chain, verb, "failed", fields)
             deliver_audit(settings, chain, quiet=chain.is_durable)
             raise
-        _note(chain, verb, "done", fields | more)
+        note(chain, verb, "done", fields | more)
         if deliver_audit(settings, chain) and not chain.is_durable:
             raise UnavailableError(tr("it is done, but its audit record is not written"))
 
@@ -72,21 +72,24 @@ def audit_look(
     same holds for a look that finds nothing.
     """
     with audit_chain(settings) as chain:
-        _note(chain, verb, "done", {"subject": subject, "detail": detail})
+        note(chain, verb, "done", {"subject": subject, "detail": detail})
         yield
         deliver_audit(settings, chain)
 
 
-def _note(chain: chains.AuditChain, verb: str, outcome: str, fields: dict[str, Any]) -> None:
+def note(chain: chains.AuditChain, verb: str, outcome: str, fields: Mapping[str, Any]) -> None:
+    """Add a record of this command; `fields` are further fields of `AuditRecord`."""
     chain.append(
         at_ms=clock.now_ms(),
-        actor=actor(),
         channel="cli",
         auth="os",
         address=socket.gethostname()[:256],
         verb=verb,
         outcome=outcome,
-        **{name: each[:256] if isinstance(each, str) else each for name, each in fields.items()},
+        **{
+            name: each[:256] if isinstance(each, str) else each
+            for name, each in {"actor": actor(), **fields}.items()
+        },
     )
 
 

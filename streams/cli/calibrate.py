@@ -18,7 +18,8 @@ import typer
 from streams import config as configs
 from streams import wire
 from streams.cases import explanation
-from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, rules_of
+from streams.cli import feed_csv
+from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, zone_of
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -37,7 +38,7 @@ from streams.common.extras import how_to_install
 from streams.common.files import toml_value
 from streams.common.language import join_list, tr
 from streams.common.shown import MASK, escape_unprintable
-from streams.gateways.feeds import file_records
+from streams.gateways.feeds import guess_options, presets
 from streams.tools.calibrate import alarm_rates, html_report, propose, rehearse
 from streams.tools.calibrate import history as histories
 from streams.tools.calibrate import result as results
@@ -46,7 +47,7 @@ from streams.tools.calibrate import survey as surveys
 MARGINS = (0.0, 1.0, 2.0, 3.0)
 """Values of `detect.burst_margin` for which the report shows how fast an attack is throttled."""
 
-Source = Callable[[Callable[[int], None]], Iterator["histories.Slice"]]
+Source = Callable[[Callable[[int], None]], Iterator["wire.Records"]]
 
 FilesArgument = Annotated[
     list[str] | None,
@@ -131,10 +132,15 @@ def calibrate(
     if report is not None:
         _need_report()
     settings, names = settings_of(config), files or []
-    table = None
-    if not kafka and _are_csv(names):
-        table = _table(settings, maps, constants, time_format, zone, columns, delimiter, encoding)
-    history = _topic(settings, since, until) if kafka else _files(settings, names, table)
+    if kafka:
+        history = _topic(settings, since, until)
+    else:
+        zone = zone_of(settings, time_format, zone)
+        options = guess_options.FeedOptions(
+            tuple(maps or ()), tuple(constants or ()), time_format, zone, columns, delimiter,
+            "utf-8" if encoding.lower().replace("_", "-") == "utf-8-sig" else encoding,
+        )  # fmt: skip
+        history = _files(settings, names, options)
     result = _run_passes(
         settings,
         history,
@@ -167,27 +173,17 @@ def _topic(settings: configs.Settings, since: str | None, until: str | None) -> 
 
 
 def _files(
-    settings: configs.Settings, names: list[str], table: histories.ColumnTable | None
+    settings: configs.Settings, names: list[str], options: guess_options.FeedOptions
 ) -> _History:
-    source = partial(_read, settings, names, table)
+    csv = [name.removesuffix(".gz").endswith(".csv") for name in names]
+    if any(csv) and not all(csv):
+        raise UsageError(tr("either CSV files or JSON lines, not both"))
+    most = settings.input.value_bytes_max
+    source: Source = partial(histories.from_lines, names, most, open_lines)
+    if all(csv):
+        given = feed_csv.Given.parse(settings, options, presets.Preset(), ())
+        source = partial(histories.from_csv, names, given.rules, open_lines)
     return _History(source, ", ".join(names), plain_bytes(names), "bytes", again="-" not in names)
-
-
-def _table(
-    settings: configs.Settings,
-    maps: list[str] | None,
-    constants: list[str] | None,
-    time_format: str | None,
-    zone: str | None,
-    columns: str | None,
-    delimiter: str,
-    encoding: str,
-) -> histories.ColumnTable:
-    rules = rules_of(settings, maps, constants, time_format, zone)
-    if encoding.lower().replace("_", "-") == "utf-8-sig":
-        encoding = "utf-8"  # a mark in front of the first line is passed over anyway
-    named = tuple(columns.split(",")) if columns else None
-    return histories.ColumnTable(rules, file_records.FileLayout(named, delimiter, encoding))
 
 
 def _tell(
@@ -211,25 +207,6 @@ def _tell(
     for path, what in ((write, settled), (report, tr("report"))):
         if path is not None:
             typer.echo(tr("{what}: {path}").format(what=what, path=path.resolve()))
-
-
-def _read(
-    settings: configs.Settings,
-    names: list[str],
-    table: histories.ColumnTable | None,
-    show: Callable[[int], None],
-) -> Iterator[histories.Slice]:
-    topic = settings.topics.input
-    if table is not None:
-        return histories.from_csv(names, table, topic, open_lines, show)
-    return histories.from_lines(names, topic, settings.input.value_bytes_max, open_lines, show)
-
-
-def _are_csv(names: list[str]) -> bool:
-    csv = [name.removesuffix(".gz").endswith(".csv") for name in names]
-    if any(csv) and not all(csv):
-        raise UsageError(tr("either CSV files or JSON lines, not both"))
-    return all(csv)
 
 
 def _run_passes(
@@ -294,15 +271,13 @@ def _rehearsals(
         yield margin, rehearse.rehearse(chosen, recogniser, incidents, measure=margin == now)
 
 
-def _run(
-    survey: surveys.Survey, settings: configs.Settings, slices: Iterator[histories.Slice]
-) -> int:
+def _run(survey: surveys.Survey, settings: configs.Settings, slices: Iterator[wire.Records]) -> int:
     """Feed everything to the detector; return the number of refused values."""
     intake, refused = settings.intake(), 0
     for each in slices:
         decoded = wire.decode(
             intake=intake,
-            topic=each.topic,
+            topic=settings.topics.input,
             partition=each.partition,
             values=each.values,
             keys=each.keys,

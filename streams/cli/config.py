@@ -14,7 +14,7 @@ from streams.cli.shared import (
     group,
     settings_of,
     write_json,
-    write_table,
+    write_list,
 )
 from streams.common.errors import ConfigError
 from streams.common.files import toml_value
@@ -40,16 +40,13 @@ def show(
     """
     file = file_of(config)
     settings = list(configs.effective(settings_of(file), file))
-    if as_json:
-        write_json(settings)
-        return
     fields = ["name", "value", "source"] + ["reason"] * reasons
-    shown = [setting | {"reason": tr(setting["reason"])} for setting in settings]
-    for each in shown:
-        each["source"] = tr("default") if each["source"] == "default" else each["source"]
-    write_table(
-        [tr(field) for field in fields], [[each[field] for field in fields] for each in shown]
-    )
+    rows = []
+    for each in settings:
+        source = tr("default") if each["source"] == "default" else each["source"]
+        shown = each | {"reason": tr(each["reason"]), "source": source}
+        rows.append([shown[field] for field in fields])
+    write_list(settings, fields, rows, as_json=as_json)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,6 @@ from streams.cases.store import indexer as indexing
 from streams.cases.store import opening
 from streams.cases.store import rebuild as rebuilding
 from streams.cli.audited import actor, audit_act
-from streams.cli.desk_serve import serve
 from streams.cli.desk_user import app as users
 from streams.cli.shared import (
     JsonOption,
@@ -35,13 +35,13 @@ from streams.common.clock import now_ms
 from streams.common.errors import Exit, UsageError
 from streams.common.language import moment, tr
 from streams.common.shown import mask_url
+from streams.people.desk import console_server
 from streams.telemetry import metrics as telemetry
 from streams.tools.operate import retention
 
 log = logging.getLogger(__name__)
 
 app = group("Store the cases for support staff, longer than the topics do.")
-app.command()(serve)
 app.add_typer(users, name="user")
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Reason, for the record.")]
@@ -49,6 +49,34 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Reason, for the rec
 CHECKED: Final = ("table", "compared", "missing", "different", "only in the index")
 MADE: Final = ("table", "rows")
 HOLDS: Final = ("hold", "subject", "document", "since", "by", "reason")
+
+
+@app.command()
+def serve(
+    settings: SettingsOption,
+    *,
+    no_index: Annotated[
+        bool,
+        typer.Option("--no-index", help="Another process follows the topics for this store."),
+    ] = False,
+) -> None:
+    r"""Serve the desk's pages, and keep its index up to date.
+
+    Listens on loopback by default (console.host). Make the first administrator with `otpguard desk
+    user add`.
+
+    \b
+    Examples:
+      otpguard desk serve
+      otpguard desk serve --config /etc/otpguard/otpguard.toml --no-index
+    """
+    log_to_stderr()
+    told = tr("the desk is at {address}")
+    console_server.serve(
+        settings,
+        index=not no_index,
+        started=lambda address: typer.echo(told.format(address=address), err=True),
+    )
 
 
 @app.command()
@@ -77,9 +105,8 @@ def index(settings: SettingsOption) -> None:
 
     metrics.follow("index_lag_seconds", lag_s)
     log.info("the case store is %s", mask_url(store.url))
-    with serving(settings, metrics, ready) as stop:
+    with closing(store), serving(settings, metrics, ready) as stop:
         indexer.run(stop, indexing.Chores(settings, store))
-    store.close()
 
 
 @app.command()
@@ -141,11 +168,13 @@ def erase(
     if not yes:
         typer.confirm(tr("Erase everything about {number}?").format(number=number), abort=True)
     # The number itself would stay in the audit for as long as that is kept.
-    with audit_act(settings, "erase", reason=reason, ticket=ticket) as more:
+    with (
+        closing(store),
+        audit_act(settings, "erase", reason=reason, ticket=ticket) as more,
+    ):
         done = erasing.erase(store, recipient, even_open=even_open)
         more["detail"] = f"rows={sum(done.rows.values())}"
     held = retention.still_held(settings, done.newest_ms)
-    store.close()
     if as_json:
         write_json(
             {
@@ -188,9 +217,8 @@ def backup(
       otpguard desk backup /var/backups/otpguard/desk-$(date +%F).jsonl.gz
     """
     store = opening.open_store(settings)
-    with audit_act(settings, "backup", detail=str(path)):
+    with closing(store), audit_act(settings, "backup", detail=str(path)):
         rows = backups.save(store, path, now_ms(), people_only=people_only)
-    store.close()
     typer.echo(tr("{path}: {n} rows").format(path=path, n=sum(rows.values())))
 
 
@@ -206,9 +234,8 @@ def restore(
       otpguard desk restore /var/backups/otpguard/desk-2026-11-26.jsonl.gz
     """
     store = opening.open_store(settings)
-    with audit_act(settings, "restore", detail=str(path)):
+    with closing(store), audit_act(settings, "restore", detail=str(path)):
         rows = backups.restore(store, path)
-    store.close()
     typer.echo(tr("{path}: {n} rows").format(path=path, n=sum(rows.values())))
     typer.echo(
         tr("what was erased after {time} is in it again: erase it once more").format(
@@ -241,18 +268,17 @@ def hold(
       otpguard desk hold --lift 3
       otpguard desk hold
     """
-    store = opening.open_store(settings)
-    if lift is not None:
-        with audit_act(settings, "lift", detail=f"hold={lift}", reason=reason):
-            store.papers.lift(actor(), lift)
-    elif subject:
-        if not (document and reason):
-            raise UsageError(tr("a hold needs --document and --reason"))
-        about = _subject(settings, subject)
-        with audit_act(settings, "hold", subject=about, detail=document, reason=reason):
-            store.papers.hold(actor(), about, document, reason)
-    found = store.papers.holds()
-    store.close()
+    with closing(opening.open_store(settings)) as store:
+        if lift is not None:
+            with audit_act(settings, "lift", detail=f"hold={lift}", reason=reason):
+                store.papers.lift(actor(), lift)
+        elif subject:
+            if not (document and reason):
+                raise UsageError(tr("a hold needs --document and --reason"))
+            about = _subject(settings, subject)
+            with audit_act(settings, "hold", subject=about, detail=document, reason=reason):
+                store.papers.hold(actor(), about, document, reason)
+        found = store.papers.holds()
     rows = [
         (h.hold_id, h.subject, h.document_no, moment(h.at_ms), h.actor, h.reason) for h in found
     ]

@@ -24,13 +24,12 @@ from streams.cli.feed_csv import (
     understand,
 )
 from streams.cli.shared import (
-    ConfigOption,
+    SettingsOption,
     group,
     log_to_stderr,
     no_whole_gzip,
     open_lines,
     serving,
-    settings_of,
     stopping,
 )
 from streams.cluster import admin, librdkafka
@@ -47,7 +46,7 @@ app = group("Bring a carrier's own events into the input topic, at least once.")
 
 @app.command()
 def redis(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     consumer: Annotated[
         str,
@@ -62,7 +61,6 @@ def redis(
     Example:
       otpguard feed redis --config /etc/otpguard/otpguard.toml --consumer feed-1
     """
-    settings = settings_of(config)
     with _running(settings) as (stop, metrics):
         admin.require_topic(settings.kafka, settings.topics.input)
         feed = redis_feed.RedisFeed(
@@ -108,7 +106,7 @@ YesOption = Annotated[
 @app.command("csv")
 def csv_(
     files: Annotated[list[str], typer.Argument(help="CSV files; .gz is unpacked, - is stdin.")],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     preset: Annotated[
         str | None, typer.Option(help="Common layout of the file: restcomm, jasmin or kannel.")
@@ -158,7 +156,6 @@ def csv_(
       otpguard feed csv *.csv.gz --time '%Y%m%d%H%M%S' --yes
       otpguard feed csv cdr.log --preset restcomm --whole
     """
-    settings = settings_of(config)
     usual = preset_named(preset)
     if encoding is not None and encoding.lower().replace("_", "-") in ("utf-8-sig", "utf-16"):
         encoding = None  # The mark in front of such a file tells.
@@ -181,7 +178,7 @@ def csv_(
 @app.command()
 def jsonl(
     file: Annotated[str, typer.Argument(help="JSON lines; .gz is unpacked, - is stdin.")],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     maps: MapOption = None,
     constants: SetOption = None,
@@ -208,7 +205,6 @@ def jsonl(
       otpguard scenario A1 | otpguard feed jsonl - --now --rate 20
       kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --yes
     """
-    settings = settings_of(config)
     said = guess_options.FeedOptions(tuple(maps or ()), tuple(constants or ()), time_format, zone)
     with open_lines(file) as stream:
         data = guess.sample(stream)
@@ -270,7 +266,7 @@ def zone_of(settings: configs.Settings, time_format: str | None, zone: str | Non
 @app.command("kafka")
 def copy_kafka(
     source: Annotated[str, typer.Argument(help="The carrier's own topic.")],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     maps: MapOption = None,
     constants: SetOption = None,
@@ -298,7 +294,6 @@ def copy_kafka(
       otpguard feed kafka cdr --map recipient=dst --map event_time_ms=ts --time s
       otpguard feed kafka cdr --avro-schema 7=cdr.avsc --set gateway_id=smsc-1
     """
-    settings = settings_of(config)
     schemas = (
         settings.feed.avro_schemas
         if avro_schemas is None

@@ -69,7 +69,7 @@ class Given:
             told = tr("times are numbers")
         intake = settings.intake()
         names = tuple(options.columns.split(",")) if options.columns else None
-        mark = (options.delimiter or ",").replace("\\t", "\t")
+        mark = "," if options.delimiter is None else options.delimiter.replace("\\t", "\t")
         rules = csv.RowRules(
             mapping.FieldMap.parse(options.maps, options.constants, form, zone),
             file_records.FileLayout(names, mark, encoding),

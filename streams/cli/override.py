@@ -6,7 +6,6 @@ itself, so no worker is needed.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from typing import Annotated, Final
 
@@ -358,20 +357,12 @@ def _note(chain: chains.AuditChain, word: wire.Override, outcome: str, name: str
     """Audit an override: before it is published, and with its result."""
     details = {"mode": word.mode, "rails": str(word.times)}
     detail = word.platform or details.get(word.verb, "")
-    chain.append(
-        at_ms=clock.now_ms(),
-        actor=word.actor,
-        channel="cli",
-        auth="os",
-        address=socket.gethostname()[:256],
-        verb=word.verb,
-        outcome=outcome,
-        subject=word.recipient,
-        detail=" ".join(each for each in (detail, name) if each)[:256],
-        reason=word.reason,
-        ticket=word.ticket,
-        until_ms=word.expires_at_ms,
-    )
+    fields = {
+        "actor": word.actor, "subject": word.recipient, "reason": word.reason,
+        "detail": " ".join(each for each in (detail, name) if each),
+        "ticket": word.ticket, "until_ms": word.expires_at_ms,
+    }  # fmt: skip
+    audited.note(chain, word.verb, outcome, fields)
 
 
 def _tell(

@@ -22,12 +22,11 @@ from detectors.recognise import why as reasons
 from streams import config as configs
 from streams.cli.shared import (
     TOGETHER,
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     open_lines,
     plain_bytes,
     progress,
-    settings_of,
     write_table,
 )
 from streams.common.errors import UsageError
@@ -43,7 +42,7 @@ def recognise(
             show_default=False,
         ),
     ],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     sender: Annotated[str, typer.Option(help="Who sent the text, as the network shows it.")] = "",
     why: Annotated[
@@ -65,7 +64,6 @@ def recognise(
       otpguard recognise "Your Tandem code is 482913" --sender AUTHMSG
       otpguard recognise texts.jsonl --why | jq -c 'select(.otp)'
     """
-    settings = settings_of(config)
     if len(given) == 1 and _is_text(given[0]):
         _answer_text(settings, given[0], sender, why=why, json=json)
     else:

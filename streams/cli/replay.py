@@ -18,13 +18,12 @@ from detectors.model import records as episode_records
 from streams.cases import explanation, log_replay
 from streams.cases import rulings as gateway_rulings
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     format_counts,
     open_lines,
     plain_bytes,
     progress,
-    settings_of,
     writing,
 )
 from streams.common.errors import UsageError
@@ -46,7 +45,7 @@ QuietOption = Annotated[
 
 def replay(
     files: FilesArgument,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     episodes: Annotated[
         bool, typer.Option("--episodes", help='Also print episode records, marked by "topic".')
@@ -91,8 +90,6 @@ def replay(
     """
     if rulings and episodes:
         raise UsageError(tr("either --rulings or --episodes, not both"))
-    settings = settings_of(config)
-
     topic = settings.topics.episode if episodes else None
     account = _Account()
     gateway = gateway_rulings.RulingGateway(delay_ms)

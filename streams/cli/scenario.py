@@ -11,7 +11,7 @@ from typing import Annotated, Any, BinaryIO
 import msgspec
 import typer
 
-from streams.cli.shared import write_json, write_table, writing
+from streams.cli.shared import write_list, writing
 from streams.common.language import tr
 from streams.tools import scenarios
 
@@ -150,18 +150,15 @@ def _parameters(chosen: scenarios.Scenario, options: list[str]) -> dict[str, Any
 
 
 def _show_list(*, as_json: bool) -> None:
-    if as_json:
-        entries = [
-            {
-                "name": entry.name,
-                "attack": entry.attack,
-                "summary": entry.summary,
-                "per_subscriber_day": entry.per_subscriber_day,
-                "parameters": entry.parameters,
-            }
-            for entry in scenarios.SCENARIOS.values()
-        ]
-        write_json(entries)
-        return
+    entries = [
+        {
+            "name": entry.name,
+            "attack": entry.attack,
+            "summary": entry.summary,
+            "per_subscriber_day": entry.per_subscriber_day,
+            "parameters": entry.parameters,
+        }
+        for entry in scenarios.SCENARIOS.values()
+    ]
     rows = ((entry.name, tr(entry.summary)) for entry in scenarios.SCENARIOS.values())
-    write_table([tr("name"), tr("scenario")], rows)
+    write_list(entries, ("name", "scenario"), rows, as_json=as_json)

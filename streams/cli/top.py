@@ -11,10 +11,9 @@ from streams import config as configs
 from streams.cli import top_feed as feeds
 from streams.cli.audited import audit_look
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
+    SettingsOption,
     ago_ms,
-    settings_of,
     write_json,
     write_table,
 )
@@ -24,7 +23,7 @@ from streams.common.language import tr
 
 
 def top(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: Annotated[
         str, typer.Option("--since", help="How far back floods may have begun, such as 6h.")
@@ -47,7 +46,6 @@ def top(
       otpguard top --once
       otpguard top --json | jq .throttled
     """
-    settings = settings_of(config)
     with ExitStack() as stack:
         if numbers:
             _check_rights(settings)

@@ -8,9 +8,8 @@ import logging
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final, Literal
 
 from aiokafka import errors as aio_errors
@@ -106,10 +105,11 @@ def tls(kafka: Kafka) -> ssl.SSLContext:
 _EVERY: Final = frozenset(("ALTER", "CREATE", "DELETE", "DESCRIBE", "READ", "WRITE"))
 
 
-class Cluster(AbstractContextManager["Cluster"]):
+class Cluster(ExitStack):
     """A connection for queries and administration; use it in a `with` block."""
 
     def __init__(self, kafka: Kafka) -> None:
+        super().__init__()
         self._where = kafka.bootstrap
         arguments = client_arguments(kafka)
         with in_a_sentence(tr("connect"), kafka.bootstrap):
@@ -119,14 +119,7 @@ class Cluster(AbstractContextManager["Cluster"]):
                 request_timeout_ms=int(TIMEOUT_S * 1000),
                 bootstrap_timeout_ms=int(TIMEOUT_S * 1000),
             )
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._admin.close()
+        self.callback(self._admin.close)
 
     def shapes(self, names: Iterable[str]) -> dict[str, Shape]:
         """Return the shapes of those of the topics that exist.

@@ -21,11 +21,12 @@ class KafkaRole:
     """One kind of principal, with the topics that it reads and writes.
 
     Topics are named by their role, such as `input` or `throttle`: see `streams.cluster.topics`.
+    Blanks separate them.
     """
 
-    reads: frozenset[str]
-    writes: frozenset[str]
     why: str
+    reads: str = ""
+    writes: str = ""
     group: Literal["", "app", "enforce", "agents"] = ""
     looks: bool = False  # Checks the shapes of all topics before it starts.
     lag: bool = False  # May see how far the workers have read the input, but none of its events.
@@ -34,9 +35,9 @@ class KafkaRole:
     def operations(self, topic: str) -> frozenset[Operation]:
         """Return the operations that this role needs on the topic with role `topic`."""
         may: set[Operation] = set()
-        if topic in self.reads:
+        if topic in self.reads.split():
             may |= {"READ", "DESCRIBE"}  # Kafka implies DESCRIBE in READ and in WRITE.
-        if topic in self.writes:
+        if topic in self.writes.split():
             may |= {"WRITE", "DESCRIBE"}
         if self.looks:
             may |= {"DESCRIBE", "DESCRIBE_CONFIGS"}
@@ -45,64 +46,56 @@ class KafkaRole:
         return frozenset(may)
 
 
-def _role(
-    why: str,
-    reads: str = "",
-    writes: str = "",
-    group: Literal["", "app", "enforce", "agents"] = "",
-    *,
-    looks: bool = False,
-    lag: bool = False,
-    signs: bool = False,
-) -> KafkaRole:
-    return KafkaRole(
-        frozenset(reads.split()), frozenset(writes.split()), why, group, looks, lag, signs
-    )
-
-
 ROLES: Final[Mapping[str, KafkaRole]] = {
-    "worker": _role(
+    "worker": KafkaRole(
         "detects: the only one that writes leases; never sees an operator's word",
         "input changelog acks",
         "changelog throttle episode incident platform_parts dead_letters", "app",
         looks=True),
-    "adapter": _role(
+    "adapter": KafkaRole(
         "enforces at one gateway; never sees an event",
         "throttle override everyone", "acks counts undeliverable", "enforce"),
-    "gate": _role(
+    "gate": KafkaRole(
         "asked by a gateway: enforces, and reports what was asked; reads no event",
         "throttle override everyone", "acks counts undeliverable input", "enforce"),
-    "agent": _role(
+    "agent": KafkaRole(
         "makes one picture of all partitions, of campaigns and platforms; sees cases, no event, no "
         "word", "episode campaign platform_parts platform", "campaign platform", "agents"),
-    "lists": _role("with agent, where `detect.hot` is network: appends lists of abused platforms",
-                   "", "input"),
-    "feed": _role("brings events in; reads nothing", "", "input"),
-    "canary": _role("floods its own numbers, and waits for lease and acknowledgement",
-                    "throttle acks", "input"),
-    "support": _role(
+    "lists": KafkaRole(
+        "with agent, where `detect.hot` is network: appends lists of abused platforms",
+        "", "input"),
+    "feed": KafkaRole("brings events in; reads nothing", "", "input"),
+    "canary": KafkaRole(
+        "floods its own numbers, and waits for lease and acknowledgement",
+        "throttle acks", "input"),
+    "support": KafkaRole(
         "people who help one recipient: phone, release, allow, exempt, cases, explain",
         "acks counts throttle episode override everyone campaign platform", "override audit",
         lag=True, signs=True),
-    "duty": _role("people who may press the kill switch, or allow a platform for everyone",
-                  "acks everyone campaign platform", "everyone audit", signs=True),
-    "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",
-                     group="app", looks=True),
-    "analyst": _role("people who weigh what enforcement would refuse: shadow-report, calibrate",
-                     "input throttle"),
-    "desk": _role(
+    "duty": KafkaRole(
+        "people who may press the kill switch, or allow a platform for everyone",
+        "acks everyone campaign platform", "everyone audit", signs=True),
+    "monitor": KafkaRole(
+        "`otpguard doctor`: sees shapes and lag, reads nothing",
+        group="app", looks=True),
+    "analyst": KafkaRole(
+        "people who weigh what enforcement would refuse: shadow-report, calibrate",
+        "input throttle"),
+    "desk": KafkaRole(
         "the abuse desk's indexer and console; for words about everyone it is given duty too",
         "throttle episode acks counts override everyone incident audit notice campaign platform",
         "override audit notice", lag=True, signs=True),
-    "notifier": _role(
+    "notifier": KafkaRole(
         "tells victims and platforms; knows what it told, and the operator's word; reads no event",
         "episode throttle acks override everyone incident counts notice", "notice"),
-    "replies": _role("with notifier, where victims may reply: reads messages from phones",
-                     "input", "override audit"),
-    "signal": _role("answers banks from the desk's store, and audits that it did", "", "audit"),
-    "auditor": _role("people who read the audit and check its chains", "audit"),
-    "privacy": _role("the few who may see refused events, send them again, and note that they did",
-                     "dead_letters undeliverable", "input dead_letters"),
+    "replies": KafkaRole(
+        "with notifier, where victims may reply: reads messages from phones",
+        "input", "override audit"),
+    "signal": KafkaRole("answers banks from the desk's store, and audits that it did", "", "audit"),
+    "auditor": KafkaRole("people who read the audit and check its chains", "audit"),
+    "privacy": KafkaRole(
+        "the few who may see refused events, send them again, and note that they did",
+        "dead_letters undeliverable", "input dead_letters"),
 }  # fmt: skip
 """Roles by name. `topics create` and `topics acls --apply` need the cluster's administrator, which
 is not a role here."""

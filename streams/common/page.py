@@ -26,13 +26,9 @@ PALETTE: Final = {
     "throttle_tint": "#fdeaec",
     "good_tint": "#e3f3ec",
 }
-"""Colours of pages and pictures. WORDS (text colours) have a contrast of 4.5 on each of GROUNDS.
-SHAPES have a contrast of 3 on paper. These are the limits of WCAG 2.2, 1.4.3 and 1.4.11, and tests
-check them."""
-
-WORDS: Final = ("ink", "muted", "watch", "throttle", "good", "known", "new")
-GROUNDS: Final = ("paper", "page", "watch_tint", "throttle_tint", "good_tint")
-SHAPES: Final = ("watch", "throttle", "good", "known", "new", "pale")
+"""Colours of pages and pictures. Colours of text have a contrast of 4.5 on each ground, and colours
+of shapes a contrast of 3 on paper. These are the limits of WCAG 2.2, 1.4.3 and 1.4.11. Tests name
+the colours of each kind and check them."""
 
 _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _KANA: Final = "\u3040-\u30ff"

@@ -6,7 +6,7 @@ Settings come from one TOML file. Environment variables override the file.
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, get_origin
@@ -134,10 +134,11 @@ def effective(settings: Settings, path: Path | None = None) -> Iterator[dict[str
     path = chosen_path(path)
     table = _table(path) if path is not None else {}
     for name, value, reason in _leaves(settings):
+        section, _, key = name.rpartition(".")
         variable = ENVIRONMENT_PREFIX + name.replace(".", "_").upper()
         if variable in {key.upper() for key in os.environ}:
             source = variable
-        elif _holds(table, name):
+        elif key in (table.get(section, {}) if section else table):
             source = str(path)
         else:
             source = "default"
@@ -156,13 +157,6 @@ def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, st
             yield prefix + name, mask_url(value), field.description or ""
         else:
             yield prefix + name, value, field.description or ""
-
-
-def _holds(table: Mapping[str, Any], name: str) -> bool:
-    section, _, rest = name.partition(".")
-    if not rest:
-        return section in table
-    return _holds(table.get(section, {}), rest)
 
 
 def _table(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import ClassVar, Final, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Final, Literal, TypeVar, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -392,7 +392,12 @@ class Metrics:
         self._gauges = _Series(Gauge("none", "-", registry=None), self._report)
         self._histograms = _Series(Histogram("none", "-", registry=None), self._report)
         self._reported: set[str] = set()  # metric names that were reported as defects
-        self._families: dict[str, Counter] = {}
+        self._kinds: Mapping[str, tuple[Any, Any]] = {
+            "counter": (Counter, self._counters),
+            "gauge": (Gauge, self._gauges),
+            "histogram": (Histogram, self._histograms),
+        }
+        self._families: dict[str, Any] = {}
         for metric in TABLE:
             if role in metric.roles:
                 self._make(metric)
@@ -463,22 +468,15 @@ class Metrics:
             log.error("metric %s of role %s cannot be kept: report it", name, self.role)
 
     def _make(self, metric: Metric) -> None:
-        name, labels = PREFIX + metric.name, list(metric.labels)
-        values = list(product(*metric.labels.values()))
-        if metric.kind == "counter":
-            counter = Counter(name, metric.meaning, labels, registry=self.registry)
-            self._families[metric.name] = counter
-            for each in values:
-                self._counters[metric.name, *each] = counter.labels(*each) if each else counter
-        elif metric.kind == "gauge":
-            gauge = Gauge(name, metric.meaning, labels, registry=self.registry)
-            for each in values:
-                self._gauges[metric.name, *each] = gauge.labels(*each) if each else gauge
-        else:
-            histogram = Histogram(
-                name, metric.meaning, labels, registry=self.registry, buckets=metric.buckets
-            )
-            for each in values:
-                self._histograms[metric.name, *each] = (
-                    histogram.labels(*each) if each else histogram
-                )
+        make, series = self._kinds[metric.kind]
+        more = {"buckets": metric.buckets} if metric.kind == "histogram" else {}
+        family = make(
+            PREFIX + metric.name,
+            metric.meaning,
+            list(metric.labels),
+            registry=self.registry,
+            **more,
+        )
+        self._families[metric.name] = family
+        for each in product(*metric.labels.values()):
+            series[metric.name, *each] = family.labels(*each) if each else family

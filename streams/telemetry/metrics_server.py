@@ -55,9 +55,8 @@ def serve(
             wrong = check()
             return (503 if wrong else 200), "text/plain", f"{wrong or 'ok'}\n".encode()
 
-    kind = _SharingServer if share else BoundedServer
     try:
-        server = kind((host, port), Handler)
+        server = BoundedServer((host, port), Handler, share=share)
     except OSError as error:
         raise UnavailableError(
             tr(
@@ -86,7 +85,15 @@ class BoundedServer(ThreadingHTTPServer):
     request_queue_size = 128  # waiting connections; with the default of 5 a probe may wait a second
     threads_max = THREADS_MAX
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        handler: type[BaseHTTPRequestHandler],
+        *,
+        share: bool = False,
+    ) -> None:
+        """`share`: other processes may listen on the same port too (SO_REUSEPORT)."""
+        self.allow_reuse_port = share
         self._places = threading.Semaphore(self.threads_max)
         self._open: dict[socket.socket, None] = {}  # in order of arrival
         self._lock = threading.Lock()
@@ -125,12 +132,6 @@ class BoundedServer(ThreadingHTTPServer):
         with self._lock:
             self._open.pop(request, None)
         self._places.release()
-
-
-class _SharingServer(BoundedServer):
-    """A server on a port that other processes may listen on too (SO_REUSEPORT)."""
-
-    allow_reuse_port = True
 
 
 class RequestHandler(ABC, BaseHTTPRequestHandler):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import ChainMap, Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate, pairwise
@@ -43,7 +43,7 @@ TIME_MAX_MS: Final = (EPOCH_S + (1 << 31)) * 1000 - 1
 range would become the same second, and the codes of years would look like a flood."""
 
 BLOCK: Final = TICK_OFFSETS
-"""Largest number of records that are converted to columns at once. The worker never passes more."""
+"""Largest number of records that a worker converts to columns at once."""
 
 CACHED: Final = 512
 """Number of records that are decoded before their fields are copied to columns. These records still
@@ -152,6 +152,7 @@ _STRINGS: Final = (
     "recipient", "sender", "text", "signature", "category", "platform_id", "template_id",
     "gateway_id",
 )  # fmt: skip
+_READERS: Final = [(name, attrgetter(name)) for name in _STRINGS if name != "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,23 +253,16 @@ def decode(
     refused, because nothing would limit its event time. If `timestamps_ms` is None, the field
     `ingest_time_ms` of each value is used instead, if present (files have no record times).
     """
-    offset = np.asarray(offsets, np.int64)
     stamp = None if timestamps_ms is None else np.asarray(timestamps_ms, np.int64)
-    blocks = []
-    for start in range(0, max(len(values), 1), BLOCK):
-        part = slice(start, start + BLOCK)
-        block = Records(
-            partition, next_offset, values[part], keys[part],
-            offset[part], None if stamp is None else stamp[part],
-        )  # fmt: skip
-        blocks.append(decode_together(intake, topic, [block])[0])
-    return blocks[0] if len(blocks) == 1 else _merge_blocks(blocks)
+    offset = np.asarray(offsets, np.int64)
+    records = Records(partition, next_offset, values, keys, offset, stamp)
+    return decode_together(intake, topic, [records])[0]
 
 
 def decode_together(
     intake: Intake, topic: str, blocks: Sequence[Records]
 ) -> tuple[Decoded, list[list[Reject]]]:
-    """Decode records of several partitions together, at most `BLOCK` records in total.
+    """Decode records of several partitions together.
 
     The result for each block is the same as with `decode`. Returns all blocks as one `Decoded`,
     whose batch has one `Block` per partition, and the rejects of each block. Either all blocks have
@@ -490,18 +484,6 @@ class _Listed(msgspec.Struct, gc=False):
 _decode_listed: Final = msgspec.json.Decoder(_Listed).decode
 
 
-class _ListEvent(msgspec.Struct):
-    """An event that contains a list of hot platforms. Older program versions do not count it."""
-
-    schema_version: int
-    recipient: str
-    sender: str
-    event_time_ms: int
-    message_id: str
-    event_type: str
-    hot: _List
-
-
 LISTED_RECIPIENT: Final = "h0:0000000000000000"
 """Recipient in an event that has no recipient: a token that belongs to no number."""
 
@@ -509,12 +491,16 @@ LISTED_RECIPIENT: Final = "h0:0000000000000000"
 def encode_listed(told: HotList) -> bytes:
     """Return the value of a record with a list of hot platforms. The record has no key."""
     return msgspec.json.encode(
-        _ListEvent(
-            SCHEMA_VERSION, LISTED_RECIPIENT, "otpguard", told.version_ms,
-            f"{LISTED_TYPE}-{told.version_ms}", LISTED_TYPE,
-            _List(told.valid_until_ms, told.platforms, told.mac),
-        )
-    )  # fmt: skip
+        {
+            "schema_version": SCHEMA_VERSION,
+            "recipient": LISTED_RECIPIENT,
+            "sender": "otpguard",
+            "event_time_ms": told.version_ms,
+            "message_id": f"{LISTED_TYPE}-{told.version_ms}",
+            "event_type": LISTED_TYPE,
+            "hot": _List(told.valid_until_ms, told.platforms, told.mac),
+        }
+    )
 
 
 class _Type(msgspec.Struct, gc=False):
@@ -692,15 +678,9 @@ class _Fields:
         self.kind += [_kind(event, kinds) for event in events]
         self.event_time_ms += [event.event_time_ms for event in events]
         self.ingest_time_ms += [event.ingest_time_ms or -1 for event in events]
-        strings = self.strings
-        strings["recipient"] += [event.recipient for event in events]
-        strings["sender"] += [event.sender for event in events]
-        strings["text"] += [event.text or event.text_prefix or "" for event in events]
-        strings["signature"] += [event.signature or "" for event in events]
-        strings["category"] += [event.category or "" for event in events]
-        strings["platform_id"] += [event.platform_id or "" for event in events]
-        strings["template_id"] += [event.template_id or "" for event in events]
-        strings["gateway_id"] += [event.gateway_id or "" for event in events]
+        self.strings["text"] += [event.text or event.text_prefix or "" for event in events]
+        for name, read in _READERS:
+            self.strings[name] += [text or "" for text in map(read, events)]
 
     def read(self) -> _Read:
         return _Read(
@@ -814,52 +794,3 @@ def _outcome(
     if event_type not in kinds:
         return Outcome.OTHER_TYPE
     return Outcome.LATER_ATTEMPT if segment in _FIRST else Outcome.LATER_SEGMENT
-
-
-def _of_each(
-    batches: Sequence[Batch], asked: Callable[[Batch], Callable[[int], T] | None], nothing: T
-) -> Callable[[int], T]:
-    """Return a function that answers for an event index of several concatenated batches.
-
-    `asked` gets the function of a single batch. The answer is `nothing` if a batch has none.
-    """
-    edges = [0, *accumulate(map(len, batches))]
-
-    def answer(i: int) -> T:
-        number = bisect_right(edges, i) - 1
-        found = asked(batches[number])
-        return found(i - edges[number]) if found else nothing
-
-    return answer
-
-
-def _merge_blocks(blocks: Sequence[Decoded]) -> Decoded:
-    """Merge the decoded blocks of one poll of one partition."""
-    batches = [block.batch for block in blocks]
-    arrays = ("offset", "event_time_ms", "recipient", "kind")
-    names = ("sender", "text", "signature", "category", "platform", "template", "gateway")
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(batch, name) for batch in batches]) for name in arrays
-    }
-    for name in names:
-        strings = [getattr(batch, name) for batch in batches]
-        columns[name] = join_strings(strings, np.arange(sum(map(len, strings))))
-    outcomes: Counter[Outcome] = Counter()
-    for block in blocks:
-        outcomes.update(block.outcomes)
-    return Decoded(
-        batch=Batch(
-            topic=batches[0].topic,
-            partition=batches[0].partition,
-            next_offset=batches[0].next_offset,
-            tokens=dict(ChainMap(*(dict(batch.tokens) for batch in batches))),
-            origin=_of_each(batches, attrgetter("origin"), ("", "")),
-            listed=_of_each(batches, attrgetter("listed"), None),
-            **columns,
-        ),
-        rejects=[reject for block in blocks for reject in block.rejects],
-        outcomes=outcomes,
-        noncanonical_keys=sum(block.noncanonical_keys for block in blocks),
-        misplaced_keys=sum(block.misplaced_keys for block in blocks),
-        ahead=sum((block.ahead for block in blocks), Counter()),
-    )

@@ -8,7 +8,7 @@ record byte for byte.
 import math
 from dataclasses import replace
 from functools import lru_cache
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -306,55 +306,51 @@ def decode_action(value: bytes) -> Action:
 
 def encode_episode(record: EpisodeRecord) -> bytes:
     """Return the value of a record on the episode topic. Its key is the recipient."""
-    value = _Episode(
-        episode_id=record.episode_id,
-        kind=record.kind,
-        change=record.change,
-        epoch=record.epoch,
-        revision=record.revision,
-        recipient=record.recipient,
-        level=_LEVEL_NAMES[record.level],
-        mode=record.mode,
-        at_ms=record.at_ms,
-        reason=floating(record.reason),
-        evidence=_evidence(record.evidence),
-        sightings=tuple(
-            _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, TRUST_NAMES[s.trust], s.hot)
-            for s in record.sightings
-        ),
-        cause=CauseField(*record.cause[:3]),
-        detector=DetectorField(record.version, record.config),
-    )
-    if record.since_ms is not None:
-        value.schema_version, value.since_ms = RENEWAL_VERSION, record.since_ms
-        return encode_json(value)
-    if record.kind == "limit":
-        value.schema_version = LIMIT_VERSION
-    value.path = tuple(
-        _Step(
-            _LEVEL_NAMES[step.level],
-            step.at_ms,
-            step.offset,
-            step.rule,
-            float(step.score),
-            float(step.threshold),
+    more: dict[str, Any] = {"schema_version": RENEWAL_VERSION, "since_ms": record.since_ms}
+    if record.since_ms is None:
+        more = {
+            "schema_version": LIMIT_VERSION if record.kind == "limit" else SCHEMA_VERSION,
+            "path": tuple(
+                _Step(
+                    _LEVEL_NAMES[step.level], step.at_ms, step.offset, step.rule,
+                    float(step.score), float(step.threshold),
+                )
+                for step in record.path
+            ),
+            "rungs": tuple(
+                RungField(
+                    rung.rule, float(rung.score), float(rung.watch),
+                    None if math.isinf(rung.throttle) else float(rung.throttle),
+                )
+                for rung in record.rungs
+            ),
+            "scope": _scope(record.scope),
+            "known": record.known,
+            "memory_days": record.memory_days,
+            "chronic": record.chronic,
+        }  # fmt: skip
+    return encode_json(
+        _Episode(
+            episode_id=record.episode_id,
+            kind=record.kind,
+            change=record.change,
+            epoch=record.epoch,
+            revision=record.revision,
+            recipient=record.recipient,
+            level=_LEVEL_NAMES[record.level],
+            mode=record.mode,
+            at_ms=record.at_ms,
+            reason=floating(record.reason),
+            evidence=_evidence(record.evidence),
+            sightings=tuple(
+                _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, TRUST_NAMES[s.trust], s.hot)
+                for s in record.sightings
+            ),
+            cause=CauseField(*record.cause[:3]),
+            detector=DetectorField(record.version, record.config),
+            **more,
         )
-        for step in record.path
     )
-    value.rungs = tuple(
-        RungField(
-            rung.rule,
-            float(rung.score),
-            float(rung.watch),
-            None if math.isinf(rung.throttle) else float(rung.throttle),
-        )
-        for rung in record.rungs
-    )
-    value.scope = _scope(record.scope)
-    value.known = record.known
-    value.memory_days = record.memory_days
-    value.chronic = record.chronic
-    return encode_json(value)
 
 
 def decode_episode(value: bytes) -> EpisodeRecord:

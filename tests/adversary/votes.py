@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from streams.tools.scenarios import DEFAULT_START_MS, Labelled, generate, merge_streams
+from streams.tools.scenarios import DEFAULT_START_MS, Labelled, merge_streams
 from streams.tools.scenarios.labelled_events import Role
 from streams.tools.scenarios.message_writer import MessageWriter
 from tests.adversary.moves import DAY_MS, HOUR_MS
+from tests.scenarios.catalog import generate
 from tests.scenarios.play import Outcome, play
 
 VICTIMS = 150

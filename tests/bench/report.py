@@ -15,7 +15,7 @@ import matplotlib as mpl
 mpl.use("agg")
 from matplotlib import pyplot as plt
 
-from streams.common.interpreter import is_optimised
+from streams.tools.operate.diagnosis import is_optimised
 
 
 def machine() -> dict[str, Any]:

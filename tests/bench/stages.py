@@ -22,7 +22,7 @@ from streams.config import Settings
 from tests.bench.traffic import SUBSCRIBERS, events, value
 
 INSIDE: Final = (
-    "sift_together", "tally", "_find_unrecorded", "_note", "_meet", "_figure", "_neighbours",
+    "sift_together", "tally", "_find_unrecorded", "_note", "_figure",
     "judge_events", "_resend", "_look_back", "tick",
 )  # fmt: skip
 """Functions that `chain.process` is made of."""

@@ -71,7 +71,7 @@ def grow(recipients: int, events: int) -> dict[str, Any]:
     copies = _checkpoint(parts[0])
     rss = process.memory_info().rss
     tables = [part.table for part in parts]
-    held = sum(t.words[: t.used].nbytes + t._index.cells.nbytes for t in tables)
+    held = sum(t.words[: t.used].nbytes + t.index.cells.nbytes for t in tables)
     costs = []
     span_ms = round(events / (CODES_PER_DAY * recipients) * 86_400_000)
     for turn, (kind, batch) in enumerate((k, b) for k in ("uniform", "zipf") for b in BATCHES):

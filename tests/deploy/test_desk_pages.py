@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from streams.cases.store.roles import DeskRole
-from streams.people.desk.rate_limits import RateLimit
+from streams.common.rate_limits import RateLimit
 from tests.browser import browser, complaints, focused, violations
 from tests.enforce.services import CACHE
 from tests.streams.cases.store.filled import audited, fill

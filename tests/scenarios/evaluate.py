@@ -16,7 +16,6 @@ from typing import Any, Final
 from detectors.model.times import DAY_S, HOUR_MS
 from detectors.suspects.volume import LONGEST_S, VOLUMES, WINDOWS
 from detectors.thresholds import (
-    AGAIN_SILENT_MS,
     BURST_EXACT,
     BURST_NOVEL,
     BURST_WATCH_LEAST,
@@ -26,6 +25,7 @@ from detectors.thresholds import (
     LEAK_MILLI_S,
     RAW_24H,
     RAW_35MIN,
+    RETURN_GAP_MS,
     RETURNS,
     SPACED_2MIN_3H,
     SPACED_5MIN_3H,
@@ -34,18 +34,17 @@ from detectors.thresholds import (
 )
 from streams.tools.scenarios import (
     DEFAULT_START_MS,
-    SCENARIOS,
     Labelled,
     Rates,
     Role,
-    generate,
     merge_streams,
     ordinary,
 )
 from streams.tools.scenarios.labelled_events import Truth
-from streams.tools.scenarios.message_writer import MessageWriter
+from streams.tools.scenarios.message_writer import HISTORY_DAYS, MessageWriter
 from streams.tools.scenarios.platform_profiles import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
-from streams.tools.scenarios.tools import FAST, REPEATED, ROUND, TOOLS
+from tests.scenarios.attack_tools import FAST, REPEATED, ROUND, TOOLS
+from tests.scenarios.catalog import SCENARIOS, generate
 from tests.scenarios.figures import Figures, Interval, wilson
 from tests.scenarios.network import play_network
 from tests.scenarios.people import CLASSES
@@ -309,9 +308,12 @@ def stream(row: Row, first: int, runs: int, *, history: bool = True) -> Iterator
     ]
     if row.campaign:
         sides.append(campaign_before(first, row.campaign))
-    for n in range(row.others):  # some from long before, so that the log always has a time
+    for n in range(row.others):
+        # Half of them in the whole time of the victims' history. With fewer the log had too few
+        # codes for a time of its own, and a tenth of that history was passed over as ahead of it.
+        days = HISTORY_DAYS if n % 2 else 7
         writer = MessageWriter("others", first, _ELSEWHERE + n)
-        sides.append(writer.history(DEFAULT_START_MS, first=7 if n % 6 else 60, last=0.1))
+        sides.append(writer.history(DEFAULT_START_MS, first=days, last=0.1))
     return sides[0] if len(sides) == 1 else merge_streams(*sides)
 
 
@@ -521,7 +523,7 @@ def could_throttle(events: Sequence[Labelled], known: frozenset[str], hot: froze
         at_s, platform = event.value["event_time_ms"] / 1000, event.truth.platform
         all_s.append(at_s)
         if platform in last_s:
-            if at_s - last_s[platform] >= AGAIN_SILENT_MS / 1000 - 1:
+            if at_s - last_s[platform] >= RETURN_GAP_MS / 1000 - 1:
                 returned.add(platform)
         else:
             gap_s = at_s - day_s[-1] - 1 if day_s else 0.0

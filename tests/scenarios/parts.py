@@ -26,10 +26,15 @@ DECIDES: Final = (
     "streams/tools/scenarios",
     "streams/wire",
     "streams/network/list_agent.py",
+    "tests/scenarios/attack_tools.py",
+    "tests/scenarios/attacks.py",
+    "tests/scenarios/catalog.py",
     "tests/scenarios/evaluate.py",
     "tests/scenarios/figures.py",
+    "tests/scenarios/look_alikes.py",
     "tests/scenarios/network.py",
     "tests/scenarios/play.py",
+    "tests/scenarios/tools.toml",
 )
 """Where the code and the data are that the figures depend on."""
 

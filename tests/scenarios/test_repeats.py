@@ -17,8 +17,9 @@ from detectors.model.event import platform_id, platform_print
 from detectors.model.records import Action
 from detectors.recognise.decide import Verdict, recognise
 from detectors.recognise.recogniser import Recogniser
-from streams.tools.scenarios import SCENARIOS, Labelled, generate
+from streams.tools.scenarios import Labelled
 from streams.wire.events import decode
+from tests.scenarios.catalog import SCENARIOS, generate
 from tests.scenarios.people import PLAIN
 from tests.scenarios.play import INTAKE, PARAMS, REGISTRY
 

@@ -505,27 +505,33 @@ def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None
 def _take_campaign(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
     if not record.key:
         raise UnreadableError("the key is no campaign's id")
-    row: dict[str, Any] = {"campaign_id": _text(record.key)}
-    row |= {"end_ms": 0, "victims": 0, "value": None}
-    if record.value is not None:
-        told = decode_campaign(kept_json(record.value))
-        row |= {"end_ms": told.end_ms, "victims": told.victims, "value": pack(record.value)}
-    row |= {"written_ms": record.written_ms, "offset": record.offset}
-    rows.campaigns[row["campaign_id"]] = row
+    told = None if record.value is None else decode_campaign(kept_json(record.value))
+    key = _text(record.key)
+    rows.campaigns[key] = {
+        "campaign_id": key,
+        "end_ms": told.end_ms if told else 0,
+        "victims": told.victims if told else 0,
+        **_newest_value(record),
+    }
 
 
 def _take_platform(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
     key = record.key or b""
     if not key.isdigit() or len(key) > len(str(PLATFORM_MAX)) or int(key) > PLATFORM_MAX:
         raise UnreadableError("the key is no platform's id")
-    row: dict[str, Any] = {"platform_id": int(key)}
-    row |= {"codes": 0, "flood_codes": 0, "value": None}
-    if record.value is not None:
-        told = decode_platform(kept_json(record.value))
-        row |= {"codes": told.codes, "flood_codes": sum(day.flood_codes for day in told.days)}
-        row["value"] = pack(record.value)
-    row |= {"written_ms": record.written_ms, "offset": record.offset}
-    rows.platform_weeks[row["platform_id"]] = row
+    told = None if record.value is None else decode_platform(kept_json(record.value))
+    rows.platform_weeks[int(key)] = {
+        "platform_id": int(key),
+        "codes": told.codes if told else 0,
+        "flood_codes": sum(day.flood_codes for day in told.days) if told else 0,
+        **_newest_value(record),
+    }
+
+
+def _newest_value(record: LogRecord) -> dict[str, Any]:
+    """Return the columns of a compacted topic's newest record. A tombstone has the value None."""
+    value = None if record.value is None else pack(record.value)
+    return {"value": value, "written_ms": record.written_ms, "offset": record.offset}
 
 
 def _text(key: bytes) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -116,15 +117,7 @@ def log_records(
 def there(settings: Settings) -> bool:
     """Return true if a store can be queried: a server, or SQLite files that are readable."""
     found = files(settings.desk.store)
-    return not found or all(map(_readable, found.values()))
-
-
-def _readable(path: Path) -> bool:
-    try:
-        with path.open("rb"):
-            return True
-    except OSError:
-        return False
+    return not found or all(os.access(path, os.R_OK) for path in found.values())
 
 
 def read_ms(settings: Settings) -> int | None:

@@ -1,7 +1,7 @@
 """Papers are what people write at the desk: notes, calls, appeals, proposals, legal holds."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import Engine, RowMapping, and_, insert, select, update
 
@@ -24,6 +24,9 @@ PROPOSAL_MS: Final = 15 * 60_000
 """Time (ms) in which a proposal must be approved and used. After that it is expired."""
 
 
+_T = TypeVar("_T")
+
+
 class Papers:
     """Reads and writes papers (what people write at the desk).
 
@@ -39,14 +42,10 @@ class Papers:
 
     def add_note(self, author: str, text: str, *, recipient: str, episode_id: str = "") -> Note:
         """Store a note about a case or a number. Raise UsageError for an empty or too long text."""
-        row: dict[str, Any] = {
-            "episode_id": episode_id,
-            "recipient": recipient,
-            "author": author,
-            "at_ms": self._now_ms(),
-            "text": _text(text),
-        }
-        return Note(note_id=self._insert(notes, row), **row)
+        return self._insert(
+            Note, notes, episode_id=episode_id, recipient=recipient, author=author,
+            at_ms=self._now_ms(), text=_text(text),
+        )  # fmt: skip
 
     def add_call(
         self,
@@ -63,17 +62,11 @@ class Papers:
 
         Raise UsageError if a text is too long.
         """
-        row: dict[str, Any] = {
-            "recipient": recipient,
-            "episode_id": episode_id,
-            "agent": agent,
-            "at_ms": self._now_ms(),
-            "identified_by": _word(identified_by),
-            "same_caller": same_caller,
-            "ticket": _word(ticket),
-            "outcome": _word(outcome),
-        }
-        return Call(call_id=self._insert(calls, row), **row)
+        return self._insert(
+            Call, calls, recipient=recipient, episode_id=episode_id, agent=agent,
+            at_ms=self._now_ms(), identified_by=_word(identified_by), same_caller=same_caller,
+            ticket=_word(ticket), outcome=_word(outcome),
+        )  # fmt: skip
 
     # --- appeals -----------------------------------------------------------------------------
 
@@ -91,20 +84,11 @@ class Papers:
 
         Raise UsageError if the text is empty, or a text is too long.
         """
-        row: dict[str, Any] = {
-            "recipient": recipient,
-            "episode_id": episode_id,
-            "received_by": received_by,
-            "received_ms": self._now_ms(),
-            "due_ms": due_ms,
-            "identified_by": _word(identified_by),
-            "text": _text(text),
-            "state": "open",
-            "outcome": "",
-            "decided_by": "",
-            "decided_ms": None,
-        }
-        return Appeal(appeal_id=self._insert(appeals, row), **row)
+        return self._insert(
+            Appeal, appeals, recipient=recipient, episode_id=episode_id, received_by=received_by,
+            received_ms=self._now_ms(), due_ms=due_ms, identified_by=_word(identified_by),
+            text=_text(text), state="open", outcome="", decided_by="", decided_ms=None,
+        )  # fmt: skip
 
     def decide_appeal(
         self,
@@ -114,13 +98,10 @@ class Papers:
         outcome: str,
     ) -> Appeal:
         """Decide an open appeal. Raise UsageError if there is no such appeal, or it is decided."""
-        values = {
-            "state": state,
-            "outcome": _text(outcome),
-            "decided_by": decided_by,
-            "decided_ms": self._now_ms(),
-        }
-        self._once(appeals, appeals.c.appeal_id == appeal_id, values)
+        self._once(
+            appeals, appeals.c.appeal_id == appeal_id, state=state, outcome=_text(outcome),
+            decided_by=decided_by, decided_ms=self._now_ms(),
+        )  # fmt: skip
         return Appeal(**self._rows(select(appeals).where(appeals.c.appeal_id == appeal_id))[0])
 
     # --- proposals ---------------------------------------------------------------------------
@@ -140,21 +121,11 @@ class Papers:
         UsageError if the reason is empty, or a text is too long.
         """
         now_ms = self._now_ms()
-        row: dict[str, Any] = {
-            "verb": verb,
-            "value": value,
-            "says": says,
-            "reason": _text(reason),
-            "ticket": _word(ticket),
-            "proposer": proposer,
-            "at_ms": now_ms,
-            "expires_ms": now_ms + PROPOSAL_MS,
-            "state": "open",
-            "decided_by": "",
-            "decided_ms": None,
-            "why": "",
-        }
-        return Proposal(proposal_id=self._insert(proposals, row), **row)
+        return self._insert(
+            Proposal, proposals, verb=verb, value=value, says=says, reason=_text(reason),
+            ticket=_word(ticket), proposer=proposer, at_ms=now_ms,
+            expires_ms=now_ms + PROPOSAL_MS, state="open", decided_by="", decided_ms=None, why="",
+        )  # fmt: skip
 
     def decide_proposal(
         self, proposal_id: int, decided_by: str, state: Literal["approved", "rejected"], why: str
@@ -167,13 +138,10 @@ class Papers:
         where = self._valid(proposal_id)
         if state == "approved":
             where &= proposals.c.proposer != decided_by
-        values = {
-            "state": state,
-            "decided_by": decided_by,
-            "decided_ms": self._now_ms(),
-            "why": why[:TEXT_MAX],
-        }
-        self._once(proposals, where, values)
+        self._once(
+            proposals, where, state=state, decided_by=decided_by, decided_ms=self._now_ms(),
+            why=why[:TEXT_MAX],
+        )  # fmt: skip
         return self.proposal(proposal_id)
 
     def use_proposal(self, proposal_id: int) -> bytes:
@@ -181,7 +149,7 @@ class Papers:
 
         This works once. Raise UsageError if the proposal is used already, expired or not approved.
         """
-        self._once(proposals, self._valid(proposal_id), {"state": "used"}, "approved")
+        self._once(proposals, self._valid(proposal_id), "approved", state="used")
         return self.proposal(proposal_id).value
 
     def _valid(self, proposal_id: int) -> Any:
@@ -212,16 +180,10 @@ class Papers:
 
         Neither retention nor erasure deletes its rows until the hold is lifted.
         """
-        row: dict[str, Any] = {
-            "subject": subject,
-            "document_no": _word(document_no),
-            "reason": _text(reason),
-            "actor": actor,
-            "at_ms": self._now_ms(),
-            "lifted_ms": None,
-            "lifted_by": "",
-        }
-        return Hold(hold_id=self._insert(holds, row), **row)
+        return self._insert(
+            Hold, holds, subject=subject, document_no=_word(document_no), reason=_text(reason),
+            actor=actor, at_ms=self._now_ms(), lifted_ms=None, lifted_by="",
+        )  # fmt: skip
 
     def lift(self, actor: str, hold_id: int) -> Hold:
         """Lift a legal hold. Raise UsageError if the hold does not exist or is already lifted."""
@@ -266,20 +228,22 @@ class Papers:
 
     # --- in common ---------------------------------------------------------------------------
 
-    def _insert(self, table: Any, row: dict[str, Any]) -> int:
+    def _insert(self, kind: type[_T], table: Any, **row: Any) -> _T:
+        """Store a row, and return it as `kind`, with the id that the database gave it."""
         with self._writing.begin() as connection:
             made = connection.execute(insert(table).values(row))
-            assert made.inserted_primary_key is not None
-            return int(made.inserted_primary_key[0])
+        assert made.inserted_primary_key is not None
+        (key,) = table.primary_key
+        return kind(**row, **{key.name: int(made.inserted_primary_key[0])})
 
-    def _once(self, table: Any, where: Any, values: dict[str, Any], state: str = "open") -> None:
-        """Change a row only if the row still has this state.
+    def _once(self, table: Any, where: Any, before: str = "open", /, **values: Any) -> None:
+        """Change a row only if the row still has the state `before`.
 
         If two people try at the same time, the second gets a UsageError.
         """
         with self._writing.begin() as connection:
             done = connection.execute(
-                update(table).where(where, table.c.state == state).values(values)
+                update(table).where(where, table.c.state == before).values(values)
             )
             if not done.rowcount:
                 raise UsageError(tr("it is decided already, over, or not yours to decide"))

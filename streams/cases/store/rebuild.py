@@ -5,8 +5,9 @@ are copied from the old index, which stores the records' original bytes. So a re
 from the same records as before, even if the tables have changed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -301,39 +302,9 @@ def _take_its_place(old: CaseStore) -> None:
             )
         return
     path = files(old.url)["index"]
-    with old.index.connect() as connection:
-        raw = connection.connection.driver_connection
-        assert raw is not None
+    aside = path.with_name(f"{path.stem}-{ASIDE}{path.suffix}")
+    with old.index.connect() as connection, closing(sqlite3.connect(aside)) as fresh:
+        live = connection.connection.driver_connection
+        assert live is not None
         connection.rollback()
-        raw.execute(
-            "ATTACH DATABASE ? AS fresh", [str(path.with_name(f"{path.stem}-{ASIDE}{path.suffix}"))]
-        )
-        try:
-            raw.execute("BEGIN IMMEDIATE")
-            _copy(raw)
-            raw.execute("COMMIT")
-        except BaseException:
-            if raw.in_transaction:
-                raw.execute("ROLLBACK")
-            raise
-        finally:
-            raw.execute("DETACH DATABASE fresh")
-
-
-def _copy(raw: Any) -> None:
-    """Replace the tables of the main database with the tables of the attached database."""
-    for (name,) in raw.execute(
-        "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-    ).fetchall():
-        raw.execute(f'DROP TABLE main."{name}"')
-    made: Sequence[tuple[str, str, str]] = raw.execute(
-        "SELECT type, name, sql FROM fresh.sqlite_master WHERE sql IS NOT NULL"
-        " AND name NOT LIKE 'sqlite_%'"
-    ).fetchall()
-    for kind, name, sql in made:
-        if kind == "table":
-            raw.execute(sql)  # no prefix: creates it in the main database
-            raw.execute(f'INSERT INTO main."{name}" SELECT * FROM fresh."{name}"')  # noqa: S608 - names of our own tables
-    for kind, _, sql in made:
-        if kind == "index":
-            raw.execute(sql)
+        fresh.backup(live)  # waits for a writer; readers keep the state that they have

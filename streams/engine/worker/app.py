@@ -58,7 +58,7 @@ BATCH_BYTES_MAX: Final = 1 << 17
 leases wait for the batch before theirs. With Faust's default of 16 kB, a batch had room for only
 nine leases. Chosen: slightly more than a dead letter, so that no topic needs a larger message
 limit; it holds 75 leases."""
-PREPARED: Final = "all patterns are compiled"
+PREPARED: Final = "all large patterns are compiled"
 """Log message at the end of `_prepare`. From then on, a worker's CPU time depends on its events
 only."""
 LIVE_S: Final = 15.0
@@ -283,11 +283,11 @@ class _Worker:
         return "" if self.states.positioned else "state is being loaded"
 
     async def _prepare(self) -> None:
-        """Compile patterns in idle time, so that few texts must wait for their pattern.
+        """Compile large patterns in idle time, so that few texts must wait for their pattern.
 
         This runs in the loop's own thread, because texts compile missing patterns there too; they
-        need one pattern in ten. Compiling all of them at the start would delay a worker by about
-        three seconds.
+        need one pattern in ten. Compiling the large ones at the start would delay a worker by more
+        than a second.
         """
         await between_events(self.recogniser.prepare())
         log.info(PREPARED)

@@ -82,8 +82,9 @@ class Observer:
             self.metrics.count_gateways(name, by_gateway)
             by_gateway.clear()
         self._event_ms |= decoded.batch.newest_ms()
-        for partition, decisions in decided.items():
-            self._count_decisions(partition, decisions)
+        for partition, some in decided.items():
+            if some.actions or some.episodes or some.lists or some.windows:  # few have any
+                self._count_decisions(partition, some)
         if any(decisions.windows for decisions in each):
             self._show_windows()
 

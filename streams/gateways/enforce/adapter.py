@@ -86,11 +86,12 @@ class Adapter:
         metrics: Metrics,
         clock_ms: Callable[[], int],
         current_at: float | None = None,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         """`clients` are the connection arguments for Kafka clients.
 
         `current_at` is the monotonic time when the leases of the previous adapter in this process
-        were last current.
+        were last current. `on_ready` is called once, when `ready` is set.
         """
         self._reconciler = reconciler
         self._topics = topics
@@ -127,6 +128,7 @@ class Adapter:
         self._rails_times = 1
         self._up: bool | None = None  # None: not known yet
         self.ready = threading.Event()
+        self._on_ready = on_ready
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set. Raise UnavailableError if only a restart can help."""
@@ -367,8 +369,9 @@ class Adapter:
                 log.info("gateway %s answers", name)
             else:
                 log.warning("gateway %s is away, messages pass: %s", name, reconciler.away)
-        if reconciler.up:
+        if reconciler.up and not self.ready.is_set():
             self.ready.set()
+            self._on_ready()
         times = rails_times(reconciler.book, now_ms)
         if times != self._rails_times:
             self._rails_times = times

@@ -110,12 +110,6 @@ class Told(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     person who asks for a second code."""
 
 
-class ToldAll(msgspec.Struct, gc=False, frozen=True):
-    """The responses to a bulk, in the order of its submissions."""
-
-    answers: list[Told]
-
-
 AUTHORED: Final = ("sender", "signature")
 """Fields that the author of a message chooses. Longer values are cut to the contract's limit."""
 _PART: Final = ("segment", "segments", "reference")

@@ -42,35 +42,6 @@ class EventReading(NamedTuple):
     platform_id: str | None
 
 
-class _Event(msgspec.Struct, omit_defaults=True, gc=False):
-    """The event record. The fields have the order of the contract's table."""
-
-    schema_version: int
-    recipient: str
-    sender: str
-    event_time_ms: int
-    message_id: str
-    event_type: str | None = None
-    gateway_id: str | None = None
-    signature: str | None = None
-    category: str | None = None
-    platform_id: str | None = None
-    template_id: str | None = None
-    confidence: float | None = None
-    text: str | None = None
-    text_prefix: str | None = None
-    segment: int = 1
-    segments: int = 1
-    attempt: int = 1
-    direction: str | None = None
-    account_id: str | None = None
-    route_id: str | None = None
-    mcc_mnc: str | None = None
-    status: str | None = None
-    error_code: str | None = None
-    reported_by: str | None = None
-
-
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -127,34 +98,34 @@ class Reporter:
     ) -> bytes:
         """Return the encoded event for one submission. `recipient` is in canonical form."""
         text, kept = asked.text, self._text
-        return _encode(
-            _Event(
-                SCHEMA_VERSION,
-                recipient,
-                asked.sender,
-                asked.event_time_ms or now_ms,
-                asked.message_id,
-                "submit",
-                gateway_id=self._gateway_id,
-                signature=read.signature,
-                category=read.category,
-                platform_id=read.platform_id,
-                template_id=asked.template_id,
-                confidence=read.confidence,
-                text=text if kept == "whole" else None,
-                text_prefix=text[:PREFIX_CHARS] if text and kept == "prefix" else None,
-                segment=asked.segment,
-                segments=asked.segments,
-                attempt=asked.attempt,
-                direction=None if asked.direction == "mt" else asked.direction,
-                account_id=asked.account_id,
-                route_id=asked.route_id,
-                mcc_mnc=asked.mcc_mnc,
-                status=status or asked.status,
-                error_code=asked.error_code,
-                reported_by=self._reported_by,
-            )
-        )
+        # The fields have the order of the contract's table. Fields without a value are left out.
+        fields = {
+            "schema_version": SCHEMA_VERSION,
+            "recipient": recipient,
+            "sender": asked.sender,
+            "event_time_ms": asked.event_time_ms or now_ms,
+            "message_id": asked.message_id,
+            "event_type": "submit",
+            "gateway_id": self._gateway_id,
+            "signature": read.signature,
+            "category": read.category,
+            "platform_id": read.platform_id,
+            "template_id": asked.template_id,
+            "confidence": read.confidence,
+            "text": text if kept == "whole" else None,
+            "text_prefix": text[:PREFIX_CHARS] if text and kept == "prefix" else None,
+            "segment": asked.segment if asked.segment > 1 else None,
+            "segments": asked.segments if asked.segments > 1 else None,
+            "attempt": asked.attempt if asked.attempt > 1 else None,
+            "direction": None if asked.direction == "mt" else asked.direction,
+            "account_id": asked.account_id,
+            "route_id": asked.route_id,
+            "mcc_mnc": asked.mcc_mnc,
+            "status": status or asked.status,
+            "error_code": asked.error_code,
+            "reported_by": self._reported_by,
+        }
+        return _encode({name: value for name, value in fields.items() if value is not None})
 
 
 _Fields = tuple[str | None, str | None, str, Trust]

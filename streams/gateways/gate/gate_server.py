@@ -16,10 +16,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import uvloop
 
@@ -53,7 +53,6 @@ KNOWING: Final = "GATE_PREDECESSOR_KNOWS"
 """Variable set if the predecessor has read all leases. Its successor then waits until it has read
 them too."""
 AGAIN_S: Final = 2.0  # pause before the adapter is restarted
-FOLLOW_S: Final = 0.2  # interval for checking whether an adapter is ready or has ended
 TAKE_OVER_S: Final = 300.0
 """Time limit for a successor to become ready; then the successor is killed. The limit is long
 because the old process answers meanwhile. On a machine with ten times more work than cores, a
@@ -124,23 +123,18 @@ class LeaseKeeper:
             self._metrics,
             self._lease_ms,
             self._current_at,
+            on_ready=self._note_ready,
         )
         self._unready = adapter.unready
-        ended = threading.Event()
-        threading.Thread(target=self._follow, args=(adapter.ready, ended), daemon=True).start()
         try:
             adapter.run(self._stop)
         finally:
-            ended.set()
             self._current_at = adapter.current_at
 
-    def _follow(self, ready: threading.Event, ended: threading.Event) -> None:
-        """Set `rebuilt` when an adapter has read all leases."""
-        while not ended.is_set():
-            if ready.wait(FOLLOW_S):
-                self.state = ""
-                self.rebuilt.set()
-                return
+    def _note_ready(self) -> None:
+        """Record that an adapter has read all leases."""
+        self.state = ""
+        self.rebuilt.set()
 
 
 @dataclass(slots=True)
@@ -170,7 +164,8 @@ def serve(settings: Settings, gateway_id: str, argv: Sequence[str]) -> None:
     parts.sockets = listeners(address, os.environ)
     sys.setswitchinterval(SWITCH_S)
     heap.collect_rarely()
-    with _health(settings, metrics, parts.keeper.unready):
+    with ExitStack() as stack:
+        _serve_health(stack, settings, metrics, parts.keeper.unready)
         parts.sender.start()
         parts.keeper.start()
         try:
@@ -367,21 +362,16 @@ def _notify(state: str) -> None:
         out.sendto(state.encode(), path)
 
 
-@contextmanager
-def _health(settings: Settings, metrics: Metrics, ready: Callable[[], str]) -> Iterator[None]:
+def _serve_health(
+    stack: ExitStack, settings: Settings, metrics: Metrics, ready: Callable[[], str]
+) -> None:
     """Serve metrics and health checks. If the port is taken, the gate runs without this server."""
     where = settings.http
-    port = where.port_of(metrics.role)
+    served = http.serve(
+        where.host, where.port_of(metrics.role), metrics.registry, live=lambda: "", ready=ready,
+        share=True,
+    )  # fmt: skip
     try:
-        served: Any = http.serve(
-            where.host, port, metrics.registry, live=lambda: "", ready=ready, share=True
-        )
-        served.__enter__()
+        stack.enter_context(served)
     except UnavailableError as error:
         log.error("%s", error)  # noqa: TRY400
-        yield
-        return
-    try:
-        yield
-    finally:
-        served.__exit__(None, None, None)

@@ -112,17 +112,12 @@ def _unix(path: Path, mode: int) -> socket.socket:
 
 def _tcp(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.bind((host, port))
-        made.listen(BACKLOG)
+        made = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=True)
     except OSError as error:
-        made.close()
         raise UnavailableError(
             tr("cannot listen on {host}:{port}: {why}").format(
-                host=host, port=port, why=error.strerror
+                host=host, port=port, why=os.strerror(error.errno or 0)
             )
         ) from None
     made.setblocking(False)  # noqa: FBT003 - the library's

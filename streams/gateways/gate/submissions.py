@@ -24,7 +24,6 @@ from streams.gateways.gate.contract import (
     AnswerReason,
     Submission,
     Told,
-    ToldAll,
     decode_reported,
     encode,
     question,
@@ -118,7 +117,7 @@ class Gate:
         took_s = time.perf_counter() - began
         for told in answers:
             self._count_answer(told, took_s)
-        return Reply(HTTPStatus.OK, encode(ToldAll(answers)))
+        return Reply(HTTPStatus.OK, encode({"answers": answers}))
 
     def report(self, body: bytes) -> Reply | Turns:
         """Handle `POST /v1/report`: publish events of messages that the gateway already decided on.

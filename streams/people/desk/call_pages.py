@@ -8,7 +8,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from streams.cases.store.answers import Answer, Call, CaseFile
@@ -29,7 +28,7 @@ from streams.people.desk.masks import mask_mentions, mask_recipient, whole
 from streams.people.desk.override_publisher import Said
 from streams.people.desk.render import Flash
 from streams.people.desk.rights import DeskRight
-from streams.people.desk.visit import RefusedError, Visit, visit_of
+from streams.people.desk.visit import RefusedError, Visit
 from streams.wire import Override
 
 IDENTIFIED: Final = MappingProxyType(
@@ -89,69 +88,66 @@ class CasePages:
 
     # --- search and read ---------------------------------------------------------------------
 
-    def search(self, request: Request) -> Response:
+    def search(self, visit: Visit) -> Response:
         """Redirect to the case of a number, or show what is known about a number without a case."""
-        desk, visit = self.desk, visit_of(request)
-        desk.take("searches", visit)
+        self.desk.take("searches", visit)
         number = visit.read_field("number", 80)
-        recipient = desk.settings.intake().numbers.canonical(number) if number else None
+        recipient = self.desk.settings.intake().numbers.canonical(number) if number else None
         if recipient is None:
-            desk.audit(visit, "search", "refused")
+            self.desk.audit(visit, "search", "refused")
             says = tr("That is neither a number nor a token: digits, with or without +86 or 0086.")
-            return desk.pages.page(request, "search", status=400, flashes=[Flash(says, "bad")])
-        found = desk.store.find(recipient)
+            return self.desk.pages.page(visit, "search", status=400, flashes=[Flash(says, "bad")])
+        found = self.desk.store.find(recipient)
         episode_id = found.newest.line.episode_id if found.newest else ""
         outcome = "done" if found.newest else "nothing"
-        desk.audit(visit, "search", outcome, subject=recipient, episode_id=episode_id)
+        self.desk.audit(visit, "search", outcome, subject=recipient, episode_id=episode_id)
         if found.newest:
             return RedirectResponse(self._path(visit, episode_id), 303)
-        return self._nothing(request, found)
+        return self._nothing(visit, found)
 
     def _nothing(
-        self, request: Request, found: Answer, flashes: Sequence[Flash] = (), status: int = 200
+        self, visit: Visit, found: Answer, flashes: Sequence[Flash] = (), status: int = 200
     ) -> Response:
         return self.desk.pages.page(
-            request,
+            visit,
             "nothing",
             status=status,
             flashes=flashes,
             number=mask_recipient(found.recipient),
             recipient=found.recipient,
-            grant=self.desk.grant(visit_of(request), found.recipient),
+            grant=self.desk.grant(visit, found.recipient),
             says=nothing_sentence(found, self.desk.stale_ms),
             aloud=aloud_without(),
             facts=known_facts(found),
-            calls=self._calls(found.calls),
+            calls=found.calls[:CALLS_SHOWN],
             words=self._words(found.words),
-            **self._choices(visit_of(request), found.calls),
+            **self._choices(visit, found.calls),
         )
 
-    def case_page(self, request: Request) -> Response:
+    def case_page(self, visit: Visit) -> Response:
         """Show a case to a person who searched for its number or has the right to browse."""
-        desk, visit = self.desk, visit_of(request)
         file = self.open_case(
-            visit, request.path_params["episode_id"], request.query_params.get("k")
+            visit, visit.request.path_params["episode_id"], visit.request.query_params.get("k")
         )
-        desk.audit(
+        self.desk.audit(
             visit, "view", "done", subject=file.line.recipient, episode_id=file.line.episode_id
         )
-        said = request.query_params.get("said", "")
+        said = visit.request.query_params.get("said", "")
         flashes = [self._describe_answers(said)] if WORD_ID.fullmatch(said) else []
         if flashes:  # load again: the index may have the override by now
-            file = desk.store.case(file.line.episode_id)
-        return self._case(request, file, flashes)
+            file = self.desk.store.case(file.line.episode_id)
+        return self._case(visit, file, flashes)
 
     def _case(
-        self, request: Request, file: CaseFile, flashes: Sequence[Flash] = (), status: int = 200,
+        self, visit: Visit, file: CaseFile, flashes: Sequence[Flash] = (), status: int = 200,
         **more: Any,
     ) -> Response:  # fmt: skip
-        desk, visit = self.desk, visit_of(request)
         values = {
-            "case": view(file, desk.now_ms()),
+            "case": view(file, self.desk.now_ms()),
             "grant": self._grant(visit, file.line.episode_id),
             "whole": "",
             "words": self._words(file.words),
-            "calls": self._calls(file.papers.calls),
+            "calls": file.papers.calls[:CALLS_SHOWN],
             "notes": file.papers.notes,
             "appeals": file.papers.appeals,
             "decided": {state: tr(says) for state, says in DECIDED.items()},
@@ -164,39 +160,37 @@ class CasePages:
             **self._choices(visit, file.papers.calls),
             **more,
         }
-        return desk.pages.page(request, "case", status=status, flashes=flashes, **values)
+        return self.desk.pages.page(visit, "case", status=status, flashes=flashes, **values)
 
-    def unmask(self, request: Request) -> Response:
+    def unmask(self, visit: Visit) -> Response:
         """Show the full number of a case once. A reason is required, and goes to the audit log."""
-        desk, visit = self.desk, visit_of(request)
         file = self.open_case(visit, visit.read_field("episode"), visit.read_field("k"))
-        desk.take("unmasks", visit)
+        self.desk.take("unmasks", visit)
         reason = mask_mentions(visit.read_field("reason", REASON_MAX), file.line.recipient)
         if not reason:
-            return self._case(request, file, [Flash(tr("A reason is needed."), "bad")], 400)
-        desk.audit(
+            raise UsageError(tr("A reason is needed."))
+        self.desk.audit(
             visit, "unmask", "done", subject=file.line.recipient, reason=reason,
             episode_id=file.line.episode_id,
         )  # fmt: skip
-        return self._case(request, file, whole=whole(file.line.recipient))
+        return self._case(visit, file, whole=whole(file.line.recipient))
 
     # --- act ---------------------------------------------------------------------------------
 
-    def say(self, request: Request) -> Response:
+    def say(self, visit: Visit) -> Response:
         """Publish an override for a caller: release, allow a platform, exempt, or end an override.
 
         The call is stored, and the page shows which gateways have confirmed.
         """
-        desk, visit = self.desk, visit_of(request)
         subject = self._subject(visit)
         try:
             word = self._word(visit, subject)
-        except UsageError as error:
-            desk.audit(
+        except UsageError:
+            self.desk.audit(
                 visit, "act", "refused", subject=subject.recipient, episode_id=subject.episode_id
             )
-            return self._again(request, subject, Flash(str(error), "bad"), 400)
-        desk.take("acts", visit)
+            raise
+        self.desk.take("acts", visit)
         about: dict[str, Any] = {
             "subject": subject.recipient,
             "episode_id": subject.episode_id,
@@ -204,15 +198,15 @@ class CasePages:
             "ticket": word.ticket,
             "until_ms": word.expires_at_ms,
         }
-        desk.audit(visit, word.verb, "asked", detail=word.platform[:256], **about)
+        self.desk.audit(visit, word.verb, "asked", detail=word.platform[:256], **about)
         try:
-            said = desk.voice.say(word, desk.settings.console.wait_s)
+            said = self.desk.voice.say(word, self.desk.settings.console.wait_s)
         except UnavailableError as error:
-            desk.audit(visit, word.verb, error.outcome, **about)
-            return self._again(request, subject, Flash(str(error), "bad"), 503)
-        desk.audit(visit, word.verb, "done", detail=said.word_id, **about)
+            self.desk.audit(visit, word.verb, error.outcome, **about)
+            return self._again(visit, subject, Flash(str(error), "bad"), 503)
+        self.desk.audit(visit, word.verb, "done", detail=said.word_id, **about)
         identified = visit.read_field("identified", 32)
-        desk.store.papers.add_call(
+        self.desk.store.papers.add_call(
             visit.person.account.name,
             subject.recipient,
             identified_by=identified,
@@ -225,11 +219,10 @@ class CasePages:
             path = self._path(visit, subject.episode_id)
             joint = "&" if "?" in path else "?"
             return RedirectResponse(f"{path}{joint}said={said.word_id}", 303)
-        return self._nothing(request, desk.store.find(subject.recipient), [_flash(said)])
+        return self._nothing(visit, self.desk.store.find(subject.recipient), [_flash(said)])
 
     def _word(self, visit: Visit, subject: Subject) -> Override:
         """Build the override that a form asks for. Raise UsageError if it is not allowed."""
-        desk = self.desk
         act, _, span = visit.read_field("act", 300).partition(" ")
         identified, reason = (
             visit.read_field("identified", 32),
@@ -243,12 +236,12 @@ class CasePages:
             )
         if not reason:
             raise UsageError(tr("A reason is needed."))
-        now_ms = desk.now_ms()
+        now_ms = self.desk.now_ms()
         more: dict[str, Any] = {}
         if act == "release" and span in RELEASES_S:
             lasts_s = RELEASES_S[span]
         elif act == "allow":
-            more["platform"] = named_platform(desk, span or visit.read_field("platform"))
+            more["platform"] = named_platform(self.desk, span or visit.read_field("platform"))
             lasts_s = 86_400
         elif act == "exempt" and visit.read_field("for", 8) in EXEMPTS_S:
             lasts_s = EXEMPTS_S[visit.read_field("for", 8)]
@@ -294,63 +287,55 @@ class CasePages:
         console = self.desk.settings.console
         return console.exempt_lead_s if visit.may(DeskRight.EXEMPT_LONG) else console.exempt_s
 
-    def note(self, request: Request) -> Response:
+    def note(self, visit: Visit) -> Response:
         """Store a note, or a call that needed no action."""
-        desk, visit = self.desk, visit_of(request)
         subject = self._subject(visit)
-        desk.take("forms", visit)
+        self.desk.take("forms", visit)
         name = visit.person.account.name
         about = {"subject": subject.recipient, "episode_id": subject.episode_id}
-        try:
-            if visit.read_field("what", 8) == "call":
-                identified = visit.read_field("identified", 32)
-                desk.audit(visit, "call", "done", **about)
-                desk.store.papers.add_call(
-                    name, subject.recipient, identified_by=identified, outcome="told",
-                    same_caller=identified == "own_line", episode_id=subject.episode_id,
-                    ticket=_read_field(visit, subject, "ticket", 64),
-                )  # fmt: skip
-                says = tr("The call is noted.")
-            else:
-                text = _read_field(visit, subject, "text", 4_001)
-                desk.audit(visit, "note", "done", **about)
-                desk.store.papers.add_note(
-                    name, text, recipient=subject.recipient, episode_id=subject.episode_id
-                )
-                says = tr("The note is kept.")
-        except UsageError as error:
-            return self._again(request, subject, Flash(str(error), "bad"), 400)
-        return self._again(request, subject, Flash(says))
+        if visit.read_field("what", 8) == "call":
+            identified = visit.read_field("identified", 32)
+            self.desk.audit(visit, "call", "done", **about)
+            self.desk.store.papers.add_call(
+                name, subject.recipient, identified_by=identified, outcome="told",
+                same_caller=identified == "own_line", episode_id=subject.episode_id,
+                ticket=_read_field(visit, subject, "ticket", 64),
+            )  # fmt: skip
+            says = tr("The call is noted.")
+        else:
+            text = _read_field(visit, subject, "text", 4_001)
+            self.desk.audit(visit, "note", "done", **about)
+            self.desk.store.papers.add_note(
+                name, text, recipient=subject.recipient, episode_id=subject.episode_id
+            )
+            says = tr("The note is kept.")
+        return self._again(visit, subject, Flash(says))
 
-    def appeal(self, request: Request) -> Response:
+    def appeal(self, visit: Visit) -> Response:
         """Store an appeal, or decide an open one."""
-        desk, visit = self.desk, visit_of(request)
         subject = self._subject(visit)
-        desk.take("forms", visit)
+        self.desk.take("forms", visit)
         name = visit.person.account.name
         about = {"subject": subject.recipient, "episode_id": subject.episode_id}
-        try:
-            if number := visit.read_field("appeal", 20):
-                state = _outcome(visit)
-                appeal_id = self._appeal(subject, number)
-                desk.audit(visit, "appeal", state, detail=number, **about)
-                text = _read_field(visit, subject, "text", 4_001)
-                desk.store.papers.decide_appeal(appeal_id, name, state, text)
-                says = tr("The outcome is kept. Tell the subscriber.")
-            else:
-                due_ms = desk.now_ms() + round(desk.settings.console.appeal_s * 1000)
-                desk.audit(visit, "appeal", "asked", until_ms=due_ms, **about)
-                desk.store.papers.add_appeal(
-                    name, subject.recipient, _read_field(visit, subject, "text", 4_001),
-                    due_ms=due_ms, identified_by=visit.read_field("identified", 32),
-                    episode_id=subject.episode_id,
-                )  # fmt: skip
-                says = tr("The appeal is recorded; it is to be decided within {span}.").format(
-                    span=spell(desk.settings.console.appeal_s * 1000)
-                )
-        except UsageError as error:
-            return self._again(request, subject, Flash(str(error), "bad"), 400)
-        return self._again(request, subject, Flash(says))
+        if number := visit.read_field("appeal", 20):
+            state = _outcome(visit)
+            appeal_id = self._appeal(subject, number)
+            self.desk.audit(visit, "appeal", state, detail=number, **about)
+            text = _read_field(visit, subject, "text", 4_001)
+            self.desk.store.papers.decide_appeal(appeal_id, name, state, text)
+            says = tr("The outcome is kept. Tell the subscriber.")
+        else:
+            due_ms = self.desk.now_ms() + round(self.desk.settings.console.appeal_s * 1000)
+            self.desk.audit(visit, "appeal", "asked", until_ms=due_ms, **about)
+            self.desk.store.papers.add_appeal(
+                name, subject.recipient, _read_field(visit, subject, "text", 4_001),
+                due_ms=due_ms, identified_by=visit.read_field("identified", 32),
+                episode_id=subject.episode_id,
+            )  # fmt: skip
+            says = tr("The appeal is recorded; it is to be decided within {span}.").format(
+                span=spell(self.desk.settings.console.appeal_s * 1000)
+            )
+        return self._again(visit, subject, Flash(says))
 
     # --- parts -------------------------------------------------------------------------------
 
@@ -360,18 +345,19 @@ class CasePages:
         Raise RefusedError if the case does not exist. Raise it also if the person may not browse
         and `grant` is not a valid grant for this case.
         """
-        desk = self.desk
-        if not (visit.may(DeskRight.BROWSE) or desk.is_granted(visit, episode_id, grant or "")):
-            desk.audit(visit, "view", "refused", episode_id=episode_id[:256])
+        if not (
+            visit.may(DeskRight.BROWSE) or self.desk.is_granted(visit, episode_id, grant or "")
+        ):
+            self.desk.audit(visit, "view", "refused", episode_id=episode_id[:256])
             raise RefusedError(403, tr("Search for the number first: a case is opened by it."))
         try:
-            return desk.store.case(episode_id)
+            return self.desk.store.case(episode_id)
         except UsageError as error:
             raise RefusedError(404, str(error)) from None
 
-    def again(self, request: Request, file: CaseFile, flash: Flash, status: int = 200) -> Response:
-        """Show the page of a case again, with a message about the form that was sent."""
-        return self._case(request, file, [flash], status)
+    def again(self, visit: Visit, flash: Flash, status: int = 200) -> Response:
+        """Show the page from which a form was sent again, with a message about the form."""
+        return self._again(visit, self._subject(visit), flash, status)
 
     def _subject(self, visit: Visit) -> Subject:
         """Return the number that a form is about: the number of its case, or a searched number.
@@ -382,12 +368,11 @@ class CasePages:
         if episode_id := visit.read_field("episode"):
             line = self.open_case(visit, episode_id, visit.read_field("k")).line
             return Subject(line.recipient, episode_id)
-        desk = self.desk
-        recipient = desk.settings.intake().numbers.canonical(visit.read_field("recipient", 80))
+        recipient = self.desk.settings.intake().numbers.canonical(visit.read_field("recipient", 80))
         if recipient is None:
             raise RefusedError(400, tr("The form names no number."))
-        if not desk.is_granted(visit, recipient, visit.read_field("k")):
-            desk.audit(visit, "view", "refused", subject=recipient)
+        if not self.desk.is_granted(visit, recipient, visit.read_field("k")):
+            self.desk.audit(visit, "view", "refused", subject=recipient)
             raise RefusedError(403, tr("Search for the number first: a case is opened by it."))
         return Subject(recipient)
 
@@ -399,14 +384,11 @@ class CasePages:
             raise UsageError(tr("That appeal is not about this number."))
         return found.appeal_id
 
-    def _again(
-        self, request: Request, subject: Subject, flash: Flash, status: int = 200
-    ) -> Response:
-        """Show the page from which a form was sent again, with a message about the form."""
+    def _again(self, visit: Visit, subject: Subject, flash: Flash, status: int = 200) -> Response:
         store = self.desk.store
         if subject.episode_id:
-            return self._case(request, store.case(subject.episode_id), [flash], status)
-        return self._nothing(request, store.find(subject.recipient), [flash], status)
+            return self._case(visit, store.case(subject.episode_id), [flash], status)
+        return self._nothing(visit, store.find(subject.recipient), [flash], status)
 
     def _grant(self, visit: Visit, episode_id: str) -> str:
         return "" if visit.may(DeskRight.BROWSE) else self.desk.grant(visit, episode_id)
@@ -439,6 +421,7 @@ class CasePages:
         mine = (each for each in calls if each.agent == name and each.at_ms > since_ms)
         lately = next((each.identified_by for each in mine if each.outcome in ACTS), NOBODY)
         return {
+            "ways": IDENTIFIED,
             "identified": [
                 (way, tr(says), way == lately != NOBODY) for way, says in IDENTIFIED.items()
             ],
@@ -461,18 +444,6 @@ class CasePages:
                 "obeyed": describe_confirmed(each, gateways),
             }
             for each in reversed(lines)
-        ]
-
-    def _calls(self, calls: Sequence[Any]) -> list[dict[str, Any]]:
-        return [
-            {
-                "at_ms": each.at_ms,
-                "agent": each.agent,
-                "identified": tr(IDENTIFIED.get(each.identified_by, each.identified_by)),
-                "ticket": each.ticket,
-                "outcome": tr(each.outcome),
-            }
-            for each in calls[:CALLS_SHOWN]
         ]
 
     def _gateways(self, file: CaseFile) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from streams.common.language import (
 )
 from streams.people.desk.masks import mask_recipient
 from streams.people.desk.override_publisher import Said
-from streams.people.desk.timeline import Dot, Mark, bars, draw_timeline
+from streams.people.desk.timeline import Dot, Mark, Timeline, bars
 from streams.wire import Override
 
 MARKS_MAX: Final = 12
@@ -83,7 +83,8 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
     platforms = rows(file, now_ms)
     leases = [each.expires_at_ms for each in file.case.actions if each.verb != "release"]
     ends_ms = max(leases, default=0) if state in REFUSING else 0
-    dots = [Dot(each.at_ms, each.would) for each in file.events]
+    step_ms, found = bars([Dot(each.at_ms, each.would) for each in file.events])
+    title = tr("Messages of the flood by time. {what}").format(what=_happens(line))
     return {
         "number": hidden,
         "state": tr(STATES[state]),
@@ -105,13 +106,9 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
         "ends_ms": ends_ms,
         "ends_in": spell(max(MINUTE_MS, ends_ms - now_ms)),
         "platforms": platforms[:500],
-        "picture": draw_timeline(
-            dots,
-            _marks(file),
-            tr("Messages of the flood by time. {what}").format(what=_happens(line)),
-        ),
+        "timeline": Timeline(title, step_ms, found, _marks(file)),
         # Bars of the chart: start, passed, refused, unknown.
-        "figures": [(bar.from_ms, *bar.counts) for bar in bars(dots)[1] if any(bar.counts)],
+        "figures": [(bar.from_ms, *bar.counts) for bar in found if any(bar.counts)],
         "explanation": explain(replace(file.case.last, recipient=hidden)),
     }
 

@@ -32,13 +32,15 @@ from streams.people.desk.list_pages import ListPages
 from streams.people.desk.live import LiveFeed
 from streams.people.desk.oidc import OidcEntry
 from streams.people.desk.oversight import OversightPages
-from streams.people.desk.render import static_files
+from streams.people.desk.render import Flash, static_files
 from streams.people.desk.rights import DeskRight
-from streams.people.desk.visit import RefusedError, visit_of
+from streams.people.desk.visit import RefusedError, Visit, visit_of
 
 log = logging.getLogger(__name__)
 
-Endpoint = Callable[[Request], Any]
+Endpoint = Callable[[Visit], Any]
+Again = Callable[[Visit, Flash, int], Response]
+"""Shows the page of a form again, with a message about the form and this HTTP status."""
 
 
 OPEN: Final = None
@@ -53,6 +55,8 @@ class Door:
     path: str
     rights: tuple[DeskRight, ...] | None  # None: no log-in is needed; empty: any logged-in person
     endpoint: Endpoint
+    again: Again | None = None  # shows the page of a form again, if the form is not acceptable
+    view: str = ""  # name of a page whose viewing goes to the audit log
 
 
 def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
@@ -70,28 +74,30 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("POST", "/logout", (), entry.logout),
         Door("GET", "/account", (), entry.account_page),
         Door("POST", "/account/password", (), entry.password),
-        Door("GET", "/help", (), lambda request: desk.pages.page(request, "help")),
-        Door("GET", "/", (DeskRight.SEARCH,), lambda request: desk.pages.page(request, "search")),
+        Door("GET", "/help", (), lambda visit: desk.pages.page(visit, "help")),
+        Door("GET", "/", (DeskRight.SEARCH,), lambda visit: desk.pages.page(visit, "search")),
         Door("POST", "/search", (DeskRight.SEARCH,), cases.search),
         Door("GET", "/case/{episode_id}", (DeskRight.SEARCH,), cases.case_page),
-        Door("POST", "/say", (DeskRight.ACT,), cases.say),
-        Door("POST", "/note", (DeskRight.NOTE,), cases.note),
-        Door("POST", "/appeal", (DeskRight.NOTE,), cases.appeal),
-        Door("POST", "/unmask", (DeskRight.UNMASK,), cases.unmask),
-        Door("POST", "/evidence", (DeskRight.EVIDENCE,), EvidencePages(desk, cases).make),
-        Door("GET", "/live", (DeskRight.LIVE,), lists.live),
+        Door("POST", "/say", (DeskRight.ACT,), cases.say, cases.again),
+        Door("POST", "/note", (DeskRight.NOTE,), cases.note, cases.again),
+        Door("POST", "/appeal", (DeskRight.NOTE,), cases.appeal, cases.again),
+        Door("POST", "/unmask", (DeskRight.UNMASK,), cases.unmask, cases.again),
+        Door("POST", "/evidence", (DeskRight.EVIDENCE,), EvidencePages(desk, cases).make,
+             cases.again),
+        Door("GET", "/live", (DeskRight.LIVE,), lists.live, view="live"),
         Door("GET", "/live/stream", (DeskRight.LIVE,), feed.stream),
-        Door("GET", "/campaigns", (DeskRight.PLATFORMS,), lists.campaigns),
-        Door("GET", "/platforms", (DeskRight.PLATFORMS,), lists.platforms),
-        Door("POST", "/platforms", (DeskRight.PLATFORMS,), lists.platforms),
-        Door("GET", "/proposals", wide, oversight.proposals),
-        Door("POST", "/proposals", (DeskRight.PROPOSE,), oversight.propose),
-        Door("POST", "/proposals/decide", (DeskRight.APPROVE,), oversight.decide),
+        Door("GET", "/campaigns", (DeskRight.PLATFORMS,), lists.campaigns, view="campaigns"),
+        Door("GET", "/platforms", (DeskRight.PLATFORMS,), lists.platforms, view="platforms"),
+        Door("POST", "/platforms", (DeskRight.PLATFORMS,), lists.platforms, view="platforms"),
+        Door("GET", "/proposals", wide, oversight.proposals, view="proposals"),
+        Door("POST", "/proposals", (DeskRight.PROPOSE,), oversight.propose, oversight.proposals),
+        Door("POST", "/proposals/decide", (DeskRight.APPROVE,), oversight.decide,
+             oversight.proposals),
         Door("GET", "/audit", (DeskRight.AUDIT,), oversight.audit),
         Door("POST", "/audit", (DeskRight.AUDIT,), oversight.audit),
-        Door("GET", "/users", (DeskRight.USERS,), oversight.users),
-        Door("POST", "/users", (DeskRight.USERS,), oversight.change_user),
-    ]
+        Door("GET", "/users", (DeskRight.USERS,), oversight.users, view="people"),
+        Door("POST", "/users", (DeskRight.USERS,), oversight.change_user, oversight.users),
+    ]  # fmt: skip
 
 
 def application(desk: Desk) -> ASGIApp:
@@ -110,7 +116,7 @@ def application(desk: Desk) -> ASGIApp:
         refused = _refusal_for(desk, error)
         headers = {"retry-after": str(round(refused.wait_s) or 1)} if refused.wait_s else {}
         return desk.pages.page(
-            request, "refused", status=refused.status, says=refused.says, headers=headers
+            visit_of(request), "refused", status=refused.status, says=refused.says, headers=headers
         )
 
     routes = [
@@ -162,7 +168,7 @@ def _refusal_for(desk: Desk, error: Exception) -> RefusedError:
 _KINDS: Final = {400: "usage", 500: "internal", 503: "unavailable"}
 
 
-def _make_endpoint(desk: Desk, door: Door) -> Endpoint:
+def _make_endpoint(desk: Desk, door: Door) -> Callable[[Request], Any]:
     """Return the endpoint of a door, with a check of rights before it."""
 
     async def answer(request: Request) -> Response:
@@ -177,16 +183,28 @@ def _make_endpoint(desk: Desk, door: Door) -> Endpoint:
                 await to_thread.run_sync(lambda: desk.audit(visit, "enter", "refused", detail=name))
                 raise RefusedError(403, tr("Your roles at the desk do not open this page."))
         try:
-            if iscoroutinefunction(door.endpoint):
-                found: Response = await door.endpoint(request)
-                return found
-            return await to_thread.run_sync(door.endpoint, request)
+            return await _respond(desk, door, visit)
         except (RefusedError, OtpguardError, HTTPException):
             raise
         except Exception as error:  # noqa: BLE001 - logged without its text
             raise _log_failure(desk, door, error) from None
 
     return answer
+
+
+async def _respond(desk: Desk, door: Door, visit: Visit) -> Response:
+    """Call the endpoint of a door. Show the page of a form again if the form is not acceptable."""
+    if door.view:
+        await to_thread.run_sync(lambda: desk.audit(visit, "view", "done", detail=door.view))
+    try:
+        if iscoroutinefunction(door.endpoint):
+            found: Response = await door.endpoint(visit)
+            return found
+        return await to_thread.run_sync(door.endpoint, visit)
+    except UsageError as error:
+        if door.again is None:
+            raise
+        return await to_thread.run_sync(door.again, visit, Flash(str(error), "bad"), 400)
 
 
 def _log_failure(desk: Desk, door: Door, error: Exception) -> RefusedError:

@@ -1,6 +1,7 @@
 """Runs the console as a process: web server, indexer thread and metrics server."""
 
 import logging
+import os
 import socket
 import threading
 import time
@@ -50,19 +51,14 @@ def listening(settings: Settings) -> socket.socket:
     """
     console = settings.console
     family = socket.AF_INET6 if ":" in console.host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((console.host, console.port))
+        return socket.create_server((console.host, console.port), family=family)
     except OSError as error:
-        made.close()
         raise UnavailableError(
             tr("cannot serve the desk on {host}:{port}: {strerror}").format(
-                host=console.host, port=console.port, strerror=error.strerror
+                host=console.host, port=console.port, strerror=os.strerror(error.errno or 0)
             )
         ) from None
-    made.listen(128)
-    return made
 
 
 def address_of(settings: Settings, port: int) -> str:

@@ -55,7 +55,11 @@ class DeskLedger:
         self._lock = threading.Lock()
 
     def write(self, **fields: Any) -> None:
-        """Write one record and wait for the broker. Raise UnavailableError without confirmation."""
+        """Write one record and wait for the broker. Raise UnavailableError without confirmation.
+
+        `fields` are those of `AuditRecord`, without its chain and its time. After an error, the
+        action that the record describes must not be done.
+        """
         with self._lock:
             seq, prev = self._next or self._tail()
             place = {"chain": self._chain, "seq": seq, "prev": prev}

@@ -7,17 +7,18 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from streams.cases.standing import banner, switch
 from streams.cases.store.store import CaseStore
 from streams.common.errors import UnavailableError
 from streams.common.language import current_language, moment, tr, trn
+from streams.common.rate_limits import RateLimit
 from streams.config import Settings
 from streams.people.desk.call_view import fresh_sentence
+from streams.people.desk.desk_audit import DeskLedger
 from streams.people.desk.guard import Site
-from streams.people.desk.override_publisher import Said
-from streams.people.desk.rate_limits import RateLimit
+from streams.people.desk.override_publisher import Speaker
 from streams.people.desk.render import Banner, Pages
 from streams.people.desk.visit import RefusedError, Visit
 from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
@@ -27,30 +28,6 @@ log = logging.getLogger(__name__)
 
 BANNERS_MS: Final = 1_000
 """Time (ms) for which banners and the age of the index are cached for all pages."""
-
-
-class Voice(Protocol):
-    """Publishes overrides to the gateways."""
-
-    def say(self, word: Override, wait_s: float) -> Said:
-        """Publish an override, and wait up to `wait_s` seconds for acknowledgements.
-
-        Raise UnavailableError if no broker confirmed the record.
-        """
-
-    def collect_answers(self, word_id: str) -> Said:
-        """Return the acknowledgements of an override so far."""
-
-
-class Auditor(Protocol):
-    """Writes the audit log."""
-
-    def write(self, **fields: Any) -> None:
-        """Write one record. `fields` are those of `AuditRecord`, without its chain and its time.
-
-        Raise UnavailableError if no broker confirmed the record. The action that it describes must
-        then not be done.
-        """
 
 
 def limits_of(settings: Settings) -> dict[str, RateLimit]:
@@ -102,16 +79,16 @@ class Desk:
     settings: Settings
     place: Site
     store: CaseStore
-    voice: Voice
-    auditor: Auditor
+    voice: Speaker
+    auditor: DeskLedger
     metrics: Metrics
     now_ms: Callable[[], int]
     now_s: Callable[[], float]  # a monotonic clock, for rate limits
     limits: dict[str, RateLimit]
     ticket: LoginTicket | None = None  # one-time log-in link, only in the demo
     pages: Pages = field(init=False)
-    _banners: list[tuple[int, Sequence[Banner], str]] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _banners: dict[str, tuple[int, Sequence[Banner], str]] = field(default_factory=dict)
+    """Per language: when they were read (ms), the banners, and the age of the index."""
 
     def __post_init__(self) -> None:
         self.pages = Pages(self.now_ms, self.banners, self.freshness)
@@ -173,22 +150,18 @@ class Desk:
 
     def _list_banners(self) -> tuple[Sequence[Banner], str]:
         now_ms, tag = self.now_ms(), current_language()
-        with self._lock:
-            for at_ms, banners, fresh in self._banners:
-                if now_ms - at_ms < BANNERS_MS and fresh.startswith(tag):
-                    return banners, fresh.removeprefix(tag)
+        read_ms, banners, sentence = self._banners.get(tag, (-BANNERS_MS, (), ""))
+        if now_ms - read_ms < BANNERS_MS:
+            return banners, sentence
         try:
             age = self.store.freshness()
-            found: Sequence[Banner] = tuple(self._find_shared(now_ms, age))
+            banners = tuple(self._find_shared(now_ms, age))
             sentence = fresh_sentence(age, self.stale_ms)
         except UnavailableError as error:  # the error page shows banners too
             head = tr("The case store is unreachable: no page can show what happens. Call the NOC.")
-            found, sentence = (Banner(head, str(error), "alarm"),), ""
-        with self._lock:
-            self._banners = [each for each in self._banners if now_ms - each[0] < BANNERS_MS] + [
-                (now_ms, found, tag + sentence)
-            ]
-        return found, sentence
+            banners, sentence = (Banner(head, str(error), "alarm"),), ""
+        self._banners[tag] = now_ms, banners, sentence
+        return banners, sentence
 
     def _find_shared(self, now_ms: int, fresh: Any) -> Any:
         words = [each.word for each in self.store.words_now()]

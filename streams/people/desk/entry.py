@@ -9,7 +9,6 @@ import threading
 from dataclasses import dataclass, field
 from typing import Final
 
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from streams.cases.store.roles import Account
@@ -19,7 +18,7 @@ from streams.people.desk.desk_context import Desk
 from streams.people.desk.guard import LANGUAGE, SESSION, set_cookie
 from streams.people.desk.render import Flash
 from streams.people.desk.rights import ROLE_NAMES, home_of, roles_of
-from streams.people.desk.visit import RefusedError, Visit, visit_of
+from streams.people.desk.visit import RefusedError, Visit
 
 HASHES_AT_ONCE: Final = 4
 """Maximum number of password hashes computed at the same time. Each needs 64 MiB and a core. Other
@@ -38,65 +37,65 @@ class EntryPages:
         default_factory=lambda: threading.BoundedSemaphore(HASHES_AT_ONCE)
     )
 
-    def login_page(self, request: Request) -> Response:
+    def login_page(self, visit: Visit) -> Response:
         """Show the log-in form. A person who is logged in is redirected to her first page.
 
         A person whom a trusted proxy has authenticated is logged in without a form.
         """
-        visit = visit_of(request)
         if visit.session:
             return RedirectResponse(home_of(visit.session.roles), 303)
-        said = request.headers.get(PROXY_HEADER)
+        said = visit.request.headers.get(PROXY_HEADER)
         if said is not None and "proxy" in self.desk.settings.console.enter:
-            return self._by_proxy(request, said)
-        return self._asking(request)
+            return self._by_proxy(visit, said)
+        return self._asking(visit)
 
-    def _by_proxy(self, request: Request, said: str) -> Response:
+    def _by_proxy(self, visit: Visit, said: str) -> Response:
         """Begin a session for the person whom the proxy's headers name.
 
         The headers are trusted only if they come from a listed peer *and* with the shared secret.
         Otherwise anybody who reaches the port could send these headers.
         """
-        desk, visit, console = self.desk, visit_of(request), self.desk.settings.console
-        peer = request.client.host if request.client else ""
+        console = self.desk.settings.console
+        peer = visit.request.client.host if visit.request.client else ""
         secret = console.proxy_secret.get_secret_value()
-        if not (desk.place.trusts(peer) and hmac.compare_digest(said.encode(), secret.encode())):
+        if not (
+            self.desk.place.trusts(peer) and hmac.compare_digest(said.encode(), secret.encode())
+        ):
             self.count_attempt(visit, "proxy")
             raise self.refuse(
                 visit, "proxy", "?", tr("That proxy is not one that this desk believes.")
             )
-        name = request.headers.get(console.proxy_user, "").strip()[:64]
-        groups = request.headers.get(console.proxy_groups, "").split(",")
-        account = desk.store.accounts.admit_vouched(name, "proxy", roles_of(groups, console.roles))
+        name = visit.request.headers.get(console.proxy_user, "").strip()[:64]
+        groups = visit.request.headers.get(console.proxy_groups, "").split(",")
+        account = self.desk.store.accounts.admit_vouched(
+            name, "proxy", roles_of(groups, console.roles)
+        )
         if account is None:
             raise self.refuse(visit, "proxy", name, tr("Your account is disabled."))
         return self.begin(visit, account, "proxy")
 
-    def by_ticket(self, request: Request) -> Response:
+    def by_ticket(self, visit: Visit) -> Response:
         """Begin a session with a link that works once. Only the demo's desk has such a link."""
-        desk, visit, ticket = self.desk, visit_of(request), self.desk.ticket
+        ticket = self.desk.ticket
         if ticket is None:
             raise RefusedError(404, tr("There is no such page."))
         self.count_attempt(visit, "once")
-        if not ticket.spend(request.path_params["secret"]):
+        if not ticket.spend(visit.request.path_params["secret"]):
             says = tr("This link was used before, or is none. Log in by name and password.")
             raise self.refuse(visit, "once", "?", says)
-        return self.begin(visit, desk.store.accounts.get(ticket.name), "once")
+        return self.begin(visit, self.desk.store.accounts.get(ticket.name), "once")
 
-    def _asking(
-        self, request: Request, status: int = 200, says: str = "", name: str = ""
-    ) -> Response:
+    def _asking(self, visit: Visit, status: int = 200, says: str = "", name: str = "") -> Response:
         enter = self.desk.settings.console.enter
         flashes = [Flash(says, "bad")] if says else []
         return self.desk.pages.page(
-            request, "login", status=status, flashes=flashes, name=name,
+            visit, "login", status=status, flashes=flashes, name=name,
             by_password="password" in enter, by_oidc="oidc" in enter,
         )  # fmt: skip
 
-    def login(self, request: Request) -> Response:
+    def login(self, visit: Visit) -> Response:
         """Check name and password, and begin a new session."""
-        desk, visit = self.desk, visit_of(request)
-        if "password" not in desk.settings.console.enter:
+        if "password" not in self.desk.settings.console.enter:
             raise RefusedError(404, tr("There are no passwords here."))
         self.count_attempt(visit, "password")
         name = visit.read_field("name", 64)
@@ -104,7 +103,7 @@ class EntryPages:
         if account is None:
             self._count_failure(visit, "password", name)
             says = tr("That is not right. After five wrong passwords a name has to wait.")
-            return self._asking(request, 401, says, name)
+            return self._asking(visit, 401, says, name)
         return self.begin(visit, account, "password")
 
     def count_attempt(self, visit: Visit, door: str, step: str = "") -> None:
@@ -112,8 +111,7 @@ class EntryPages:
 
         Raise RefusedError if there are too many attempts from the visitor's network.
         """
-        desk = self.desk
-        wait_s = desk.limits["logins"].take(f"{door}{step} {visit.network}", desk.now_s())
+        wait_s = self.desk.limits["logins"].take(f"{door}{step} {visit.network}", self.desk.now_s())
         if wait_s:
             raise self._refuse_limited(door, wait_s)
 
@@ -129,14 +127,14 @@ class EntryPages:
         name and network, also for unknown names. So guesses from another network do not lock the
         owner out.
         """
-        desk, key = self.desk, f"{name.lower()} {visit.network}"
-        wait_s = desk.limits["guesses"].take(key, desk.now_s())
+        key = f"{name.lower()} {visit.network}"
+        wait_s = self.desk.limits["guesses"].take(key, self.desk.now_s())
         if wait_s:
             raise self._refuse_limited("password", wait_s)
         with self._turn:
-            account = desk.store.accounts.verify(name, password)
+            account = self.desk.store.accounts.verify(name, password)
         if account is not None:
-            desk.limits["guesses"].forget(key)
+            self.desk.limits["guesses"].forget(key)
         return account
 
     def _count_failure(self, visit: Visit, door: str, name: str) -> None:
@@ -156,82 +154,74 @@ class EntryPages:
 
         The session gets a new id. Raise RefusedError for an account without a role.
         """
-        desk = self.desk
         if not account.roles:
             raise self.refuse(visit, door, account.name, tr("You have no role at the desk."))
-        console = desk.settings.console
-        desk.auditor.write(
+        console = self.desk.settings.console
+        self.desk.auditor.write(
             actor=account.name, role=" ".join(sorted(account.roles)), auth=door, channel="desk",
             address=visit.address, verb="login", outcome="done",
         )  # fmt: skip
         if visit.session:
-            desk.store.accounts.end(visit.secret)
-        secret, session = desk.store.accounts.begin(
+            self.desk.store.accounts.end(visit.secret)
+        secret, session = self.desk.store.accounts.begin(
             account,
             door,
             visit.address,
             idle_ms=round(console.idle_s * 1000),
             absolute_ms=round(console.absolute_s * 1000),
         )
-        desk.metrics.add("desk_logins_total", 1, door=door, outcome="done")
-        answer = RedirectResponse(home_of(session.roles), 303)
-        answer.headers.append("set-cookie", set_cookie(desk.place, SESSION, secret))
-        return answer
+        self.desk.metrics.add("desk_logins_total", 1, door=door, outcome="done")
+        cookie = set_cookie(self.desk.place, SESSION, secret)
+        return RedirectResponse(home_of(session.roles), 303, {"set-cookie": cookie})
 
-    def logout(self, request: Request) -> Response:
+    def logout(self, visit: Visit) -> Response:
         """End this session, or all sessions of the person."""
-        desk, visit = self.desk, visit_of(request)
         name = visit.person.account.name
-        desk.audit(visit, "logout", "done", detail=visit.read_field("all", 8))
+        self.desk.audit(visit, "logout", "done", detail=visit.read_field("all", 8))
         if visit.read_field("all"):
-            desk.store.accounts.end_all(name)
+            self.desk.store.accounts.end_all(name)
         else:
-            desk.store.accounts.end(visit.secret)
-        answer = RedirectResponse("/login", 303)
-        answer.headers.append("set-cookie", set_cookie(desk.place, SESSION, "", lasts_s=0))
-        answer.headers.append("clear-site-data", '"cache", "storage"')
-        return answer
+            self.desk.store.accounts.end(visit.secret)
+        headers = {
+            "set-cookie": set_cookie(self.desk.place, SESSION, "", lasts_s=0),
+            "clear-site-data": '"cache", "storage"',
+        }
+        return RedirectResponse("/login", 303, headers)
 
-    def account_page(self, request: Request, status: int = 200, says: str = "") -> Response:
-        visit = visit_of(request)
+    def account_page(self, visit: Visit, status: int = 200, says: str = "") -> Response:
         roles = [tr(ROLE_NAMES[each]) for each in sorted(visit.person.roles)]
         flashes = [Flash(says, "bad")] if says else []
         return self.desk.pages.page(
-            request, "account", status=status, flashes=flashes, roles=roles, session=visit.person,
+            visit, "account", status=status, flashes=flashes, roles=roles, session=visit.person,
             local=visit.person.account.source == "local",
         )  # fmt: skip
 
-    def password(self, request: Request) -> Response:
+    def password(self, visit: Visit) -> Response:
         """Change a person's own password. All her sessions end, and a new session begins."""
-        desk, visit = self.desk, visit_of(request)
         account = visit.person.account
         if account.source != "local":
             raise RefusedError(404, tr("There are no passwords here."))
-        desk.take("forms", visit)
+        self.desk.take("forms", visit)
         if self._verify(visit, account.name, visit.form.get("old", "")) is None:
-            desk.audit(visit, "password", "refused")
-            return self.account_page(request, 401, tr("The password so far is not right."))
+            self.desk.audit(visit, "password", "refused")
+            return self.account_page(visit, 401, tr("The password so far is not right."))
         with self._turn:
             if visit.form.get("new", "") != visit.form.get("again", ""):
-                return self.account_page(request, 400, tr("Both new ones have to be the same."))
+                return self.account_page(visit, 400, tr("Both new ones have to be the same."))
             try:
-                desk.store.accounts.change(account.name, password=visit.form.get("new", ""))
+                self.desk.store.accounts.change(account.name, password=visit.form.get("new", ""))
             except UsageError as error:
-                return self.account_page(request, 400, str(error))
-        desk.audit(visit, "password", "done")
-        return self.begin(visit, desk.store.accounts.get(account.name), visit.person.auth)
+                return self.account_page(visit, 400, str(error))
+        self.desk.audit(visit, "password", "done")
+        return self.begin(visit, self.desk.store.accounts.get(account.name), visit.person.auth)
 
-    def language(self, request: Request) -> Response:
+    def language(self, visit: Visit) -> Response:
         """Set the language of this browser, and of the person's account if she is logged in."""
-        desk, visit = self.desk, visit_of(request)
         tag = visit.read_field("language", 16)
         if tag not in LANGUAGES:
             raise RefusedError(400, tr("The desk does not speak that language."))
         if visit.session:
-            desk.store.accounts.change(visit.session.account.name, language=tag)
+            self.desk.store.accounts.change(visit.session.account.name, language=tag)
         back = home_of(visit.session.roles) if visit.session else "/login"
-        answer = RedirectResponse(back, 303)
-        answer.headers.append(
-            "set-cookie", set_cookie(desk.place, LANGUAGE, tag, lasts_s=31_536_000)
-        )
-        return answer
+        cookie = set_cookie(self.desk.place, LANGUAGE, tag, lasts_s=31_536_000)
+        return RedirectResponse(back, 303, {"set-cookie": cookie})

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.cases.store.accounts import Accounts
@@ -167,13 +167,15 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        headers = Headers(scope=scope)
-        cookies = HTTPConnection(scope).cookies
+        request = HTTPConnection(scope)
+        headers, cookies = request.headers, request.cookies
         peer = scope["client"][0] if scope.get("client") else ""
         address = self._place.address(peer, headers)
         form_secret = cookies.get(self._place.cookie(FORM), "")
         fresh = secrets.token_urlsafe(24) if len(form_secret) < 16 else ""
-        scope.setdefault("state", {})["visit"] = Visit(None, "", form_secret or fresh, address)
+        scope.setdefault("state", {})["visit"] = Visit(
+            request, None, "", form_secret or fresh, address
+        )
         outward = _outward(send, self._place, scope["path"], fresh)
         with speaking(self._tag(headers, cookies, None), self._zone):
             try:
@@ -230,13 +232,13 @@ class Guard:
         form: Mapping[str, str] = {}
         if scope["method"] == "POST":
             _check_origin(headers, self._place)
-            form = await _form(receive, headers)
+            form = await _form(Request(scope, receive))
             if not secrets.compare_digest(form.get("csrf", "").encode(), csrf.encode()):
                 raise RefusedError(
                     403,
                     tr("The form is of an earlier log-in, or not of this desk. Load it again."),
                 )
-        return Visit(session, secret if session else "", csrf, address, form)
+        return Visit(HTTPConnection(scope), session, secret if session else "", csrf, address, form)
 
 
 def _check_origin(headers: Headers, place: Site) -> None:
@@ -251,20 +253,18 @@ def _check_origin(headers: Headers, place: Site) -> None:
         raise RefusedError(403, tr("The form was sent by another site."))
 
 
-async def _form(receive: Receive, headers: Headers) -> Mapping[str, str]:
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+async def _form(request: Request) -> Mapping[str, str]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise RefusedError(415, tr("The desk takes its own forms only."))
     body = bytearray()
-    more = True
-    while more:
-        message: Message = await receive()
-        if message["type"] != "http.request":
-            raise RefusedError(400, tr("The form ended in its middle."))
-        body += message.get("body", b"")
-        if len(body) > BODY_MAX:
-            raise RefusedError(413, tr("The form is too long."))
-        more = message.get("more_body", False)
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > BODY_MAX:
+                raise RefusedError(413, tr("The form is too long."))
+    except ClientDisconnect:
+        raise RefusedError(400, tr("The form ended in its middle.")) from None
     try:
         pairs = parse_qsl(
             body.decode("utf-8"), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"

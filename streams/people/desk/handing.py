@@ -14,17 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from streams.cases.store.answers import CaseFile
-from streams.common.errors import ConfigError, OtpguardError, UnavailableError
+from streams.common.errors import ConfigError, UnavailableError, UsageError
 from streams.common.extras import how_to_install
 from streams.common.language import tr
 from streams.people.desk.call_pages import REASON_MAX, CasePages
 from streams.people.desk.desk_context import Desk
 from streams.people.desk.render import Flash
-from streams.people.desk.visit import RefusedError, Visit, visit_of
+from streams.people.desk.visit import RefusedError, Visit
 
 log = logging.getLogger(__name__)
 
@@ -37,40 +36,37 @@ class EvidencePages:
     cases: CasePages
     _making: threading.Lock = field(default_factory=threading.Lock)
 
-    def make(self, request: Request) -> Response:
+    def make(self, visit: Visit) -> Response:
         """Answer with an evidence pack as a zip file.
 
         The form must name the authority and the number of its request.
         """
-        desk, visit = self.desk, visit_of(request)
         file = self.cases.open_case(visit, visit.read_field("episode"), visit.read_field("k"))
         asked = {name: visit.read_field(name, REASON_MAX) for name in ("authority", "document")}
         received = visit.read_field("received", 32)
         if not all(asked.values()):
-            flash = Flash(tr("The authority and the number of its request are needed."), "bad")
-            return self.cases.again(request, file, flash, 400)
-        desk.take("unmasks", visit)  # a pack contains the full number
+            raise UsageError(tr("The authority and the number of its request are needed."))
+        self.desk.take("unmasks", visit)  # a pack contains the full number
         about: dict[str, Any] = {
             "subject": file.line.recipient,
             "episode_id": file.line.episode_id,
             "reason": asked["authority"],
             "ticket": asked["document"][:64],
         }
-        desk.audit(visit, "export", "asked", **about)
+        self.desk.audit(visit, "export", "asked", **about)
         if not self._making.acquire(blocking=False):
-            desk.audit(visit, "export", "refused", **about)
+            self.desk.audit(visit, "export", "refused", **about)
             raise RefusedError(429, tr("Another pack is being made. Try again."), wait_s=10)
         try:
             name, content, digest = self._build_pack(visit, file, {**asked, "received": received})
         except Exception as error:
-            desk.audit(visit, "export", "failed", **about)  # any error: no pack was sent
-            if not isinstance(error, OtpguardError):
+            self.desk.audit(visit, "export", "failed", **about)  # any error: no pack was sent
+            if not isinstance(error, UnavailableError | ConfigError):
                 raise
-            status = 503 if isinstance(error, UnavailableError | ConfigError) else 400
-            return self.cases.again(request, file, Flash(str(error), "bad"), status)
+            return self.cases.again(visit, Flash(str(error), "bad"), 503)
         finally:
             self._making.release()
-        desk.audit(visit, "export", "done", detail=f"manifest sha256 {digest}", **about)
+        self.desk.audit(visit, "export", "done", detail=f"manifest sha256 {digest}", **about)
         headers = {"content-disposition": f'attachment; filename="{name}.zip"',
                    "cache-control": "no-store"}  # fmt: skip
         return Response(content, 200, headers, "application/zip")

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from detectors.campaigns.campaign import Campaign
 from detectors.model.event import Trust
 from detectors.model.times import DAY_MS
-from detectors.platforms.days import PlatformFigures
 from streams.cases.explanation import platform_name
 from streams.cases.network_views import percent
 from streams.cases.store.answers import CaseLine
@@ -20,7 +17,7 @@ from streams.people.desk.call_view import STATES, TONES, spell
 from streams.people.desk.desk_context import Desk
 from streams.people.desk.masks import mask_recipient
 from streams.people.desk.rights import DeskRight
-from streams.people.desk.visit import visit_of
+from streams.people.desk.visit import Visit
 
 LIVE_MAX: Final = 50
 """Maximum number of rows in the live list. A campaign has more floods, but has its own page."""
@@ -74,39 +71,33 @@ class ListPages:
 
     desk: Desk
 
-    def live(self, request: Request) -> Response:
+    def live(self, visit: Visit) -> Response:
         """Show the floods that go on now. The page updates itself unless it is paused."""
-        desk, visit = self.desk, visit_of(request)
-        lines = desk.store.live(LIVE_MAX)
+        lines = self.desk.store.live(LIVE_MAX)
         browse = visit.may(DeskRight.BROWSE)
-        desk.audit(visit, "view", "done", detail="live")
-        return desk.pages.page(
-            request, "live", rows=live_rows(lines, desk.now_ms(), browse=browse),
-            summary=live_summary(lines, desk.store.live_count()), browse=browse,
-            paused=request.query_params.get("pause") == "1",
+        return self.desk.pages.page(
+            visit, "live", rows=live_rows(lines, self.desk.now_ms(), browse=browse),
+            summary=live_summary(lines, self.desk.store.live_count()), browse=browse,
+            paused=visit.request.query_params.get("pause") == "1",
         )  # fmt: skip
 
-    def campaigns(self, request: Request) -> Response:
+    def campaigns(self, visit: Visit) -> Response:
         """Show campaigns (floods against many numbers), as published by the campaign agent."""
-        desk, visit = self.desk, visit_of(request)
-        days = _days(request)
-        desk.audit(visit, "view", "done", detail="campaigns")
-        found, told_ms = desk.store.campaigns(since_ms=desk.now_ms() - days * DAY_MS)
-        return desk.pages.page(
-            request, "campaigns", campaigns=[_campaign(each) for each in found[:100]],
+        days = _days(visit)
+        found, told_ms = self.desk.store.campaigns(since_ms=self.desk.now_ms() - days * DAY_MS)
+        return self.desk.pages.page(
+            visit, "campaigns", campaigns=found[:100],
             days=days, spans=DAYS, told_ms=told_ms,
         )  # fmt: skip
 
-    def platforms(self, request: Request) -> Response:
+    def platforms(self, visit: Visit) -> Response:
         """Show platforms by the number of floods in which they were seen. Names can be searched.
 
         The search uses POST, so that a phone number typed by mistake is in no URL.
         """
-        desk, visit = self.desk, visit_of(request)
-        days = _days(request)
+        days = _days(visit)
         wanted = visit.read_field("name", 64)
-        desk.audit(visit, "view", "done", detail="platforms")
-        found, told_ms = desk.store.platforms(days=days, limit=500)
+        found, told_ms = self.desk.store.platforms(days=days, limit=500)
         rows = [
             {
                 "name": platform_name(each.platform),
@@ -115,43 +106,15 @@ class ListPages:
                 "novel": few(each.novel),
                 "refused": each.refused,
                 "last_ms": each.last_ms,
-                **_week(each.week),
+                "week": each.week,
             }
             for each in found
             if wanted.casefold() in platform_name(each.platform).casefold()
         ]
-        return desk.pages.page(
-            request, "platforms", rows=rows[:100], days=days, spans=DAYS, wanted=wanted,
-            told_ms=told_ms,
+        return self.desk.pages.page(
+            visit, "platforms", rows=rows[:100], days=days, spans=DAYS, wanted=wanted,
+            told_ms=told_ms, percent=percent,
         )  # fmt: skip
-
-
-def _campaign(each: Campaign) -> dict[str, Any]:
-    shown = each.platforms[:8]
-    return {
-        "surge": each.kind == "surge",
-        "first_ms": each.start_ms,
-        "last_ms": each.end_ms,
-        "victims": each.victims,
-        "open": each.victims_open if each.open else 0,
-        "throttled": each.victims_throttled,
-        "messages": each.messages,
-        "growth": f"{each.growth_per_minute:g}" if each.open else "",
-        "platforms": [platform_name(one.platform) for one in shown],
-        "further": max(0, each.platforms_total - len(shown)),
-    }
-
-
-def _week(told: PlatformFigures | None) -> dict[str, str]:
-    """Format the platform agent's figures for a page. They are empty if there is no record."""
-    if told is None:
-        return dict.fromkeys(("codes", "share", "strangers", "trend"), "")
-    return {
-        "codes": f"{told.codes:,}",
-        "share": percent(told.flood_share),
-        "strangers": percent(told.strangers_share),
-        "trend": "" if told.trend is None else f"× {told.trend:g}",
-    }
 
 
 def few(n: int) -> str:
@@ -163,6 +126,6 @@ def few(n: int) -> str:
     return f"<{FEW}" if 0 < n < FEW else f"{n:,}"
 
 
-def _days(request: Request) -> int:
-    asked = visit_of(request).read_field("days", 4) or request.query_params.get("days", "")
+def _days(visit: Visit) -> int:
+    asked = visit.read_field("days", 4) or visit.request.query_params.get("days", "")
     return int(asked) if asked.isdecimal() and int(asked) in DAYS else DAYS[1]

@@ -13,7 +13,6 @@ from typing import Final
 
 from anyio import to_thread
 from sse_starlette import EventSourceResponse, ServerSentEvent
-from starlette.requests import Request
 from starlette.responses import Response
 
 from streams.cases.store.answers import CaseLine
@@ -22,7 +21,7 @@ from streams.common.language import current_language, speaking, tr, zone
 from streams.people.desk.desk_context import Desk
 from streams.people.desk.list_pages import LIVE_MAX, live_rows, live_summary
 from streams.people.desk.rights import DeskRight
-from streams.people.desk.visit import RefusedError, visit_of
+from streams.people.desk.visit import RefusedError, Visit
 
 log = logging.getLogger(__name__)
 
@@ -94,11 +93,8 @@ class LiveFeed:
                 self._changed.notify_all()
             return True
 
-    async def stream(self, request: Request) -> Response:
+    async def stream(self, visit: Visit) -> Response:
         """Send the rows to one page, now and at each change."""
-        visit = visit_of(request)
-        if visit.session is None:
-            raise RefusedError(401, tr("Log in again."))
         if self.open >= STREAMS_MAX:
             raise RefusedError(503, tr("Too many live lists are open; this one is to be reloaded."))
         key = hashlib.sha256(visit.secret.encode()).hexdigest()

@@ -15,7 +15,6 @@ from typing import Any, Final
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from streams.common.language import tr
@@ -25,7 +24,7 @@ from streams.people.desk.desk_context import Desk
 from streams.people.desk.entry import EntryPages
 from streams.people.desk.guard import set_cookie
 from streams.people.desk.rights import roles_of
-from streams.people.desk.visit import RefusedError, visit_of
+from streams.people.desk.visit import RefusedError, Visit
 
 COOKIE: Final = "desk-oidc"
 FLIGHT_S: Final = 600
@@ -59,54 +58,50 @@ class OidcEntry:
     _known: tuple[float, dict[str, Any]] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def start(self, request: Request) -> Response:
+    def start(self, visit: Visit) -> Response:
         """Redirect the browser to the provider, and store state, nonce and verifier in a cookie."""
         self._check_on()
-        self.entry.count_attempt(visit_of(request), "oidc")
+        self.entry.count_attempt(visit, "oidc")
         provider = self._provider()
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         with self._client(state) as client:
             url, _ = client.create_authorization_url(
                 provider["authorization_endpoint"], state=state, nonce=nonce, code_verifier=verifier
             )
-        answer = RedirectResponse(url, 303)
-        answer.headers.append(
-            "set-cookie",
-            set_cookie(self.desk.place, COOKIE, f"{state}.{nonce}.{verifier}", lasts_s=FLIGHT_S),
-        )
-        return answer
+        kept = f"{state}.{nonce}.{verifier}"
+        cookie = set_cookie(self.desk.place, COOKIE, kept, lasts_s=FLIGHT_S)
+        return RedirectResponse(url, 303, {"set-cookie": cookie})
 
-    def back(self, request: Request) -> Response:
+    def back(self, visit: Visit) -> Response:
         """Check the provider's answer when the browser returns, and begin a session.
 
         Raise RefusedError if the state does not match the cookie, or a later check fails.
         """
         self._check_on()
-        desk, visit = self.desk, visit_of(request)
         self.entry.count_attempt(visit, "oidc", "back")
-        console = desk.settings.console
-        flight = request.cookies.get(desk.place.cookie(COOKIE), "").split(".")
-        state = request.query_params.get("state", "")
+        console = self.desk.settings.console
+        flight = visit.request.cookies.get(self.desk.place.cookie(COOKIE), "").split(".")
+        state = visit.request.query_params.get("state", "")
         if len(flight) != 3 or not hmac.compare_digest(flight[0].encode(), state.encode()):
-            raise self._not_in(request, tr("That log-in was not begun in this browser."))
-        claims = self._claims(request, self._provider(), flight)
+            raise self._not_in(visit, tr("That log-in was not begun in this browser."))
+        claims = self._claims(visit, self._provider(), flight)
         name = str(claims.get(console.oidc_name, ""))
         groups = claims.get(console.oidc_claim, [])
         listed = groups if isinstance(groups, list) else [groups]
         roles = roles_of(map(str, listed), console.roles)
         if not name:
-            raise self._not_in(request, tr("The provider did not say who you are."))
-        account = desk.store.accounts.admit_vouched(
+            raise self._not_in(visit, tr("The provider did not say who you are."))
+        account = self.desk.store.accounts.admit_vouched(
             name, "oidc", roles, str(claims.get("name", "") or claims.get("email", ""))[:64]
         )
         if account is None:
             raise self.entry.refuse(visit, "oidc", name, tr("Your account is disabled."))
         answer = self.entry.begin(visit, account, "oidc")
-        answer.headers.append("set-cookie", set_cookie(desk.place, COOKIE, "", lasts_s=0))
+        answer.headers.append("set-cookie", set_cookie(self.desk.place, COOKIE, "", lasts_s=0))
         return answer
 
     def _claims(
-        self, request: Request, provider: Mapping[str, Any], flight: list[str]
+        self, visit: Visit, provider: Mapping[str, Any], flight: list[str]
     ) -> dict[str, Any]:
         """Exchange the code for an ID token, check the token, and return its claims.
 
@@ -114,9 +109,9 @@ class OidcEntry:
         """
         console = self.desk.settings.console
         state, nonce, verifier = flight
-        code = request.query_params.get("code", "")
+        code = visit.request.query_params.get("code", "")
         if not code:
-            raise self._not_in(request, tr("The provider did not let you in."))
+            raise self._not_in(visit, tr("The provider did not let you in."))
         with self._client(state) as client:
             try:
                 token = client.fetch_token(
@@ -135,15 +130,15 @@ class OidcEntry:
                         claims = {**more, **claims}
             except _wrong_answers() as error:
                 raise self._not_in(
-                    request,
+                    visit,
                     tr("The provider's answer does not fit ({kind}).").format(
                         kind=type(error).__name__
                     ),
                 ) from None
         return claims
 
-    def _not_in(self, request: Request, says: str) -> RefusedError:
-        return self.entry.refuse(visit_of(request), "oidc", "?", says)
+    def _not_in(self, visit: Visit, says: str) -> RefusedError:
+        return self.entry.refuse(visit, "oidc", "?", says)
 
     def _check_on(self) -> None:
         if "oidc" not in self.desk.settings.console.enter:

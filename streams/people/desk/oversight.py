@@ -9,12 +9,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
 
 from detectors.model.times import DAY_MS
 from streams.cases.store.answers import AuditPlace
-from streams.cases.store.roles import Account, DeskRole, Proposal
+from streams.cases.store.roles import DeskRole
 from streams.common.errors import OtpguardError, UnavailableError, UsageError
 from streams.common.language import join_list, moment, tr
 from streams.people.desk.call_pages import DECIDED, REASON_MAX, named_platform
@@ -23,7 +22,7 @@ from streams.people.desk.desk_context import Desk
 from streams.people.desk.masks import mask_mentions, mask_recipient
 from streams.people.desk.render import Flash
 from streams.people.desk.rights import ROLE_NAMES, DeskRight, may
-from streams.people.desk.visit import Visit, visit_of
+from streams.people.desk.visit import Visit
 from streams.wire import EVERYONE, Override, decode_override, encode_override
 
 VERBS: Final = (
@@ -74,103 +73,76 @@ class OversightPages:
 
     # --- audit log ---------------------------------------------------------------------------
 
-    def audit(self, request: Request) -> Response:
+    def audit(self, visit: Visit) -> Response:
         """Show lines of the audit log, newest first.
 
         A search by phone number uses POST, so that the number is in no URL.
         """
-        desk, visit = self.desk, visit_of(request)
-        asked = request.query_params
+        asked = visit.request.query_params
         subject = ""
         flashes = []
         if number := visit.read_field("number", 80):
-            subject = desk.settings.intake().numbers.canonical(number) or ""
+            subject = self.desk.settings.intake().numbers.canonical(number) or ""
             if not subject:
                 flashes.append(Flash(tr("That is neither a number nor a token."), "bad"))
         actor, verb = asked.get("actor", "").strip()[:64], asked.get("verb", "")[:32]
         limit = LINES_MAX if subject else PAGE
-        desk.audit(visit, "view", "done", subject=subject, detail=f"audit {actor} {verb}".strip())
-        found = desk.store.audit(
+        self.desk.audit(
+            visit, "view", "done", subject=subject, detail=f"audit {actor} {verb}".strip()
+        )
+        found = self.desk.store.audit(
             actor=actor, verb=verb, subject=subject, limit=limit + 1,
             behind=AuditPlace.read(asked.get("behind", "")),
         )  # fmt: skip
         if subject and len(found) > limit:
             told = tr("There are more: these are the newest {n}. Ask for a person or an act.")
             flashes.append(Flash(told.format(n=limit), "bad"))
-        return desk.pages.page(
-            request, "audit", flashes=flashes, lines=[_line(each) for each in found[:limit]],
+        return self.desk.pages.page(
+            visit, "audit", flashes=flashes, lines=[_line(each) for each in found[:limit]],
             actor=actor, verb=verb, verbs=VERBS, by_number=bool(subject),
             older=AuditPlace.of(found[limit - 1]) if len(found) > limit and not subject else None,
         )  # fmt: skip
 
     # --- proposals ---------------------------------------------------------------------------
 
-    def proposals(self, request: Request) -> Response:
-        desk, visit = self.desk, visit_of(request)
-        desk.audit(visit, "view", "done", detail="proposals")
-        return self._proposals(request)
-
-    def _proposals(
-        self, request: Request, flash: Flash | None = None, status: int = 200
-    ) -> Response:
-        desk, visit = self.desk, visit_of(request)
-        own = visit.person.account.name
-        return desk.pages.page(
-            request,
+    def proposals(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
+        return self.desk.pages.page(
+            visit,
             "proposals",
             status=status,
             flashes=[flash] if flash else [],
-            proposals=[self._proposal(each, own) for each in desk.store.papers.proposals()[:50]],
-            wide=desk.settings.console.wide,
+            proposals=self.desk.store.papers.proposals()[:50],
+            states=STATES,
+            digest=_digest,
+            own=visit.person.account.name,
+            wide=self.desk.settings.console.wide,
             spans=[(name, spell(s * 1000)) for name, s in SPANS_S.items()],
         )
 
-    def _proposal(self, each: Proposal, own: str) -> dict[str, Any]:
-        return {
-            "id": each.proposal_id,
-            "says": each.says,
-            "reason": each.reason,
-            "ticket": each.ticket,
-            "by": each.proposer,
-            "at_ms": each.at_ms,
-            "expires_ms": each.expires_ms,
-            "state": each.state,
-            "state_word": tr(STATES[each.state]),
-            "decided_by": each.decided_by,
-            "why": each.why,
-            "own": each.proposer == own,
-            "digest": _digest(each.value),
-        }
-
-    def propose(self, request: Request) -> Response:
+    def propose(self, visit: Visit) -> Response:
         """Store a proposal for an override that needs a second person."""
-        desk, visit = self.desk, visit_of(request)
-        desk.take("forms", visit)
-        try:
-            word = self._wide_word(visit)
-            says = self._says(word)
-            desk.audit(
-                visit, "propose", "asked", subject=word.recipient, reason=word.reason,
-                ticket=word.ticket, until_ms=word.expires_at_ms, detail=word.verb,
-            )  # fmt: skip
-            made = desk.store.papers.propose(
-                visit.person.account.name, word.verb, encode_override(word), says, word.reason,
-                word.ticket,
-            )  # fmt: skip
-        except UsageError as error:
-            return self._proposals(request, Flash(str(error), "bad"), 400)
+        self.desk.take("forms", visit)
+        word = self._wide_word(visit)
+        says = self._says(word)
+        self.desk.audit(
+            visit, "propose", "asked", subject=word.recipient, reason=word.reason,
+            ticket=word.ticket, until_ms=word.expires_at_ms, detail=word.verb,
+        )  # fmt: skip
+        made = self.desk.store.papers.propose(
+            visit.person.account.name, word.verb, encode_override(word), says, word.reason,
+            word.ticket,
+        )  # fmt: skip
         told = tr("Proposed, number {n}: a second person has 15 minutes to approve it.")
-        return self._proposals(request, Flash(told.format(n=made.proposal_id)))
+        return self.proposals(visit, Flash(told.format(n=made.proposal_id)))
 
     def _wide_word(self, visit: Visit) -> Override:
         """Build the override of a proposal from the form. Raise UsageError if it is invalid."""
-        desk = self.desk
         what, reason = visit.read_field("what", 16), visit.read_field("reason", REASON_MAX)
         ticket = visit.read_field("ticket", 64)
         span_s = SPANS_S.get(visit.read_field("span", 8))
         if not reason or span_s is None:
             raise UsageError(tr("A reason and a time are needed."))
-        now_ms = desk.now_ms()
+        now_ms = self.desk.now_ms()
         more: dict[str, Any] = {}
         recipient = EVERYONE
         if what in ("off", "shadow", "enforce"):
@@ -181,18 +153,18 @@ class OversightPages:
             written = visit.read_field("platform", 200)
             if ":" not in written:
                 raise UsageError(tr("A platform's key is needed, such as sig:某校 or port:1069…."))
-            more["platform"] = named_platform(desk, written)
+            more["platform"] = named_platform(self.desk, written)
         elif what == "exempt":
             verb = "exempt"
             recipient = (
-                desk.settings.intake().numbers.canonical(visit.read_field("number", 80)) or ""
+                self.desk.settings.intake().numbers.canonical(visit.read_field("number", 80)) or ""
             )
             if not recipient:
                 raise UsageError(tr("That is neither a number nor a token."))
             reason, ticket = mask_mentions(reason, recipient), mask_mentions(ticket, recipient)
         else:
             raise UsageError(tr("Choose what is to be done."))
-        if recipient == EVERYONE and not desk.settings.console.wide:
+        if recipient == EVERYONE and not self.desk.settings.console.wide:
             raise UsageError(tr("Overrides for everybody are switched off here: set console.wide."))
         return Override(
             recipient=recipient, verb=verb, actor=visit.person.account.name,
@@ -209,119 +181,90 @@ class OversightPages:
             span=spell(word.expires_at_ms - word.issued_at_ms),
         )  # fmt: skip
 
-    def decide(self, request: Request) -> Response:
+    def decide(self, visit: Visit) -> Response:
         """Approve or reject a proposal. An approved override is published as it was proposed.
 
         The form has a digest of the proposal, so that a person approves only what she has read. The
         published override differs from the proposed bytes only in `approved_by`.
         """
-        desk, visit = self.desk, visit_of(request)
         number, why = visit.read_field("proposal", 12), visit.read_field("why", REASON_MAX)
         name = visit.person.account.name
         approved = visit.read_field("decision", 8) == "approve"
-        try:
-            if not number.isdecimal():
-                raise UsageError(tr("there is no proposal {id}").format(id=number))
-            proposal = desk.store.papers.proposal(int(number))
-            word = decode_override(proposal.value)
-            about: dict[str, Any] = {
-                "subject": word.recipient, "detail": f"{word.verb} {number}", "reason": why,
-                "ticket": proposal.ticket,
-            }  # fmt: skip
-            if not hmac.compare_digest(_digest(proposal.value), visit.read_field("digest", 64)):
-                raise UsageError(tr("That is not the proposal that you have read."))
-            if approved and proposal.proposer == name:
-                desk.audit(visit, "approve", "refused", **about)
-                raise UsageError(tr("Nobody approves what they proposed."))
-            if approved and not self._still_proposes(proposal.proposer):
-                desk.audit(visit, "approve", "refused", **about)
-                raise UsageError(tr("The author of this proposal has lost the right to propose."))
-            given_ms = visit.person.account.given_ms
-            if approved and given_ms is not None and desk.now_ms() < given_ms + GIVEN_MS:
-                desk.audit(visit, "approve", "refused", **about)
-                raise UsageError(
-                    tr("Somebody gave you a password or rights: you approve nothing until {time}.")
-                    .format(time=moment(given_ms + GIVEN_MS))
-                )  # fmt: skip
-            desk.audit(visit, "approve" if approved else "reject", "asked", **about)
-            desk.store.papers.decide_proposal(
-                int(number), name, "approved" if approved else "rejected", why
-            )
-        except OtpguardError as error:
-            return self._proposals(request, Flash(str(error), "bad"), 400)
+        if not number.isdecimal():
+            raise UsageError(tr("there is no proposal {id}").format(id=number))
+        proposal = self.desk.store.papers.proposal(int(number))
+        word = decode_override(proposal.value)
+        about: dict[str, Any] = {
+            "subject": word.recipient, "detail": f"{word.verb} {number}", "reason": why,
+            "ticket": proposal.ticket,
+        }  # fmt: skip
+        if not hmac.compare_digest(_digest(proposal.value), visit.read_field("digest", 64)):
+            raise UsageError(tr("That is not the proposal that you have read."))
+        if approved and proposal.proposer == name:
+            self.desk.audit(visit, "approve", "refused", **about)
+            raise UsageError(tr("Nobody approves what they proposed."))
+        if approved and not self._still_proposes(proposal.proposer):
+            self.desk.audit(visit, "approve", "refused", **about)
+            raise UsageError(tr("The author of this proposal has lost the right to propose."))
+        given_ms = visit.person.account.given_ms
+        if approved and given_ms is not None and self.desk.now_ms() < given_ms + GIVEN_MS:
+            self.desk.audit(visit, "approve", "refused", **about)
+            raise UsageError(
+                tr("Somebody gave you a password or rights: you approve nothing until {time}.")
+                .format(time=moment(given_ms + GIVEN_MS))
+            )  # fmt: skip
+        self.desk.audit(visit, "approve" if approved else "reject", "asked", **about)
+        self.desk.store.papers.decide_proposal(
+            int(number), name, "approved" if approved else "rejected", why
+        )
         if not approved:
-            return self._proposals(request, Flash(tr("Rejected.")))
-        return self._use(request, int(number), name, about)
+            return self.proposals(visit, Flash(tr("Rejected.")))
+        return self._use(visit, int(number), name, about)
 
     def _still_proposes(self, name: str) -> bool:
         account = next((each for each in self.desk.store.accounts.all() if each.name == name), None)
         return bool(account and not account.disabled and may(account.roles, DeskRight.PROPOSE))
 
-    def _use(self, request: Request, number: int, name: str, about: dict[str, Any]) -> Response:
-        desk, visit = self.desk, visit_of(request)
+    def _use(self, visit: Visit, number: int, name: str, about: dict[str, Any]) -> Response:
         try:
-            value = desk.store.papers.use_proposal(number)
+            value = self.desk.store.papers.use_proposal(number)
             word = msgspec.structs.replace(decode_override(value), approved_by=name)
-            said = desk.voice.say(word, desk.settings.console.wait_s)
+            said = self.desk.voice.say(word, self.desk.settings.console.wait_s)
         except OtpguardError as error:
-            desk.audit(visit, "approve", error.outcome, **about)
+            self.desk.audit(visit, "approve", error.outcome, **about)
             status = 503 if isinstance(error, UnavailableError) else 400
-            return self._proposals(request, Flash(str(error), "bad"), status)
-        desk.audit(visit, word.verb, "done", **about)
+            return self.proposals(visit, Flash(str(error), "bad"), status)
+        self.desk.audit(visit, word.verb, "done", **about)
         told = tr("Approved and sent: {n} of {of} gateways have applied it.")
         flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {name_unanswered(said)}"
-        return self._proposals(request, Flash(flash.rstrip(), "bad" if said.missing else "good"))
+        return self.proposals(visit, Flash(flash.rstrip(), "bad" if said.missing else "good"))
 
     # --- accounts ----------------------------------------------------------------------------
 
-    def users(self, request: Request) -> Response:
-        self.desk.audit(visit_of(request), "view", "done", detail="people")
-        return self._users(request)
-
-    def _users(self, request: Request, flash: Flash | None = None, status: int = 200) -> Response:
-        desk = self.desk
-        return desk.pages.page(
-            request,
+    def users(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
+        return self.desk.pages.page(
+            visit,
             "users",
             status=status,
             flashes=[flash] if flash else [],
-            accounts=[self._account(each) for each in desk.store.accounts.all()],
+            accounts=self.desk.store.accounts.all(),
             roles=[(role.value, tr(says)) for role, says in ROLE_NAMES.items()],
-            local="password" in desk.settings.console.enter,
+            local="password" in self.desk.settings.console.enter,
         )
 
-    def _account(self, each: Account) -> dict[str, Any]:
-        now_ms = self.desk.now_ms()
-        return {
-            "name": each.name,
-            "shown_name": each.shown_name,
-            "roles": sorted(each.roles),
-            "role_words": [tr(ROLE_NAMES[role]) for role in sorted(each.roles)],
-            "source": each.source,
-            "disabled": each.disabled,
-            "locked": each.locked_until_ms > now_ms,
-            "last_login_ms": each.last_login_ms,
-            "idle": each.last_login_ms is None or now_ms - each.last_login_ms > 90 * DAY_MS,
-        }
-
-    def change_user(self, request: Request) -> Response:
+    def change_user(self, visit: Visit) -> Response:
         """Create or change an account. Nobody may change her own account here."""
-        desk, visit = self.desk, visit_of(request)
-        desk.take("forms", visit)
+        self.desk.take("forms", visit)
         name, act = visit.read_field("name", 64).lower(), visit.read_field("act", 16)
         roles = [role for role in DeskRole if visit.form.get(f"role-{role.value}")]
         if name == visit.person.account.name:
-            desk.audit(visit, "account", "refused", subject=name, detail=act)
-            return self._users(request, Flash(tr("Nobody changes their own account."), "bad"), 400)
-        try:
-            desk.audit(
-                visit, "account", "asked", subject=name,
-                detail=f"{act} {' '.join(roles)}".strip()[:256],
-            )  # fmt: skip
-            told = self._change_account(act, name, roles, visit.read_field("shown_name", 64))
-        except UsageError as error:
-            return self._users(request, Flash(str(error), "bad"), 400)
-        return self._users(request, Flash(told or tr("Done.")))
+            self.desk.audit(visit, "account", "refused", subject=name, detail=act)
+            raise UsageError(tr("Nobody changes their own account."))
+        self.desk.audit(
+            visit, "account", "asked", subject=name, detail=f"{act} {' '.join(roles)}".strip()[:256]
+        )
+        told = self._change_account(act, name, roles, visit.read_field("shown_name", 64))
+        return self.users(visit, Flash(told or tr("Done.")))
 
     def _change_account(self, act: str, name: str, roles: list[DeskRole], shown_name: str) -> str:
         """Create or change an account. Return a message, or an empty text for the default message.

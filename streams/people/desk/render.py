@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup
-from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from streams.cases.explanation import platform_name
 from streams.cases.store.roles import Account
 from streams.common.language import (
     CHINESE,
@@ -24,8 +24,8 @@ from streams.common.language import (
 from streams.common.page import PALETTE, environment
 from streams.people.desk.masks import mask_recipient
 from streams.people.desk.rights import DeskRight, home_of
-from streams.people.desk.timeline import hour, legend
-from streams.people.desk.visit import visit_of
+from streams.people.desk.timeline import hour
+from streams.people.desk.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +86,16 @@ class Pages:
         self._banners = banners
         self._freshness = freshness
         made = environment("streams.people.desk", "templates")
-        made.filters["masked"] = mask_recipient
+        made.filters.update(masked=mask_recipient, platform=platform_name)
         made.globals.update(
-            moment=moment, when=when, static=static, zone_name=zone_name, age=AGE, legend=legend,
+            moment=moment, when=when, static=static, zone_name=zone_name, age=AGE, hour=hour,
             number="{:,}".format,
         )  # fmt: skip
         self._environment = made
 
     def page(
         self,
-        request: Request,
+        visit: Visit,
         template: str,
         *,
         status: int = 200,
@@ -104,7 +104,6 @@ class Pages:
         **values: Any,
     ) -> HTMLResponse:
         """Render a template as a page, in the language and with the rights of the visitor."""
-        visit = visit_of(request)
         person: Account | None = visit.session.account if visit.session else None
         roles = visit.session.roles if visit.session else frozenset()
         pages = {each.path: each for each in PAGES if visit.may(each.right)}
@@ -118,7 +117,7 @@ class Pages:
             Right=DeskRight,
             pages=list(pages.values()),
             home=home_of(roles) if person else "/login",
-            here=request.url.path,
+            here=visit.request.url.path,
             token=token(visit.csrf),
             banners=self._banners() if inside else (),
             fresh=self._freshness() if inside else None,

@@ -1,17 +1,14 @@
-"""Draws a bar chart of a flood: messages over time, passed and refused, as SVG.
+"""Places the messages of a flood in the bars of a chart, by time, passed and refused.
 
-The SVG contains no inline styles, because the content security policy forbids them. The chart is
-drawn twice, for wide and for narrow pages, because scaled text would be too small on a narrow page.
+The template `timeline.html.j2` draws the chart as SVG.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from markupsafe import Markup, escape
-
-from streams.common.language import tr, zone
+from streams.common.language import zone
 
 BINS: Final = 48
 """Maximum number of bars for a flood of up to 48 days. Chosen: on a wide page (720 units) a bar is
@@ -51,6 +48,36 @@ class TimeBar:
     counts: tuple[int, int, int]  # passed, refused, unknown
 
 
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What a chart shows. Each bar stands for `step_ms`; without messages there is no bar."""
+
+    title: str
+    step_ms: int
+    bars: Sequence[TimeBar]
+    marks: Sequence[Mark]
+    kinds: tuple[str, ...] = KINDS
+
+    def place_marks(self, left: int, inner: int) -> Iterator[tuple[float, float, int, str]]:
+        """Yield the place of each mark's line, and the place, row and text of its label.
+
+        The chart begins at `left` and is `inner` wide. Labels use three rows so that they do not
+        overlap. If all rows are occupied, the label is empty.
+        """
+        ends = [0.0] * 3
+        begin, span = self.bars[0].from_ms, self.step_ms * len(self.bars)
+        for mark in sorted(self.marks, key=lambda each: each.at_ms):
+            if not begin <= mark.at_ms <= begin + span:
+                continue
+            x = left + inner * (mark.at_ms - begin) / span
+            length = sum(12.5 if ord(c) > 0x2E80 else 7.2 for c in mark.label)
+            start = min(x + 3, left + inner + 6 - length)
+            row = next((i for i, end in enumerate(ends) if start > end), None)
+            if row is not None:
+                ends[row] = start + length + 6
+            yield x, start, row or 0, "" if row is None else mark.label
+
+
 def bars(dots: Sequence[Dot]) -> tuple[int, list[TimeBar]]:
     """Return the time span of a bar in milliseconds, and all bars from first to last message.
 
@@ -76,112 +103,3 @@ def hour(at_ms: int, *, seconds: bool = False) -> str:
     """Format the time of day in the current time zone."""
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
     return f"{at.astimezone(zone()):{'%H:%M:%S' if seconds else '%H:%M'}}"
-
-
-def draw_timeline(dots: Sequence[Dot], marks: Sequence[Mark], title: str) -> Markup:
-    """Return the wide and the narrow chart as SVG, or nothing if there are no messages."""
-    step, found = bars(dots)
-    if not found:
-        return Markup("")
-    return Markup("").join(
-        _svg(found, step, marks, title, which, *size)
-        for which, size in (("wide", (720, 190)), ("narrow", (340, 200)))
-    )
-
-
-_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 8, 40, 24
-
-
-def _svg(
-    found: Sequence[TimeBar], step: int, marks: Sequence[Mark], title: str, which: str, wide: int,
-    high: int,
-) -> Markup:  # fmt: skip
-    most = max(sum(bar.counts) for bar in found)
-    inner, base = wide - _LEFT - _RIGHT, high - _BOTTOM
-    tall = base - _TOP
-    each = inner / len(found)
-    begin = found[0].from_ms
-    parts = [
-        Markup('<line class="grid" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/>'
-               '<text x="{3}" y="{4}" text-anchor="end">{5}</text>').format(
-            _LEFT, wide - _RIGHT, _round(base - tall * n / most), _LEFT - 6,
-            _round(base - tall * n / most + 4), n)
-        for n in dict.fromkeys((most, most // 2))
-        if n
-    ]  # fmt: skip
-    for i, bar in enumerate(found):
-        y = float(base)
-        for kind, n in zip(KINDS, bar.counts, strict=True):
-            if n:
-                height = tall * n / most
-                y -= height
-                parts.append(
-                    Markup('<rect class="{} cut" x="{}" y="{}" width="{}" height="{}"/>').format(
-                        kind, _round(_LEFT + i * each), _round(y),
-                        _round(max(each - min(2, each / 4), 1.5)), _round(height))
-                )  # fmt: skip
-    parts.append(
-        Markup('<line class="axis" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/>').format(
-            _LEFT, wide - _RIGHT, base
-        )
-    )
-    ticks = 6 if wide > 500 else 3
-    span = step * len(found)
-    for i in range(ticks + 1):
-        anchor = "start" if i == 0 else "end" if i == ticks else "middle"
-        at = begin + span * i // ticks
-        parts.append(
-            Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(
-                _round(_LEFT + inner * i / ticks), high - 6, anchor,
-                hour(at, seconds=span < 600_000))
-        )  # fmt: skip
-    parts.extend(_marks(marks, begin, span, wide, base))
-    name = f"timeline-{which}"
-    return Markup(
-        '<svg class="{which}" viewBox="0 0 {wide} {high}" role="img" aria-labelledby="{name}">'
-        '<title id="{name}">{title}</title>{body}</svg>'
-    ).format(which=which, wide=wide, high=high, name=name, title=title, body=Markup("").join(parts))
-
-
-def _marks(marks: Sequence[Mark], begin: int, span: int, wide: int, base: int) -> list[Markup]:
-    """Draw dashed lines with labels. Labels use three rows so that they do not overlap.
-
-    If all rows are occupied, the line has no label.
-    """
-    ends = [0.0] * 3
-    made = []
-    inner = wide - _LEFT - _RIGHT
-    for mark in sorted(marks, key=lambda each: each.at_ms):
-        if not begin <= mark.at_ms <= begin + span:
-            continue
-        x = _LEFT + inner * (mark.at_ms - begin) / span
-        length = sum(12.5 if ord(c) > 0x2E80 else 7.2 for c in mark.label)
-        start = min(x + 3, wide - length - 2)
-        row = next((i for i, end in enumerate(ends) if start > end), None)
-        label = Markup("")
-        if row is not None:
-            ends[row] = start + length + 6
-            label = Markup('<text class="mark" x="{}" y="{}">{}</text>').format(
-                _round(start), 11 + 13 * row, escape(mark.label)
-            )
-        made.append(
-            Markup('<line class="mark" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>{3}').format(
-                _round(x), 4 + 13 * (row or 0), base, label
-            )
-        )
-    return made
-
-
-def legend() -> Markup:
-    """Return the legend of the chart: the colour and text of each kind."""
-    box = Markup(
-        '<li><svg viewBox="0 0 14 14" aria-hidden="true"><rect class="{}" width="14" height="14"/>'
-        "</svg>{}</li>"
-    )
-    words = (tr("passes"), tr("a throttle refuses it"), tr("its fate is not known"))
-    rows = [box.format(kind, word) for kind, word in zip(KINDS, words, strict=True)]
-    return Markup('<ul class="legend picture">{}</ul>').format(Markup("").join(rows))
-
-
-def _round(value: float) -> str:
-    return f"{value:.1f}".rstrip("0").rstrip(".")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Network, ip_address
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from streams.cases.store.roles import DeskSession
 from streams.people.desk.rights import DeskRight, may
@@ -27,6 +27,7 @@ class RefusedError(Exception):
 class Visit:
     """The checked parts of one request."""
 
+    request: HTTPConnection
     session: DeskSession | None
     secret: str  # session id as the browser sent it; empty without a session
     csrf: str  # CSRF token for every form of the response
@@ -61,7 +62,7 @@ class Visit:
         return self.form.get(name, "").strip()[:most]
 
 
-def visit_of(request: Request) -> Visit:
+def visit_of(request: HTTPConnection) -> Visit:
     """Return the visit that the guard stored in the request's scope."""
     found: Visit = request.scope["state"]["visit"]
     return found

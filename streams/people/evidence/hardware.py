@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from streams.common.errors import ConfigError, UnavailableError, UsageError
 from streams.common.extras import how_to_install
 from streams.common.language import tr
-from streams.people.evidence.pack_keys import SALTING, PublicKeys, low_s, salt_by
+from streams.people.evidence.pack_keys import SALTING, PackKey, PublicKeys, low_s, salt_by
 
 if TYPE_CHECKING:
     from pkcs11 import Session
@@ -133,6 +133,10 @@ class HardwareKey:
         if not self._secret:
             self._secret = hashlib.sha256(self.signatures(SALTING)["ed25519"]).digest()
         return salt_by(self._secret, place)
+
+
+PackSigner = PackKey | HardwareKey
+"""A pack key that can sign, in memory or in hardware."""
 
 
 def make_in_hardware(uri: TokenUri, pin: str) -> PublicKeys:

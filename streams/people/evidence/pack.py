@@ -23,6 +23,7 @@ from streams.people.evidence.canonical import (
     sm3,
 )
 from streams.people.evidence.gaps import documents, gaps
+from streams.people.evidence.hardware import PackSigner
 from streams.people.evidence.pack_files import (
     COVER,
     MANIFEST,
@@ -35,11 +36,10 @@ from streams.people.evidence.pack_files import (
     STAMP,
     TOKEN,
 )
-from streams.people.evidence.pack_keys import PackSigner
 from streams.people.evidence.pack_records import SINGLE, Chosen, lines_of
 from streams.people.evidence.pack_report import Cover, Seal, pages
-from streams.people.evidence.standalone import FORMAT, REPORT_FORMAT, sha256
-from streams.people.evidence.tree import MerkleTree
+from streams.people.evidence.standalone import FORMAT, REPORT_FORMAT, leaf, root_over, sha256
+from streams.people.evidence.tree import prove
 
 METHOD: Final = (
     "records.jsonl: one record a line, JSON by RFC 8785. Each line's prev is the SHA-256 of the "
@@ -105,7 +105,7 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
     except PackError as error:
         raise UsageError(tr("no pack: {error}").format(error=error)) from None
     records = b"".join(line + b"\n" for line in lines)
-    tree_root = MerkleTree(lines).root.hex()
+    tree_root = root_over([leaf(line) for line in lines]).hex()
     found = list(gaps(chosen, making.fingerprint))
     seal = Seal(
         signer=key.public.fingerprint,
@@ -178,8 +178,8 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
             if (pack / name).exists():
                 kept[name] = (pack / name).read_bytes()
         manifest, _, _ = envelope.open_envelope(kept[MANIFEST], standalone.MANIFEST)
-        tree = MerkleTree(lines)
-        whole = isinstance(manifest, dict) and manifest.get("tree_root") == tree.root.hex()
+        root = root_over([leaf(line) for line in lines]).hex()
+        whole = isinstance(manifest, dict) and manifest.get("tree_root") == root
         own = [
             n
             for n, line in enumerate(map(parse_canonical, lines if whole else ()))
@@ -201,7 +201,8 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
                 pack=pack, platform=platform
             )
         )
-    proofs = {str(n): [each.hex() for each in tree.proof(n)] for n in own}
+    _, found = prove(lines, own)
+    proofs = {str(n): [each.hex() for each in path] for n, path in found.items()}
     kept[RECORDS] = b"".join(lines[n] + b"\n" for n in own)
     kept[PROOFS] = canonical(proofs) + b"\n"
     write(folder, kept)

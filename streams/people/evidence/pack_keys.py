@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -85,20 +85,6 @@ class PublicKeys:
 def is_good(keys: dict[str, bytes], kind: str, message: bytes, signature: bytes) -> bool:
     """Return true if the signature by the key of this kind is valid; needs no openssl."""
     return PublicKeys(**keys).verifies(kind, signature, message)
-
-
-class PackSigner(Protocol):
-    """A pack key that can sign, in memory or in hardware."""
-
-    @property
-    def public(self) -> PublicKeys:
-        """The public half of the key."""
-
-    def signatures(self, message: bytes) -> dict[str, bytes]:
-        """Return both signatures, by kind: `ed25519`, and `p256` (r and low s, 64 bytes)."""
-
-    def salt(self, *place: object) -> str:
-        """Return the salt for a place in a pack: the same every time, and impossible to guess."""
 
 
 class PackKey:

@@ -21,7 +21,7 @@ from streams.cases.store.opening import of_records
 from streams.common.errors import UsageError
 from streams.common.language import tr
 from streams.people.evidence.canonical import canonical
-from streams.people.evidence.pack_keys import PackSigner
+from streams.people.evidence.hardware import PackSigner
 from streams.people.evidence.standalone import FORMAT, sha256
 from streams.wire import (
     EVERYONE,

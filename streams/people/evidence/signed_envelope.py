@@ -11,7 +11,8 @@ from typing import Any
 from streams.common.language import tr
 from streams.people.evidence import standalone
 from streams.people.evidence.canonical import PackError, canonical, encode_base64, parse_canonical
-from streams.people.evidence.pack_keys import PackSigner, PublicKeys, is_good
+from streams.people.evidence.hardware import PackSigner
+from streams.people.evidence.pack_keys import PublicKeys, is_good
 from streams.people.evidence.standalone import KINDS, SUCCESSOR
 
 

@@ -6,8 +6,8 @@ from streams.common.errors import ConfigError
 from streams.common.language import tr
 from streams.config import Settings
 from streams.people.evidence.canonical import PackError
-from streams.people.evidence.hardware import SCHEME, HardwareKey, TokenUri
-from streams.people.evidence.pack_keys import PackKey, PackSigner
+from streams.people.evidence.hardware import SCHEME, HardwareKey, PackSigner, TokenUri
+from streams.people.evidence.pack_keys import PackKey
 
 
 def signer(settings: Settings, named: str = "") -> PackSigner:

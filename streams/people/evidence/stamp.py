@@ -25,8 +25,9 @@ from streams.common.errors import UnavailableError, UsageError
 from streams.common.files import read_bytes, replace_file, unwritten
 from streams.common.language import tr
 from streams.people.evidence.canonical import PackError, entry
+from streams.people.evidence.hardware import PackSigner
 from streams.people.evidence.pack_files import MANIFEST, STAMP, TOKEN
-from streams.people.evidence.pack_keys import PackSigner, PublicKeys
+from streams.people.evidence.pack_keys import PublicKeys
 from streams.people.evidence.signed_envelope import kind_of, open_envelope, sign_value
 from streams.people.evidence.standalone import MANIFEST as MANIFEST_KIND
 from streams.people.evidence.standalone import REPORT, TIMESTAMP, sha256

@@ -175,9 +175,7 @@ def xarf(report: PlatformReport, settings: Reports) -> dict[str, Any]:
         fields = ", ".join(sorted(str(error.field) for error in made.errors))
         raise ConfigError(tr("no XARF report can be made: {fields}").format(fields=fields))
     value: dict[str, Any] = made.report.model_dump(mode="json", by_alias=True, exclude_none=True)
-    value["report_id"] = report.report_id
-    value["timestamp"] = utc(report.made_ms)
-    return value
+    return {**value, "report_id": report.report_id, "timestamp": utc(report.made_ms)}
 
 
 def _domain(settings: Reports) -> str:
@@ -191,15 +189,19 @@ def mail(report: PlatformReport, settings: Reports) -> MIMEMultipart:
     per minute are attached as CSV.
     """
     message = MIMEMultipart("report", report_type="feedback-report")
-    message["From"] = settings.mail_from
-    message["To"] = report.contact.mail
-    message["Subject"] = tr("Your page was used to flood people with codes: {platform}").format(
-        platform=escape_unprintable(report.use.key)
-    )
-    message["Date"] = format_datetime(datetime.fromtimestamp(report.made_ms / 1000, UTC))
-    message["Message-ID"] = make_msgid(report.report_id, _domain(settings))
-    message["X-XARF"] = "PLAIN"
-    message["Auto-Submitted"] = "auto-generated"
+    headers = {
+        "From": settings.mail_from,
+        "To": report.contact.mail,
+        "Subject": tr("Your page was used to flood people with codes: {platform}").format(
+            platform=escape_unprintable(report.use.key)
+        ),
+        "Date": format_datetime(datetime.fromtimestamp(report.made_ms / 1000, UTC)),
+        "Message-ID": make_msgid(report.report_id, _domain(settings)),
+        "X-XARF": "PLAIN",
+        "Auto-Submitted": "auto-generated",
+    }
+    for name, value in headers.items():
+        message[name] = value
     message.attach(MIMEText(text(report), "plain", "utf-8"))
     feedback = MIMEBase("message", "feedback-report")
     feedback.set_payload(

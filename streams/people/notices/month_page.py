@@ -12,7 +12,7 @@ from streams.common.extras import pdf_writer
 from streams.common.language import tr, trn
 from streams.common.page import PALETTE, environment
 from streams.common.picture import Picture, draw_chart
-from streams.people.notices.month import Month, MonthPlatform, TimeSpread
+from streams.people.notices.month import Month, TimeSpread
 
 
 def page(month: Month, operator: str) -> str:
@@ -24,9 +24,30 @@ def page(month: Month, operator: str) -> str:
             month=month,
             operator=operator,
             name=f"{datetime.fromtimestamp(month.from_ms / 1000, UTC):%Y-%m}",
-            tiles=list(_tiles(month)),
+            tiles=[
+                ("throttle", f"{month.floods:,}", tr("floods")),
+                ("ink", f"{month.victims:,}", tr("numbers that were flooded")),
+                (
+                    "known",
+                    span(month.to_notice.median_s),
+                    tr("from the first code to the throttle"),
+                ),
+                ("known", span(month.to_hold.median_s), tr("from the throttle to the gateway")),
+                ("good", f"{month.refused:,}", tr("messages refused")),
+            ],
             pictures=list(_pictures(month)),
-            platforms=[_row(each) for each in month.platforms],
+            platforms=[
+                (
+                    platform_name(each.key),
+                    f"{each.messages:,}",
+                    f"{each.floods:,}",
+                    each.victims,
+                    tr("yes") if each.told else tr("no"),
+                    "-" if each.before is None else f"{each.before:.1f}",
+                    "-" if each.after is None else f"{each.after:.1f}",
+                )
+                for each in month.platforms
+            ],
             rules=[(tr(RULES.get(rule, rule)), f"{n:,}") for rule, n in month.rules.items()],
             spread=spread_words,
             moment=lambda at: f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M}",
@@ -55,17 +76,6 @@ def span(seconds: float | None) -> str:
     if seconds < 90:
         return tr("{n} s").format(n=f"{seconds:.1f}")
     return tr("{n} min").format(n=f"{seconds / 60:.1f}")
-
-
-def _tiles(month: Month) -> Iterator[dict[str, str]]:
-    def tile(tone: str, figure: str, text: str) -> dict[str, str]:
-        return {"tone": tone, "figure": figure, "text": text}
-
-    yield tile("throttle", f"{month.floods:,}", tr("floods"))
-    yield tile("ink", f"{month.victims:,}", tr("numbers that were flooded"))
-    yield tile("known", span(month.to_notice.median_s), tr("from the first code to the throttle"))
-    yield tile("known", span(month.to_hold.median_s), tr("from the throttle to the gateway"))
-    yield tile("good", f"{month.refused:,}", tr("messages refused"))
 
 
 def _pictures(month: Month) -> Iterator[Picture]:
@@ -107,17 +117,6 @@ def _pictures(month: Month) -> Iterator[Picture]:
         head=("platform", "before", "after"),
         rows=[(platform_name(p.key), f"{p.before:.1f}", f"{p.after:.1f}") for p in told],
     )  # fmt: skip
-
-
-def _row(platform: MonthPlatform) -> tuple[str, ...]:
-    sides = ("-", "-")
-    if platform.told:
-        sides = tuple(  # type: ignore[assignment]
-            "-" if side is None else f"{side:.1f}" for side in (platform.before, platform.after)
-        )
-    told = tr("yes") if platform.told else tr("no")
-    return (platform_name(platform.key), f"{platform.messages:,}", f"{platform.floods:,}",
-            platform.victims, told, *sides)  # fmt: skip
 
 
 def spread_words(spread: TimeSpread) -> str:

@@ -101,34 +101,25 @@ class SinkNumbers:
         `forms` returns the forms under which a number may be stored.
         """
         self._path, self._numbers, self._forms = path, numbers, forms
-        self._version: tuple[int, ...] = ()  # version of the file that was last read, even invalid
-        self._met: tuple[str, tuple[int, ...]] | None = None  # last error, and its file version
+        self._version = _version(path)  # version of the file that was last read, even invalid
         self.by_form = self._read()
 
     def renew(self) -> None:
         """Read the file again if it has changed. An invalid file is read once; old numbers stay."""
-        met = None
+        version = _version(self._path)
+        if version == self._version:
+            return
+        self._version = version
         try:
-            if _version(self._path) == self._version:
-                return
             self.by_form = self._read()
         except ConfigError as error:
-            met = type(error).__name__, self._version
-        except OSError as error:  # missing or unreadable: it is read when it is back
-            self._version = ()
-            met = type(error).__name__, self._version
-        if met == self._met:  # log an error once, not every second
-            return
-        self._met = met
-        if met is None:
-            log.warning("%s: the numbers are read again", self._path)
+            log.warning("%s: the numbers of before are kept: %s", self._path, type(error).__name__)
         else:
-            log.warning("%s: the numbers of before are kept: %s", self._path, met[0])
+            log.warning("%s: the numbers are read again", self._path)
 
     def _read(self) -> dict[str, str]:
         found: dict[str, str] = {}
         try:
-            self._version = _version(self._path)
             with self._path.open(encoding="utf-8") as lines:
                 for place, line in enumerate(lines, 1):
                     if not (written := line.strip()):
@@ -145,8 +136,11 @@ class SinkNumbers:
 
 
 def _version(path: Path) -> tuple[int, ...]:
-    """Return values that change with the content of a file or its permissions."""
-    found = path.stat()
+    """Return values that change with the content of a file or its permissions; () without it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

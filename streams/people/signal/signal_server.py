@@ -6,7 +6,6 @@ import logging
 import signal as signals
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -71,26 +70,6 @@ class CertifiedProtocol(Bounded, _Protocol):
 
             self.app = call_with_certificate
         super().connection_made(transport)
-
-
-class EndingServer(uvicorn.Server):
-    """uvicorn server that exits with 0 after SIGTERM. Uvicorn itself raises the signal again."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Handle SIGTERM and SIGINT while serving. Python allows this in the main thread only."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {
-            number: signals.signal(number, self.handle_exit)
-            for number in (signals.SIGTERM, signals.SIGINT)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signals.signal(number, handler)
 
 
 @contextmanager
@@ -232,7 +211,7 @@ def server_of(settings: Settings, signal: Signal) -> uvicorn.Server:
         ssl_ca_certs=None if own.client_ca_file is None else str(own.client_ca_file),
         ssl_cert_reqs=ssl.CERT_NONE if own.client_ca_file is None else ssl.CERT_OPTIONAL,
     )
-    return EndingServer(config)
+    return uvicorn.Server(config)
 
 
 async def run(signal: Signal, server: uvicorn.Server, pusher: Pusher | None = None) -> None:
@@ -290,4 +269,8 @@ def serve(settings: Settings) -> None:
                        live=lambda: "", ready=lambda: unready(signal)),
             asyncio.Runner(loop_factory=ServerLoop) as runner,
         ):  # fmt: skip
-            runner.run(run(signal, server_of(settings, signal), pusher))
+            server = server_of(settings, signal)
+            # uvicorn raises a signal again after its end. With this the process still ends with 0.
+            for number in (signals.SIGTERM, signals.SIGINT):
+                signals.signal(number, server.handle_exit)
+            runner.run(run(signal, server, pusher))

@@ -83,17 +83,11 @@ class Spread(NamedTuple):
     low: float  # Lower end of the 95 % interval; `high` is its upper end.
     high: float
 
-    @property
-    def kappa(self) -> float:
-        """The same difference as the parameter sum of a Beta distribution.
-
-        A kappa of 30 is a small difference, 10 a large one.
-        """
-        return kappa_of(self.rho)
-
 
 def kappa_of(rho: float) -> float:
     """Return the parameter sum of a Beta distribution whose draws have this correlation.
+
+    A kappa of 30 is a small difference between people, 10 a large one.
 
     >>> kappa_of(0.1), kappa_of(0.0), kappa_of(-0.2)
     (9.0, inf, inf)

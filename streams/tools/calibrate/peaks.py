@@ -9,7 +9,7 @@ peaks; recipients over these are among the alarms.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappush, heapreplace
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,13 +66,6 @@ class Peak:
     sightings: tuple[Sighting, ...] = ()
 
 
-class _Near(NamedTuple):
-    """The position of one recipient-day in the sums, so that it can be subtracted again."""
-
-    levels: NDArray[np.int64]
-    counts: NDArray[np.int64]
-
-
 class Peaks:
     """Peaks that may still rise, and sums over the peaks that are final."""
 
@@ -92,7 +85,8 @@ class Peaks:
         self.counts = np.zeros((len(COUNTS), COUNT_MOST + 1), np.int64)
         self.days = 0  # Number of recipient-days in the sums.
         self.aside = set(aside)  # Recipients that are not counted.
-        self._near: dict[str, list[_Near]] = {}
+        # Per recipient the places in `levels` and `counts` of its days, to subtract these again.
+        self._near: dict[str, list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = {}
         self._near_days = 0
         self._misses: list[tuple[float, int, Peak]] = []  # Heap with the farthest miss first.
 
@@ -105,9 +99,9 @@ class Peaks:
     def set_aside(self, recipient: str) -> None:
         """Exclude a recipient, and subtract the days on which it came near a threshold."""
         self.aside.add(recipient)
-        for near in self._near.pop(recipient, ()):
-            self.levels[_NOVEL_ROWS, near.levels] -= 1
-            self.counts[_COUNT_ROWS, near.counts] -= 1
+        for levels, counts in self._near.pop(recipient, ()):
+            self.levels[_NOVEL_ROWS, levels] -= 1
+            self.counts[_COUNT_ROWS, counts] -= 1
 
     def observe(
         self,
@@ -166,7 +160,7 @@ class Peaks:
         self.counts[_COUNT_ROWS, counts] += 1
         if peak.near >= SHOWN_FROM and self._near_days < self.near_max:
             self._near_days += 1
-            self._near.setdefault(peak.recipient, []).append(_Near(levels, counts))
+            self._near.setdefault(peak.recipient, []).append((levels, counts))
         if self._worth_showing(peak.near):
             put = heappush if len(self._misses) < self.misses_max else heapreplace
             put(self._misses, (peak.near, self.days, peak))

@@ -247,7 +247,7 @@ def _hot(result: Result) -> dict[str, Any]:
         "listed": survey.leads.listed,
         "share": _number(found.share),
         "of": found.sightings,
-        "kappa": _number(found.kappa),
+        "kappa": _number(kappa_of(found.rho)),
         "kappa_95": [_number(kappa_of(found.high)), _number(kappa_of(found.low))],
         "leads": [
             {

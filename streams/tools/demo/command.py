@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -103,10 +102,12 @@ def demo(
 
     try:
         desk = not no_desk and _desk(screen)
-        _play(
-            seed, subscribers, speed, metrics_port, tell, keep=keep, screen=screen, desk=desk,
-            stay=desk and not as_json and _somebody_there(screen), no_open=no_open,
-        )  # fmt: skip
+        stay = desk and not as_json and _somebody_there(screen)
+        browse = (lambda _: None) if no_open else _open
+        options = run.Options(seed, subscribers, speed, metrics_port, keep, desk, stay, browse)
+        _ = run_report.write_page  # loads its libraries: a missing one is told before the run
+        with audiences.Audience(screen, lambda at: clock(script.UTC_OFFSET_MIN, at)) as audience:
+            run.run(options, audience, tell)
     except OtpguardError as error:
         screen.print(f"otpguard demo: {error}", markup=False, style="red", soft_wrap=True)
         raise typer.Exit(error.exit_code) from None
@@ -130,28 +131,6 @@ def _desk(screen: consoles.Console) -> bool:
 
 def _somebody_there(screen: consoles.Console) -> bool:
     return sys.stdin.isatty() and screen.is_terminal and not os.environ.get("CI")
-
-
-def _play(
-    seed: int,
-    subscribers: int,
-    speed: float,
-    metrics_port: int | None,
-    told: Callable[[stories.Story], None],
-    *,
-    keep: bool,
-    screen: consoles.Console,
-    desk: bool,
-    stay: bool,
-    no_open: bool,
-) -> None:
-    _ = run_report.write_page  # loads its libraries: one that is missing is told before the run
-    with audiences.Audience(screen, lambda at: clock(script.UTC_OFFSET_MIN, at)) as audience:
-        options = run.Options(
-            seed, subscribers, speed, metrics_port, keep, desk, stay,
-            (lambda _: None) if no_open else _open,
-        )  # fmt: skip
-        run.run(options, audience, told)
 
 
 def _tell(story: stories.Story, report: Path, *, as_json: bool) -> bool:

@@ -13,9 +13,8 @@ from typing import Final
 
 from detectors.model.times import DAY_MS, MINUTE_MS
 from streams.tools.scenarios.catalog import DEFAULT_START_MS, SCENARIOS, generate
-from streams.tools.scenarios.labelled_events import Labelled, Role
+from streams.tools.scenarios.labelled_events import Labelled, Role, merge_streams
 from streams.tools.scenarios.message_writer import in_order
-from streams.tools.scenarios.mix import merge_streams
 from streams.tools.scenarios.numbering import COUNT, subscriber
 from streams.tools.scenarios.ordinary import Rates, ordinary
 

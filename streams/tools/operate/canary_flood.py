@@ -131,10 +131,13 @@ class Watch:
         self._consumer = KafkaConsumer(
             **clients, client_id="otpguard-canary", allow_auto_create_topics=False
         )
-        places = []
-        for topic in (topics.throttle, topics.acks):
-            places += partitions_of(self._consumer, topic)
-        self._consumer.assign(places)
+        self._consumer.assign(
+            [
+                place
+                for topic in (topics.throttle, topics.acks)
+                for place in partitions_of(self._consumer, topic)
+            ]
+        )
         # Until the first run ends, the start counts as a success, so that no alert fires too early.
         metrics.put("canary_last_success_timestamp_seconds", time.time())
 

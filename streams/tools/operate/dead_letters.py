@@ -417,12 +417,20 @@ class Replayer:
         return failed
 
     def _send_mark(self, producer: KafkaProducer, letter: Letter, replayed: Any) -> Any:
-        target = RecordPosition(self.target, replayed.partition, replayed.offset)
+        source = letter.source
+        headers = {
+            "replayed_to": RecordPosition(self.target, replayed.partition, replayed.offset),
+            "replayed_time": replayed.timestamp,
+            "topic": source.topic,
+            "partition": source.partition,
+            "offset": source.offset,
+            "time": letter.time_ms,
+        }
         return producer.send(
             self.topic,
             b"",
-            MARK + f"{letter.source.partition}-{letter.source.offset}".encode(),
-            _mark_headers(letter, target, replayed.timestamp),
+            MARK + f"{source.partition}-{source.offset}".encode(),
+            [(name, str(value).encode()) for name, value in headers.items()],
             partition=letter.partition,
         )
 
@@ -497,20 +505,6 @@ def _mark(record: Any) -> tuple[tuple[RecordPosition, int], RecordPosition, int 
         return identity, target, None if replayed is None else int(replayed)
     except (LookupError, ValueError):
         return None
-
-
-def _mark_headers(
-    letter: Letter, target: RecordPosition, replayed_ms: int
-) -> list[tuple[str, bytes]]:
-    source = letter.source
-    return [
-        ("replayed_to", str(target).encode()),
-        ("replayed_time", str(replayed_ms).encode()),
-        ("topic", source.topic.encode()),
-        ("partition", str(source.partition).encode()),
-        ("offset", str(source.offset).encode()),
-        ("time", str(letter.time_ms).encode()),
-    ]
 
 
 def _source(headers: Mapping[str, bytes]) -> RecordPosition:

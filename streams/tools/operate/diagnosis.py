@@ -4,6 +4,8 @@ The checks only read: they write nothing, join no group and commit no offset.
 """
 
 import platform
+import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -15,7 +17,6 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.kafka_rights import ROLES, names
 from streams.cluster.lag import BEHIND_S
 from streams.common.errors import OtpguardError
-from streams.common.interpreter import is_optimised
 from streams.common.language import join_list, tr
 from streams.common.shown import escape_unprintable
 from streams.config import PORTS, Settings
@@ -48,6 +49,9 @@ TOGETHER: Final = 20
 source replaced the other. Chosen."""
 
 SOURCES_TOLD: Final = 5  # Number of gateways that are named in a message.
+
+OPTION: Final = "--enable-optimizations"
+DISTRIBUTION: Final = "/usr"
 
 NONCANONICAL_SHARE: Final = 0.001  # A few unusual numbers do not mean that a topic has wrong keys.
 
@@ -83,7 +87,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
         yield _transactions(cluster)
         yield try_check("rights", lambda: _rights(settings, role, cluster))
         yield try_check("lag", lambda: _lag(settings, cluster))
-    if "input" in ROLES[role].reads:
+    if "input" in ROLES[role].reads.split():
         try:
             yield from _sample(settings, now_ms)
         except OtpguardError as error:
@@ -164,6 +168,25 @@ def _python() -> Check:
         tr("{version} was built without its compiler's profile").format(version=version),
         tr("a worker takes less CPU with the image's Python, or the distribution's"),
     )
+
+
+def is_optimised(configured: str | None = None, base: str = sys.base_prefix) -> bool:
+    """True if Python was built with profile-guided optimization, as far as its configuration shows.
+
+    Distributions build Python this way without showing the option; python.org and its images show
+    it. A Python that a version manager built from source mostly lacks it. A worker then uses up to
+    a quarter more CPU (`tests/bench/README.md`). The Makefile uses the same rule.
+
+    >>> is_optimised("'--enable-optimizations' '--with-lto'", "/usr/local")
+    True
+    >>> is_optimised("", "/usr")
+    True
+    >>> is_optimised("'--enable-shared'", "/home/me/python-3.11")
+    False
+    """
+    if configured is None:
+        configured = sysconfig.get_config_var("CONFIG_ARGS")
+    return base == DISTRIBUTION or OPTION in str(configured)
 
 
 def _broker(settings: Settings, cluster: Cluster) -> Check:

@@ -47,8 +47,13 @@ def save_overrides(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterato
     yield json.dumps({"form": FORM})
     for topic in dict.fromkeys(topics):
         for record in newest_records(clients, topic).values():
-            if _is_word(record.value):
-                yield json.dumps({"word": json.loads(record.value)}, ensure_ascii=False)
+            try:
+                decode_override(record.value)
+            except VersionError:
+                pass  # A newer program can read it.
+            except UnreadableError:
+                continue
+            yield json.dumps({"word": json.loads(record.value)}, ensure_ascii=False)
 
 
 def restore(
@@ -110,14 +115,3 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
     except (json.JSONDecodeError, RecursionError) as error:
         msg = error.msg if isinstance(error, json.JSONDecodeError) else error
         raise UsageError(tr("not a file of overrides: {msg}").format(msg=msg)) from None
-
-
-def _is_word(value: bytes) -> bool:
-    """Return true if a value is an override, of this program's version or a newer one."""
-    try:
-        decode_override(value)
-    except VersionError:
-        return True
-    except UnreadableError:
-        return False
-    return True

@@ -5,8 +5,7 @@ without the recogniser's rules, and the recogniser is not imported.
 """
 
 from streams.tools.scenarios.catalog import DEFAULT_START_MS, SCENARIOS, Scenario, generate
-from streams.tools.scenarios.labelled_events import Labelled, Role, Truth
-from streams.tools.scenarios.mix import merge_streams
+from streams.tools.scenarios.labelled_events import Labelled, Role, Truth, merge_streams
 from streams.tools.scenarios.ordinary import Rates, ordinary
 from streams.tools.scenarios.people import person
 

@@ -1,5 +1,7 @@
-"""One labelled event: a value of `sms.delivery.v1` and, separately, its truth."""
+"""Labelled events: each is a value of `sms.delivery.v1` and, separately, its truth."""
 
+import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -50,3 +52,13 @@ def message(
         value["text"] = text
     value.update(fields)
     return value
+
+
+def merge_streams(*streams: Iterable[Labelled]) -> Iterator[Labelled]:
+    """Yield all events by event time. Each stream must be in order.
+
+    One event of each stream is in memory at a time.
+
+    Events of one time come in the order of their streams.
+    """
+    return heapq.merge(*streams, key=lambda event: event.value["event_time_ms"])

@@ -144,7 +144,7 @@ class MessageWriter:
         truth = Truth(Role.OTHER, self.scenario, platform.name)
         return self._write(at_ms, sender, text, truth, fields)
 
-    def _list_used(self) -> list[PlatformProfile]:
+    def list_used(self) -> list[PlatformProfile]:
         """The platforms that the carrier knows of this recipient, its bank last."""
         return [*self.person.known, self.person.bank] if self.memory != 0 else []
 
@@ -159,7 +159,7 @@ class MessageWriter:
         rng, together = self.rng, self.person.together
         uses: list[tuple[int, PlatformProfile]] = []
         for number, (platform, gap) in enumerate(
-            zip(self._list_used(), self.person.gaps_days, strict=False)
+            zip(self.list_used(), self.person.gaps_days, strict=False)
         ):
             if number < together:
                 continue
@@ -177,9 +177,6 @@ class MessageWriter:
                 (before_ms - int(age * DAY_MS) + rng.randrange(20_000), platform)
                 for platform in self.person.known[:together]
             ]
-        yield from self._past(uses)
-
-    def _past(self, uses: list[tuple[int, PlatformProfile]]) -> Iterator[Labelled]:
         for at_ms, platform in sorted(uses, key=lambda use: use[0]):
             yield self.past(self.own(at_ms, platform))
 
@@ -187,16 +184,6 @@ class MessageWriter:
     def past(code: Labelled) -> Labelled:
         """Label a code as one that came before the scenario and is not counted."""
         return Labelled(code.value, Truth(Role.KNOWN, "history", code.truth.platform))
-
-    def weeks(self, before_ms: int) -> Iterator[Labelled]:
-        """Write three codes of each known platform, oldest first, in three weeks of nine."""
-        yield from self._past(
-            [
-                (before_ms - int((7 * week + 2 + self.rng.random() * 6) * DAY_MS), platform)
-                for platform in self._list_used()
-                for week in self.rng.sample(range(9), 3)
-            ]
-        )
 
     def strangers(self, count: int, but: Sequence[PlatformProfile] = ()) -> list[PlatformProfile]:
         """Draw distinct platforms that the recipient does not know, none of `but`."""

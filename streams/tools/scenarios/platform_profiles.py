@@ -21,9 +21,6 @@ from streams.tools.scenarios.wording import (
     read_data,
 )
 
-WORDINGS_MOST: Final = 3
-"""Wordings of one platform at most: brand in brackets, as alphanumeric sender, in the text."""
-
 
 @dataclass(frozen=True, slots=True)
 class PlatformProfile:

@@ -11,7 +11,7 @@ from detectors.episodes.episode import EpisodeParams
 from detectors.model.event import EventKind, platform_id
 from detectors.suspects.judge import JudgeParams
 from tests.builders.detectors.chain import VICTIM, flood, history
-from tests.builders.detectors.episodes.limit import alone, delivered
+from tests.builders.detectors.episodes.limit import alone, arrivals, delivered
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
 
 ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
@@ -40,6 +40,18 @@ def test_new_platforms_of_the_victim_arrive_while_a_slow_flood_keeps_its_lease_a
     assert sum(came[f"p{n}"] for n in range(26)) <= 26 + 26 + 9
     full = delivered(run(with_rules(narrow="off"), events), events)
     assert sum(not full[e.platform] for e in own()) >= 5, "else the test proves nothing"
+
+
+@pytest.mark.parametrize("lead_s", [5, 60, 300])
+def test_a_platform_that_a_slow_flood_asks_for_arrives_by_pressing_again(lead_s: int) -> None:
+    """The attacker asks for it before each of 22 requests. The victim presses three times."""
+    asked = [START_MS + (5 + 2 * n) * HOUR_MS + n * 131_000 for n in range(22)]
+    attack = [Event(at_ms - lead_s * 1000, VICTIM, "x") for at_ms in asked]
+    presses = [Event(at_ms + n * 75_000, VICTIM, "x") for at_ms in asked for n in range(3)]
+    events = sorted(history() + kept_alive() + attack + presses)
+    arrived = arrivals(run(ENFORCE, events), events)
+    came_ms = [e.at_ms for e in arrived if e.platform == "x"]
+    assert all(any(0 <= ms - at_ms <= 150_000 for ms in came_ms) for at_ms in asked)
 
 
 def test_a_lease_is_narrow_and_full_by_turns_and_names_each_further_platform() -> None:

@@ -55,7 +55,7 @@ def test_a_lease_names_so_many_platforms_those_that_end_last() -> None:
 
 def test_a_lease_carries_the_retry_windows_that_are_open() -> None:
     suspect = suspect_with({5: START_MS + HOUR_MS}, {})
-    take_request(suspect.requests, 5, START_MS - 1000, first=True, hot=False)
+    take_request(suspect.requests, 5, START_MS - 1000, hot=False)
     action = renew_platforms(PARAMS, EpisodeLog(), suspect, CAUSE, REASON)
     assert [window.platform_id for window in action.again] == [5]
 

@@ -43,7 +43,7 @@ def filled(seed: int) -> Table:
 
 def chosen_for(table: Table) -> np.ndarray:
     """Numbers that no table holds and whose first cell is the same, by this one's seed."""
-    index = table._index
+    index = table.index
     found: list[np.ndarray] = []
     for first in range(FIRST, FIRST + (1 << 27), 1 << 22):
         some = np.arange(first, first + (1 << 22), dtype=np.uint64)

@@ -55,7 +55,7 @@ def test_dropping_and_adding_for_ever_stays_within_its_size() -> None:
         table.find_or_add(keys)
         assert table.drop(keys) == 4000
     assert len(table.words) <= 8192
-    assert len(table._index.cells) <= 16_384
+    assert len(table.index.cells) <= 16_384
 
 
 def test_more_recipients_than_rows_is_a_broken_invariant() -> None:
@@ -70,7 +70,7 @@ def test_a_recipient_takes_at_most_128_bytes() -> None:
     for low in range(0, 300_000, 20_000):
         table.find_or_add(np.arange(low + 1, low + 20_001, dtype=np.uint64) * np.uint64(48_271))
         if low >= 100_000:  # a small table's index may be emptier
-            held = table.used * WORDS * 8 + table._index.cells.nbytes
+            held = table.used * WORDS * 8 + table.index.cells.nbytes
             assert held / table.count <= 128
             assert len(table.words) <= table.used * 9 / 8 + 1, "room that nobody uses"
 
@@ -94,14 +94,14 @@ def test_an_index_takes_over_from_another_slice_by_slice(monkeypatch: pytest.Mon
             assert table.drop(every[keys]) == sum(key in model for key in keys.tolist())
             for key in keys.tolist():
                 model.pop(key, None)
-        taken = int((table._index.cells != 0).sum())
-        assert taken <= tables._LOAD_MOST * len(table._index.cells) + 3
+        taken = int((table.index.cells != 0).sum())
+        assert taken <= tables._LOAD_MOST * len(table.index.cells) + 3
         if table._old is not None or step % 100 == 0:
             between += table._old is not None
             assert table.find(every).tolist() == [model.get(key, -1) for key in range(3_000)]
             assert table.count == len(model)
         if table._old is None:
-            cells = table._index.cells
+            cells = table.index.cells
             tombs = int((cells == tables._TOMB).sum())
             assert table._tombs == tombs
             assert int((cells != 0).sum()) - tombs == len(model), "a cell too many or too few"

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from detectors.recipients.table import WORDS, Table
-from detectors.recipients.tables import FEW, FEW_NEW, Tables
+from detectors.recipients.tables import Tables
 
 
 def asked(rng: random.Random, most: int) -> list[list[int]]:
     """Keys of three tables, some of them twice."""
     return [
-        [rng.randint(1, 40_000) << 20 for _ in range(rng.choice([0, 1, 3, FEW, 60, FEW_NEW, most]))]
+        [rng.randint(1, 40_000) << 20 for _ in range(rng.choice([0, 1, 3, 24, 60, 96, most]))]
         for _ in range(3)
     ]
 

@@ -25,7 +25,6 @@ from detectors.thresholds import (
     AGAIN_MOST,
     AGAIN_REOPEN_MS,
     AGAIN_REOPENED,
-    AGAIN_SILENT_MS,
     AGAIN_TOLD_BURST,
     AGAIN_TOLD_MS,
     AGAIN_TOTAL,
@@ -45,7 +44,7 @@ def told(requests: SecondRequests, at_ms: int) -> None:
 
 
 def ask(requests: SecondRequests, platform: int, at_ms: int, *, hot: bool = False) -> bool:
-    return take_request(requests, platform, at_ms, first=True, hot=hot)
+    return take_request(requests, platform, at_ms, hot=hot)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +60,8 @@ def test_exactly_one_message_passes_within_its_window(after_ms: int, passes: boo
     requests = SecondRequests()
     assert not ask(requests, 7, 1000)
     told(requests, 1000)
-    assert take_request(requests, 7, 1000 + after_ms, first=False, hot=False) is passes
-    later = take_request(requests, 7, 1001 + after_ms + AGAIN_FROM_MS, first=False, hot=False)
+    assert ask(requests, 7, 1000 + after_ms) is passes
+    later = ask(requests, 7, 1001 + after_ms + AGAIN_FROM_MS)
     assert later is (after_ms < AGAIN_FROM_MS)
 
 
@@ -70,9 +69,9 @@ def test_a_message_that_is_delivered_twice_is_one() -> None:
     requests = SecondRequests()
     ask(requests, 7, 1000)
     told(requests, 1000)
-    assert not take_request(requests, 7, 1000, first=False, hot=False)
-    assert take_request(requests, 7, 61_000, first=False, hot=False)
-    assert not take_request(requests, 7, 61_000, first=False, hot=False)
+    assert not ask(requests, 7, 1000)
+    assert ask(requests, 7, 61_000)
+    assert not ask(requests, 7, 61_000)
     assert len(requests.passed) == 1
 
 
@@ -80,20 +79,20 @@ def test_an_early_second_message_leaves_the_window_open_since_gateways_do_not_co
     requests = SecondRequests()
     ask(requests, 7, 1000)
     told(requests, 1000)
-    assert not take_request(requests, 7, 31_000, first=False, hot=False)
-    assert take_request(requests, 7, 91_000, first=False, hot=False)
+    assert not ask(requests, 7, 31_000)
+    assert ask(requests, 7, 91_000)
     assert requests.passed == [(91_000, False)], "it spends the budget, as at the gateways"
     ask(requests, 8, 100_000)
-    assert not take_request(requests, 8, 131_000, first=False, hot=False)
+    assert not ask(requests, 8, 131_000)
     told(requests, 131_000)
-    assert not take_request(requests, 8, 191_000, first=False, hot=False), "no gateway knows of it"
+    assert not ask(requests, 8, 191_000), "no gateway knows of it"
 
 
 def test_what_no_gateway_was_told_of_does_not_pass() -> None:
     requests = SecondRequests()
     told(requests, 500)
     ask(requests, 7, 1000)
-    assert not take_request(requests, 7, 1000 + AGAIN_FROM_MS, first=False, hot=False)
+    assert not ask(requests, 7, 1000 + AGAIN_FROM_MS)
 
 
 def test_the_budget_moves_the_windows_and_takes_away_those_that_cannot_be_used() -> None:
@@ -102,9 +101,9 @@ def test_the_budget_moves_the_windows_and_takes_away_those_that_cannot_be_used()
         ask(requests, platform, 1000)
     assert [w.from_ms for w in windows(requests, (), 1000)] == [1000 + AGAIN_FROM_MS] * 8
     second_ms = 1000 + AGAIN_FROM_MS
-    passed = [take_request(requests, p, second_ms, first=False, hot=False) for p in range(1, 7)]
+    passed = [take_request(requests, p, second_ms, hot=False) for p in range(1, 7)]
     assert sum(passed) == AGAIN_MOST
-    hot = [take_request(requests, p, second_ms, first=False, hot=True) for p in (7, 8)]
+    hot = [take_request(requests, p, second_ms, hot=True) for p in (7, 8)]
     assert sum(hot) == AGAIN_HOT_MOST
     free_ms = second_ms + AGAIN_BUDGET_MS
     ask(requests, 20, free_ms - AGAIN_UNTIL_MS)
@@ -229,10 +228,18 @@ def test_batches_make_no_difference(size: int) -> None:
     assert bytes_of(run(ENFORCE, events, size=size)) == bytes_of(run(ENFORCE, events))
 
 
-def test_a_platform_that_was_silent_for_ten_minutes_is_a_first_again() -> None:
+def test_a_platform_whose_window_is_over_is_a_first_again() -> None:
     """If none of its second messages passed in the last hour."""
     requests = SecondRequests()
-    for start_ms, passes in ((0, True), (AGAIN_SILENT_MS, False), (2 * AGAIN_REOPEN_MS, True)):
+    for at_ms in (0, AGAIN_UNTIL_MS, AGAIN_UNTIL_MS + AGAIN_FROM_MS):
+        passed = ask(requests, 7, 10_000_000 + at_ms)
+        told(requests, 10_000_000 + at_ms)
+    assert passed
+
+
+def test_a_platform_has_no_further_window_within_an_hour_of_a_second_message() -> None:
+    requests = SecondRequests()
+    for start_ms, passes in ((0, True), (AGAIN_UNTIL_MS, False), (2 * AGAIN_REOPEN_MS, True)):
         for at_ms in (start_ms, start_ms + AGAIN_FROM_MS):
             told(requests, at_ms - 1)
             got = ask(requests, 7, 10_000_000 + at_ms)
@@ -253,9 +260,9 @@ def test_at_most_nine_second_messages_pass_in_three_hours() -> None:
 
 def test_so_many_platforms_that_were_refused_before_are_firsts_again_in_an_hour() -> None:
     requests = SecondRequests()
-    for round_ms in (0, AGAIN_SILENT_MS):
+    for round_ms in (0, AGAIN_UNTIL_MS):
         for n in range(3 * AGAIN_REOPENED):
             ask(requests, n, 10_000_000 + round_ms + n)
-    assert sum(ms >= 10_000_000 + AGAIN_SILENT_MS for ms in requests.first_ms.values()) == (
+    assert sum(ms >= 10_000_000 + AGAIN_UNTIL_MS for ms in requests.first_ms.values()) == (
         AGAIN_REOPENED
     )

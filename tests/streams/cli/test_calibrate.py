@@ -26,6 +26,7 @@ from streams.tools.calibrate.rehearse import Incidents, Rehearsal, rehearse
 from streams.tools.calibrate.result import Result
 from streams.tools.scenarios import DEFAULT_START_MS, Rates, generate, merge_streams, ordinary
 from streams.tools.scenarios.message_writer import MessageWriter
+from tests.scenarios import catalog
 from tests.streams.cli.called import refused
 from tests.streams.told import untold_languages
 
@@ -161,7 +162,7 @@ def test_a_command_to_exempt_is_written_where_the_number_is(
     events = (
         json.dumps(event.value)
         for day in range(7)
-        for event in generate(
+        for event in catalog.generate(
             "A11", day, recipient=1, start_ms=DEFAULT_START_MS + day * DAY_MS, history=False
         )
     )

@@ -147,4 +147,6 @@ def test_the_table_for_people_says_what_the_roles_may() -> None:
                 for cell in cells[2:4]
             )
             told[cells[1]] = reads, writes
-    assert told == {name: (set(role.reads), set(role.writes)) for name, role in ROLES.items()}
+    assert told == {
+        name: (set(role.reads.split()), set(role.writes.split())) for name, role in ROLES.items()
+    }

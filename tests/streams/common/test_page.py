@@ -7,15 +7,13 @@ import itertools
 import pytest
 
 from streams.common.page import (
-    GROUNDS,
     PALETTE,
-    SHAPES,
-    WORDS,
     contrast,
     environment,
     foreign,
     readable_on,
 )
+from tests.builders.streams.common.page import GROUNDS, SHAPES, WORDS
 
 
 @pytest.mark.parametrize(("ink", "ground"), list(itertools.product(WORDS, GROUNDS)))

@@ -18,8 +18,12 @@ def alone(decisions: Decisions) -> list[Action]:
 
 
 def delivered(decisions: Decisions, events: Sequence[Event]) -> Counter[str]:
+    return Counter(event.platform for event in arrivals(decisions, events))
+
+
+def arrivals(decisions: Decisions, events: Sequence[Event]) -> list[Event]:
     gateway = Gateway()
-    passed = [
+    return [
         event
         for n, event in enumerate(events)
         if gateway.ask(
@@ -30,4 +34,3 @@ def delivered(decisions: Decisions, events: Sequence[Event]) -> Counter[str]:
         )
         != "refuse"
     ]
-    return Counter(event.platform for event in passed)

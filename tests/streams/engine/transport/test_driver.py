@@ -260,6 +260,8 @@ def test_appended_records_are_acknowledged_and_refused_with_their_batch(
         client._message_accumulator._batches.clear()
         await client.stop()
 
+    gc.collect()  # what other tests left speaks now
+    caplog.clear()
     asyncio.run(append())
     gc.collect()
     assert [each for each in caplog.records if each.name == "asyncio"] == [], "none is unasked"

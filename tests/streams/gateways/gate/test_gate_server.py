@@ -273,7 +273,7 @@ def test_adapters_one_after_another_judge_leases_by_one_clock_that_is_not_set_ba
     clocks: list[object] = []
     current: set[object] = set()
 
-    def adapter(*arguments: object) -> None:
+    def adapter(*arguments: object, **_: object) -> None:
         clocks.append(arguments[-2])
         current.add(arguments[-1])
         raise OSError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from starlette.requests import HTTPConnection
 
 from streams.cases.store.roles import DeskRole
 from streams.common.language import speaking, zone
@@ -18,7 +19,7 @@ from tests.streams.people.desk.world import World
 def visit(world: World, secret: str = "s" * 43) -> Visit:
     account = world.person("li.lei", DeskRole.AGENT)
     _, session = world.store.accounts.begin(account, "password", "127.0.0.1")
-    return Visit(session, secret, session.csrf, "127.0.0.1")
+    return Visit(HTTPConnection({"type": "http"}), session, secret, session.csrf, "127.0.0.1")
 
 
 def test_a_word_opens_one_case_to_one_session(world: World) -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.people.desk.timeline import BINS, Dot, Mark, bars, draw_timeline, hour, legend
+from streams.common.page import environment
+from streams.people.desk.timeline import BINS, Dot, Mark, Timeline, bars, hour
+
+
+def draw(dots: Sequence[Dot], marks: Sequence[Mark], title: str) -> str:
+    templates = environment("streams.people.desk", "templates")
+    flood = Timeline(title, *bars(dots), marks)
+    return templates.get_template("timeline.html.j2").render(case={"timeline": flood}, hour=hour)
+
 
 DOTS = st.lists(
     st.builds(Dot, st.integers(1_700_000_000_000, 1_700_500_000_000),
@@ -25,15 +34,19 @@ def test_every_message_is_in_one_bar(dots: list[Dot]) -> None:
         assert any(bar.from_ms <= dot.at_ms < bar.from_ms + step for bar in found)
 
 
-@given(DOTS, st.lists(st.builds(Mark, st.integers(0, 1_800_000_000_000), st.text(max_size=12))))
+@given(
+    DOTS.filter(bool),
+    st.lists(st.builds(Mark, st.integers(0, 1_800_000_000_000), st.text(max_size=12))),
+)
 def test_it_is_whole_xml_without_style_or_script(dots: list[Dot], marks: list[Mark]) -> None:
-    picture = draw_timeline(dots, marks, 'a <script>alert("1")</script> title')
-    if not dots:
-        assert picture == ""
-        return
+    picture = draw(dots, marks, 'a <script>alert("1")</script> title')
     clean = "".join(each for each in picture if each.isprintable())
     root = ET.fromstring(f"<div>{clean}</div>")
-    assert [each.tag for each in root] == ["svg", "svg"]
+    assert [each.tag for each in root] == ["div", "ul"]
+    assert [each.tag for each in root[0]] == ["svg", "svg"]
+    assert len(root.findall("./div/svg/rect")) == 2 * sum(
+        n > 0 for bar in bars(dots)[1] for n in bar.counts
+    )
     assert all("style" not in each.attrib for each in root.iter())
     assert "<script" not in picture
 
@@ -47,10 +60,10 @@ def test_a_long_flood_has_no_more_bars_than_a_page_has_room_for() -> None:
 def test_names_of_marks_that_would_cover_one_another_stand_in_rows() -> None:
     dots = [Dot(1_700_000_000_000 + 1_000 * n, "refuse") for n in range(600)]
     marks = [Mark(1_700_000_060_000 + n, f"mark {n}") for n in range(5)]
-    picture = draw_timeline(dots, marks, "title")
+    picture = draw(dots, marks, "title")
     assert [f"mark {n}" in picture for n in range(5)] == [True, True, True, False, False]
 
 
 def test_a_legend_says_in_words_what_a_colour_means() -> None:
-    assert "passes" in legend()
+    assert "passes" in draw([Dot(0, "pass")], [], "title")
     assert hour(0) == "00:00"

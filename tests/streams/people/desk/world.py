@@ -18,9 +18,10 @@ from streams.cases.store.roles import Account, DeskRole
 from streams.common.errors import UnavailableError
 from streams.config import Settings
 from streams.people.desk.console import application
+from streams.people.desk.desk_audit import DeskLedger
 from streams.people.desk.desk_context import Desk, limits_of
 from streams.people.desk.guard import Site
-from streams.people.desk.override_publisher import Said
+from streams.people.desk.override_publisher import Said, Speaker
 from streams.telemetry.metrics import Metrics
 from streams.wire import Ack, Override, override_id
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS
@@ -43,7 +44,7 @@ QUICK: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Argon2id as slow as a test can wait for."""
 
 
-class Gateways:
+class Gateways(Speaker):
     """Obeys every word at once, as three gateways do; or is away."""
 
     def __init__(self, store: FilledStore) -> None:
@@ -73,7 +74,7 @@ class Gateways:
         return self.answers.get(word_id, Said(word_id, at_work=dict.fromkeys(self.gateways, 0)))
 
 
-class AuditInMemory:
+class AuditInMemory(DeskLedger):
     """The audit in memory; or one that cannot be written."""
 
     def __init__(self) -> None:

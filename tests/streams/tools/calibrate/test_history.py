@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -10,18 +12,19 @@ import numpy as np
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
+from streams.cli.shared import open_lines
 from streams.common.errors import ConfigError, UnavailableError, UsageError
+from streams.gateways.feeds.csv import RowRules
 from streams.gateways.feeds.file_records import FileLayout
 from streams.gateways.feeds.mapping import FieldMap
 from streams.tools.calibrate.history import (
     ROWS,
-    ColumnTable,
-    Slice,
     TopicHistory,
     from_csv,
     from_lines,
 )
 from streams.tools.scenarios import DEFAULT_START_MS
+from streams.wire import Numbers, Records
 from tests.nodes import Broker
 
 
@@ -67,7 +70,7 @@ def two(tmp_path: Path) -> list[str]:
     return names
 
 
-def joined(slices: Iterator[Slice]) -> tuple[list[bytes | None], list[int]]:
+def joined(slices: Iterator[Records]) -> tuple[list[bytes | None], list[int]]:
     found = list(slices)
     for each in found:
         assert len(each.values) == len(each.keys) == len(each.offsets)
@@ -80,72 +83,78 @@ def joined(slices: Iterator[Slice]) -> tuple[list[bytes | None], list[int]]:
 
 def test_files_of_lines_are_one_log_in_the_order_given(two: list[str]) -> None:
     told: list[int] = []
-    slices = from_lines(two, "t", 1000, opened, told.append)
+    slices = from_lines(two, 1000, opened, told.append)
     values, offsets = joined(slices)
     assert [value for value in values if value] == [b"1", b"22", b"333"]
     assert offsets == list(range(len(values)))
     assert sum(told) >= 6
 
 
-TABLE = ColumnTable(FieldMap.parse(["recipient=called"], [], "ms", "UTC"))
+RULES = RowRules(
+    FieldMap.parse(["recipient=called"], [], "ms", "UTC"), FileLayout(), Numbers("CN"), 60_000
+)
+HEAD = "called,sender,event_time_ms"
+ONE, OTHER = f"13900000001,1069,{DEFAULT_START_MS}", f"13700000002,1069,{DEFAULT_START_MS + 1}"
 
 
-def rows(tmp_path: Path, content: str, table: ColumnTable = TABLE) -> Iterator[Slice]:
+def rows(tmp_path: Path, content: str, rules: RowRules = RULES) -> Iterator[Records]:
     path = tmp_path / "cdr.csv"
     path.write_text(content, encoding="utf-8")
-    return from_csv([str(path)], table, "t", opened, lambda _: None)
+    return from_csv([str(path)], rules, opened, lambda _: None)
 
 
-def test_a_row_that_cannot_be_mapped_becomes_a_value_that_is_refused(tmp_path: Path) -> None:
-    content = "called,sender,event_time_ms\n139,1069,5\nbad\n137,1069,7\n"
-    values, offsets = joined(rows(tmp_path, content))
-    assert values[1] == b""
-    assert b"139" in (values[0] or b"")
-    assert b"row-2" in (values[2] or b""), "its id is its place"
-    assert offsets == [0, 1, 2]
-
-
-@pytest.mark.parametrize("long", ["x" * 200_000, '"' + "x" * 200_000 + '"'])
-def test_a_field_that_is_too_long_costs_its_row_and_none_of_its_neighbours(
-    tmp_path: Path, long: str
+@pytest.mark.parametrize("bad", ["bad", "x" * 200_000 + ",1069,6", "139,1069,6"])
+def test_a_row_that_is_no_event_becomes_an_empty_value_and_costs_no_neighbour(
+    tmp_path: Path, bad: str
 ) -> None:
-    content = f"called,sender,event_time_ms\n139,1069,5\n{long},1069,6\n137,1069,7\n"
-    values, offsets = joined(rows(tmp_path, content))
+    values, offsets = joined(rows(tmp_path, f"{HEAD}\n{ONE}\n{bad}\n{OTHER}\n"))
+    first, second, refused = values
+    assert b"13900000001" in (first or b"")
+    assert b"13700000002" in (second or b"")
+    assert refused == b""
     assert offsets == [0, 1, 2]
-    assert values[1] == b""
-    assert b"row-2" in (values[2] or b"")
+
+
+def test_rows_that_are_no_events_alone_become_empty_values(tmp_path: Path) -> None:
+    assert joined(rows(tmp_path, f"{HEAD}\nbad\nworse\n")) == ([b"", b""], [0, 1])
 
 
 def test_a_head_line_that_is_too_long_is_said_with_the_file_s_name(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"cdr\.csv: field larger than field limit"):
+    with pytest.raises(UsageError, match=r"cdr\.csv: no head line \(the line is longer"):
         list(rows(tmp_path, "x" * 200_000 + "\n139\n"))
 
 
 def test_a_mark_in_front_of_the_head_line_is_no_part_of_a_name(tmp_path: Path) -> None:
-    values, _ = joined(rows(tmp_path, "\ufeffcalled,sender,event_time_ms\n139,1069,5\n"))
+    values, _ = joined(rows(tmp_path, f"\ufeff{HEAD}\n{ONE}\n"))
     assert b"139" in (values[0] or b"")
 
 
 def test_columns_that_are_named_leave_no_head_line(tmp_path: Path) -> None:
-    layout = FileLayout(("called", "sender", "event_time_ms"), ";")
-    table = ColumnTable(TABLE.rules, layout)
-    values, _ = joined(rows(tmp_path, "139;1069;5\n", table))
+    rules = replace(RULES, layout=FileLayout(("called", "sender", "event_time_ms"), ";"))
+    values, _ = joined(rows(tmp_path, ONE.replace(",", ";"), rules))
     assert len(values) == 1
     assert b"139" in (values[0] or b"")
 
 
 def test_columns_whose_names_differ_by_a_blank_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cdr\.csv: the head line names 'called' twice"):
-        list(rows(tmp_path, "called,sender,event_time_ms,called \n139,1069,5,138\n"))
+        list(rows(tmp_path, f"{HEAD},called \n{ONE},138\n"))
 
 
-def test_a_file_without_a_head_line_is_said_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"cdr\.csv: no head line"):
-        list(rows(tmp_path, ""))
+def test_an_empty_file_has_no_events(tmp_path: Path) -> None:
+    assert list(rows(tmp_path, "")) == []
 
 
-def test_long_files_come_in_slices(tmp_path: Path) -> None:
-    content = "called,sender,event_time_ms\n" + "139,1069,5\n" * (ROWS + 1)
+def test_a_packed_file_that_was_cut_off_is_an_error(tmp_path: Path) -> None:
+    whole = gzip.compress("\n".join([HEAD, *[ONE] * 1000]).encode())
+    path = tmp_path / "cdr.csv.gz"
+    path.write_bytes(whole[:-20])
+    with pytest.raises(UsageError, match="no whole gzip file"):
+        list(from_csv([str(path)], RULES, open_lines, lambda _: None))
+
+
+def test_long_files_come_in_pieces(tmp_path: Path) -> None:
+    content = f"{HEAD}\n" + f"{ONE}\n" * (ROWS + 1)
     assert [len(each.values) for each in rows(tmp_path, content)] == [ROWS, 1]
 
 

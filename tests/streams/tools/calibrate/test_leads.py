@@ -86,4 +86,4 @@ def test_people_who_are_all_alike_have_no_end_of_kappa() -> None:
 def test_what_cannot_be_told_is_no_number(counts: list[list[int]]) -> None:
     found = spread(np.array(counts, np.int64).reshape(-1, 2))
     assert math.isnan(found.rho)
-    assert math.isnan(found.kappa)
+    assert math.isnan(kappa_of(found.rho))

@@ -18,6 +18,7 @@ from streams.tools.scenarios import DEFAULT_START_MS, generate, merge_streams
 from tests.builders.detectors.recognise.fanout import BRANDS
 from tests.builders.streams.tools.calibrate.leads import people as drawn
 from tests.builders.streams.tools.calibrate.survey import DAY_MS, SETTINGS, people, surveyed
+from tests.scenarios import catalog
 
 
 def minute_stamps(values: list[dict[str, object]]) -> Iterator[dict[str, object]]:
@@ -95,7 +96,7 @@ def test_old_acquaintances_lower_the_bars_for_slow_floods() -> None:
 def test_where_no_setting_brings_the_target_that_is_said_with_its_numbers(
     name: str, says: str
 ) -> None:
-    floods = merge_streams(*(generate(name, seed, recipient=seed) for seed in range(3)))
+    floods = merge_streams(*(catalog.generate(name, seed, recipient=seed) for seed in range(3)))
     survey = surveyed([event.value for event in floods])
     alarms = survey.alarms.counts(frozenset())[1]
     assert alarms >= len(survey.alarms.by_recipient) == 3

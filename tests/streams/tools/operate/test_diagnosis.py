@@ -20,11 +20,10 @@ from kafka import KafkaProducer
 from streams.cluster.admin import Cluster, Shape
 from streams.cluster.topics import create, topics
 from streams.common.errors import Exit
-from streams.common.interpreter import is_optimised
 from streams.config import Settings, load
 from streams.config.sections.serving import PORTS
 from streams.tools.operate import diagnosis as module
-from streams.tools.operate.diagnosis import _sources
+from streams.tools.operate.diagnosis import _sources, is_optimised
 from tests.builders.streams.tools.operate.diagnosis import NAMES, doctor
 from tests.nodes import Broker
 from tests.waiting import END_S

@@ -7,9 +7,8 @@ from statistics import mean
 
 import pytest
 
-from detectors.model.times import MINUTE_MS
 from streams.tools.scenarios import DEFAULT_START_MS, Role, person
-from streams.tools.scenarios.benign import PRESS_S, b12, b13, log_ins, requests
+from streams.tools.scenarios.benign import PRESS_S, log_ins, requests
 from streams.tools.scenarios.message_writer import MessageWriter
 from tests.builders.streams.tools.scenarios.catalog import at, of, run
 
@@ -60,23 +59,3 @@ def test_each_log_in_is_labelled_by_what_the_carrier_can_know() -> None:
     for event in log_ins(writer, DEFAULT_START_MS, 40, gap_s=54, novel=0.5):
         expected = Role.KNOWN if event.truth.platform in known else Role.NEW
         assert event.truth.role is expected
-
-
-def test_a_backlog_arrives_at_once_and_out_of_order() -> None:
-    events = list(b12(pen(), DEFAULT_START_MS, recipients=20))
-    arrivals = [event.value["ingest_time_ms"] for event in events]
-    assert arrivals == sorted(arrivals)
-    assert arrivals[-1] - arrivals[0] < 10_000
-    assert [at(e) for e in events] != sorted(at(e) for e in events)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_a_rush_at_the_end_of_years_is_of_strangers_and_then_of_own_platforms(seed: int) -> None:
-    """Also of a person who changed more platforms than most: those of the rush stay apart."""
-    events = list(b13(pen(seed), DEFAULT_START_MS, years=1, rush=5))
-    rush = [event for event in events if event.truth.role is Role.ATTACK]
-    assert len(rush) == 5
-    assert {b - a for a, b in pairwise(map(at, rush))} == {5_000}
-    after = [event for event in events if at(event) > at(rush[0]) + 4 * MINUTE_MS]
-    assert {event.truth.role for event in after} <= {Role.BANK, Role.KNOWN}
-    assert after

@@ -119,16 +119,6 @@ def test_some_people_press_again_up_to_six_times() -> None:
     assert max(patient) >= max(impatient) == PRESSES_MOST
 
 
-def test_weeks_bring_each_platform_in_three_of_them() -> None:
-    pen = MessageWriter("A14", 1, 7, memory=14)
-    weeks: dict[str, set[int]] = {}
-    for event in pen.weeks(DEFAULT_START_MS):
-        age_days = (DEFAULT_START_MS - event.value["event_time_ms"]) / DAY_MS
-        weeks.setdefault(event.truth.platform, set()).add(int((age_days - 2) // 7))
-    assert len(weeks) == 14
-    assert all(len(each) == 3 for each in weeks.values())
-
-
 def test_scattered_times_lie_in_their_span_in_order() -> None:
     times = draw_times(Random(1), 500, 1000, 60_000)
     assert times == sorted(times)

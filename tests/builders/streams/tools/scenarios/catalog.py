@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.tools.scenarios import Labelled, Role, generate
+from streams.tools.scenarios import Labelled, Role
+from tests.scenarios.catalog import generate
 
 SEEDS = (3, 20)
 
@@ -21,7 +22,7 @@ def at(event: Labelled) -> int:
 
 def run(name: str, seed: int, **parameters: object) -> list[Labelled]:
     """What happens, without what was before."""
-    events = generate(name, seed, history=False, **parameters)  # type: ignore[arg-type]
+    events = generate(name, seed, history=False, **parameters)
     return list(events)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.common.interpreter import DISTRIBUTION, OPTION, is_optimised
+from streams.tools.operate.diagnosis import DISTRIBUTION, OPTION, is_optimised
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_what_this_python_says_decides() -> None:

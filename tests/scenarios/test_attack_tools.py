@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from streams.tools.scenarios import DEFAULT_START_MS, Role, generate
+from streams.tools.scenarios import DEFAULT_START_MS, Role
 from streams.tools.scenarios.platform_profiles import PLATFORMS
-from streams.tools.scenarios.tools import (
+from tests.scenarios.attack_tools import (
     FAST,
     FEW,
     REPEATED,
@@ -20,6 +20,7 @@ from streams.tools.scenarios.tools import (
     draw_delivered,
     limits_of,
 )
+from tests.scenarios.catalog import generate
 
 
 def test_the_table_has_a_dozen_families_and_their_paces_are_ranges() -> None:

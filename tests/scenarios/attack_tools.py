@@ -1,31 +1,32 @@
-"""Floods at the pace of real tools: one generator, and a table of paces in `data/tools.toml`.
+"""Floods at the pace of real tools: one generator, and a table of paces in `tools.toml`.
 
 A tool asks platforms, and the platforms decide what reaches the phone. A platform keeps a least
 time between two codes to one number. Most platforms also limit the codes of an hour. Those that do
 not go on to the end of a run.
 """
 
+import tomllib
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 from random import Random
 from typing import Final, Literal, NamedTuple
 
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
-from streams.tools.scenarios.labelled_events import Labelled, Role
+from streams.tools.scenarios.labelled_events import Labelled, Role, merge_streams
 from streams.tools.scenarios.message_writer import MessageWriter, in_order
-from streams.tools.scenarios.mix import merge_streams
 from streams.tools.scenarios.numbering import port
 from streams.tools.scenarios.platform_profiles import PLATFORMS, PlatformProfile
-from streams.tools.scenarios.wording import CODES, Wording, read_data
+from streams.tools.scenarios.wording import CODES, Wording
 
 Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """The pace of a family of tools. `data/tools.toml` says what each field means."""
+    """The pace of a family of tools. `tools.toml` says what each field means."""
 
     name: str
     alive: tuple[int, int]
@@ -41,10 +42,12 @@ class Tool:
 
 def _tool(entry: dict[str, object]) -> Tool:
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-    return Tool(**values)  # type: ignore[arg-type]  # the file is shipped and a test reads it
+    return Tool(**values)  # type: ignore[arg-type]  # a test reads the file
 
 
-TOOLS: Final = tuple(_tool(entry) for entry in read_data("tools.toml")["tools"])
+_TABLE: Final = Path(__file__).with_name("tools.toml").read_text(encoding="utf-8")
+
+TOOLS: Final = tuple(_tool(entry) for entry in tomllib.loads(_TABLE)["tools"])
 
 FAST, ROUND, REPEATED = range(3)
 """The first three tools: a fast list, one code in 30 s, and a small list that is started again."""

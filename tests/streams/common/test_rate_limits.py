@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.people.desk.rate_limits import RateLimit
+from streams.common.rate_limits import RateLimit
 
 
 def test_what_leaks_out_may_be_taken_again() -> None:
