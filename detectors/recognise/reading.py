@@ -85,8 +85,10 @@ _PREFIX_CHARS: Final = 72  # a feed's prefix has 20-70 characters; 2 more for de
 _CUT_CHARS: Final = 12  # largest distance between a name for codes and the end of a prefix
 _SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters plus a margin
 _SCRIPTS_MAX: Final = 3
-"""Scripts that the rules read in one text. In a text with more scripts or load the score alone
-decides, so that a hostile text cannot be slow. Chosen: no labelled or unselected text has more."""
+_NUMBERS_MAX: Final = 9
+"""Scripts and numbers that the rules read in one text. In a text with more of them, or with more
+load, the score alone decides, so that a hostile text cannot be slow. Chosen: four of 36,000
+labelled and unselected texts have more."""
 _LOAD_OF_NUMBER: Final = 8
 _LOAD_OF_WORD: Final = 6
 _LOAD_OF_STOP: Final = 4
@@ -415,9 +417,10 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
 def is_crowded(body: str) -> bool:
     """Return whether the rules would take too long to read a text. See `LOAD_MAX`."""
     scripts = scripts_of(body)
-    if len(scripts) > _SCRIPTS_MAX:
+    found = len(numbers(body))
+    if len(scripts) > _SCRIPTS_MAX or found > _NUMBERS_MAX:
         return True
-    load = _LOAD_OF_NUMBER * len(numbers(body)) + _LOAD_OF_STOP * len(STOP.findall(body))
+    load = _LOAD_OF_NUMBER * found + _LOAD_OF_STOP * len(STOP.findall(body))
     for script in scripts:
         load += script.count_heads(body) + _LOAD_OF_WORD * len(script.words(body))
     return load > LOAD_MAX

@@ -98,6 +98,8 @@ def test_a_batch_finds_the_codes_that_single_texts_have() -> None:
     [
         ("код code 코드 コード 4829", True),
         ("код code 코드 4829", False),
+        ("4829, " * 10, True),
+        ("4829, " * 9, False),
         ("code " * 23 + "4829", True),
         ("code " * 20 + "4829", False),
         ("code 4829. " * 9, True),

@@ -17,6 +17,8 @@ from detectors.model.event import Trust, platform_id
 from detectors.model.strings import StringBuffer, StringList, Strings
 from detectors.recognise import cache
 from detectors.recognise.decide import Message, recognise
+from detectors.recognise.fold import mask
+from detectors.recognise.reading import excerpt, look, read
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
 from detectors.recognise.registry import Registry
 from detectors.recognise.templates import Key
@@ -381,6 +383,17 @@ def test_few_of_the_texts_that_a_score_decides_take_a_look(monkeypatch: pytest.M
     recogniser.columns(batch([plain(text) for text in texts[8:]], lying))
     assert len(looks) < len(texts) // 2
     assert recogniser.misses == len(texts)
+
+
+def test_a_text_that_the_rules_do_not_read_is_a_miss_and_belongs_to_its_sender() -> None:
+    """Also if it names somebody: the search for names would take as long as the rules."""
+    words = "Your Velmora login code is 4829. Do not share this verification code. " * 9
+    assert read(look(mask(excerpt(words)))).rule == "crowded"
+    recogniser = Recogniser(REGISTRY)
+    codes = recogniser.columns(batch([plain(words, "AUTHMSG")] * 3))
+    assert codes.otp.all()
+    assert set(codes.names.values()) == {"from:authmsg"}
+    assert (recogniser.misses, recogniser.hits) == (1, 2)
 
 
 def test_texts_that_only_a_number_names_have_their_template_and_no_others_do() -> None:
