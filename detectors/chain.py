@@ -246,12 +246,12 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     pairs = platform.astype(np.int64) << _CHECK_BITS
     if codes.check is not None:
         pairs |= codes.check[at]
-    pairs |= (trust != Trust.NONE) * np.int64(_TRUSTED)
+    pairs |= np.where(trust, _TRUSTED, 0)
     ticks = (batch.offset[at[edges[:-1]]] // TICK_OFFSETS).tolist()  # a piece lies in one
     unnoted = _find_unrecorded(shares, edges, ticks, pairs.tolist())
     tables = Tables([share.state.table for share in shares], edges)
     counted = _count_pages(some, codes, recipient, platform, trust)
-    later = batch.kind[at] >= EventKind.LATER_PART
+    later = batch.kind[at] >= int(EventKind.LATER_PART)
     moment_s = _find_moments(batch, at, at_s)
     sifted = sift_together(params.sieve, tables, recipient, counted, at_s, moment_s, time, later)
     number = at_s // params.sieve.window_s
@@ -307,7 +307,7 @@ def _count_pages(
     if codes.page is None:
         return platform
     page = codes.page[some.at]
-    where = indices((page != 0) & (trust == Trust.NONE))
+    where = indices((page != 0) & (trust == int(Trust.NONE)))
     if not len(where):
         return platform
     counted = platform.copy()
