@@ -21,7 +21,6 @@ from detectors.episodes.episode import (
     recycle,
 )
 from detectors.episodes.platform_names import AMBIGUOUS, Name
-from detectors.episodes.recorder import EventStrings
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import note_refusal, note_use
 from detectors.judge_pass import JudgedEvent, cause_at, external_form, judge_events
@@ -266,7 +265,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     )  # fmt: skip
     judged = list(zip(*(column.tolist() for column in columns), strict=True))
     close = _Close(at, counted, trust, judged, [*few.tolist(), len(at)],
-                   [*sifted.loud.tolist(), len(at)], time, EventStrings(batch, where))  # fmt: skip
+                   [*sifted.loud.tolist(), len(at)], time)  # fmt: skip
     _figure(params, some, (platform, counted, recipient), sifted)
     whose = recipient.tolist()
     cuts = (edges, few.searchsorted(edges).tolist(), sifted.loud.searchsorted(edges).tolist())
@@ -330,7 +329,6 @@ class _Close(NamedTuple):
     few: list[int]  # positions of these events among the codes, then the number of codes
     loud: list[int]  # positions of loud events among the codes, then the same number
     time: LogTimes
-    words: EventStrings
 
 
 def _closely(
@@ -349,7 +347,7 @@ def _closely(
     `notes`: position -> name that must be recorded there. A record may contain only names that came
     before its event. So the codes are processed in parts, and names are recorded between them.
     """
-    at, platform, trust, judged, few, loud, time, words = close
+    at, platform, trust, judged, few, loud, time = close
     state, refused = share.state, set()
     start, c, e = starts
     for first, last in pairwise(sorted({start, stop, *notes})):
@@ -358,8 +356,7 @@ def _closely(
         if few[c] < last:
             d = bisect_left(few, last, c)
             share.decisions.judged += d - c
-            said = words if not c else words.behind(c)
-            refused |= judge_events(params, state, share.batch, judged[c:d], time, said)
+            refused |= judge_events(params, state, share.batch, judged[c:d], time)
             c = d
         if loud[e] < last:
             f = bisect_left(loud, last, e)
