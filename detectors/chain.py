@@ -21,7 +21,6 @@ from detectors.episodes.episode import (
     recycle,
 )
 from detectors.episodes.platform_names import AMBIGUOUS, Name
-from detectors.episodes.recorder import EventStrings
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import note_refusal, note_use
 from detectors.judge_pass import JudgedEvent, cause_at, external_form, judge_events
@@ -246,12 +245,12 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     pairs = platform.astype(np.int64) << _CHECK_BITS
     if codes.check is not None:
         pairs |= codes.check[at]
-    pairs |= (trust != Trust.NONE) * np.int64(_TRUSTED)
+    pairs |= np.where(trust, _TRUSTED, 0)
     ticks = (batch.offset[at[edges[:-1]]] // TICK_OFFSETS).tolist()  # a piece lies in one
     unnoted = _find_unrecorded(shares, edges, ticks, pairs.tolist())
     tables = Tables([share.state.table for share in shares], edges)
     counted = _count_pages(some, codes, recipient, platform, trust)
-    later = batch.kind[at] >= EventKind.LATER_PART
+    later = batch.kind[at] >= int(EventKind.LATER_PART)
     moment_s = _find_moments(batch, at, at_s)
     sifted = sift_together(params.sieve, tables, recipient, counted, at_s, moment_s, time, later)
     number = at_s // params.sieve.window_s
@@ -266,7 +265,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     )  # fmt: skip
     judged = list(zip(*(column.tolist() for column in columns), strict=True))
     close = _Close(at, counted, trust, judged, [*few.tolist(), len(at)],
-                   [*sifted.loud.tolist(), len(at)], time, EventStrings(batch, where))  # fmt: skip
+                   [*sifted.loud.tolist(), len(at)], time)  # fmt: skip
     _figure(params, some, (platform, counted, recipient), sifted)
     whose = recipient.tolist()
     cuts = (edges, few.searchsorted(edges).tolist(), sifted.loud.searchsorted(edges).tolist())
@@ -307,7 +306,7 @@ def _count_pages(
     if codes.page is None:
         return platform
     page = codes.page[some.at]
-    where = indices((page != 0) & (trust == Trust.NONE))
+    where = indices((page != 0) & (trust == int(Trust.NONE)))
     if not len(where):
         return platform
     counted = platform.copy()
@@ -330,7 +329,6 @@ class _Close(NamedTuple):
     few: list[int]  # positions of these events among the codes, then the number of codes
     loud: list[int]  # positions of loud events among the codes, then the same number
     time: LogTimes
-    words: EventStrings
 
 
 def _closely(
@@ -349,7 +347,7 @@ def _closely(
     `notes`: position -> name that must be recorded there. A record may contain only names that came
     before its event. So the codes are processed in parts, and names are recorded between them.
     """
-    at, platform, trust, judged, few, loud, time, words = close
+    at, platform, trust, judged, few, loud, time = close
     state, refused = share.state, set()
     start, c, e = starts
     for first, last in pairwise(sorted({start, stop, *notes})):
@@ -358,8 +356,7 @@ def _closely(
         if few[c] < last:
             d = bisect_left(few, last, c)
             share.decisions.judged += d - c
-            said = words if not c else words.behind(c)
-            refused |= judge_events(params, state, share.batch, judged[c:d], time, said)
+            refused |= judge_events(params, state, share.batch, judged[c:d], time)
             c = d
         if loud[e] < last:
             f = bisect_left(loud, last, e)

@@ -22,7 +22,7 @@ from detectors.episodes.episode import (
     publish_windows,
 )
 from detectors.episodes.limit import observe_known, observe_limit
-from detectors.episodes.recorder import EventStrings, Recorder
+from detectors.episodes.recorder import Recorder
 from detectors.model.event import (
     TOKEN_BIT,
     Batch,
@@ -69,14 +69,13 @@ def judge_events(
     batch: Batch,
     events: Sequence[JudgedEvent],
     log: LogTimes,
-    words: EventStrings,
 ) -> set[int]:
     """Judge the events of suspects, one by one; return the positions that a lease refuses."""
     refused = set()
     book, stamps = partition.book, partition.stamps
     counted = _Counted([], [], [], [])
-    recorder = Recorder(params.episode, params.judge, book, words)
-    for k, event in enumerate(events):
+    recorder = Recorder(params.episode, params.judge, book, batch)
+    for event in events:
         i, _, _, offset, recipient, at_ms, at_s, moment_s, platform, own, trust, loud, later = event
         suspect = _bring_up(params, partition, batch, event, log)
         stamp = stamps.get(batch.gateway[i], _EXACT) if stamps else _EXACT
@@ -117,7 +116,7 @@ def judge_events(
         if episode is None and finding is CALM:
             counted.met.extend([platform] * strange)
             continue
-        of, said = platform if flood else None, (k, own, trust, novel, i in refused, stamp)
+        of, said = platform if flood else None, (i, own, trust, novel, i in refused, stamp)
         recorder.advance(suspect, cause, said, finding, of)
         counted.flood(suspect, of)
         if episode is None and suspect.episode is not None:

@@ -238,10 +238,8 @@ def advance(
         episode.messages += 1
         episode.last_flood_s = max(episode.last_flood_s, cause.at_s)
         _freshen(episode, flood, cause.at_ms)
-    narrow = rules.mode("narrow") == "enforce" and has_few_platforms(suspect, cause.at_ms)
-    if episode.level is Level.THROTTLE and _issues(
-        params, suspect, cause, finding, flood=flood is not None, narrow=narrow
-    ):
+    narrow = _issues_narrow(params, rules, suspect, cause, finding, flood=flood is not None)
+    if narrow is not None:
         since_ms = episode.issued_ms
         action = _issue(params, book, suspect, cause, narrow=narrow)
         if change is None and since_ms:
@@ -255,29 +253,32 @@ def advance(
         _tell(params, rules, book, suspect, cause, change=change)
 
 
-def _issues(
+def _issues_narrow(
     params: EpisodeParams,
+    rules: JudgeParams,
     suspect: Suspect,
     cause: Cause,
     finding: Finding,
     *,
     flood: bool,
-    narrow: bool,
-) -> bool:
-    """Return true if this message issues a lease.
+) -> bool | None:
+    """Return whether the lease that this message issues is narrow; None if it issues no lease.
 
     A full lease refuses all platforms that the recipient does not know; a narrow lease refuses only
-    the platforms that it names. If a narrow lease is enough now (`narrow`), the full lease is not
-    renewed, and a narrow one follows when it ends. If a narrow lease is no longer enough, a full
-    lease replaces it at once.
+    the platforms that it names. If a narrow lease is enough now, the full lease is not renewed, and
+    a narrow one follows when it ends. If a narrow lease is no longer enough, a full lease replaces
+    it at once.
     """
     episode = suspect.episode
-    assert episode is not None
-    if flood and not narrow and episode.has_lease(cause.at_ms, full=False):
-        return True
-    if episode.issued_ms and not _renews(params, suspect, cause, finding, flood=flood):
-        return False
-    return not (narrow and episode.has_lease(cause.at_ms, full=True))
+    if episode is None or episode.level is not Level.THROTTLE:
+        return None
+    replaces = flood and episode.has_lease(cause.at_ms, full=False)
+    renews = not episode.issued_ms or _renews(params, suspect, cause, finding, flood=flood)
+    if not (renews or replaces):  # most messages of a flood: the platforms need not be counted
+        return None
+    narrow = rules.mode("narrow") == "enforce" and has_few_platforms(suspect, cause.at_ms)
+    waits = narrow and (not renews or episode.has_lease(cause.at_ms, full=True))
+    return None if waits else narrow
 
 
 def _issue(

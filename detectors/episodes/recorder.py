@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, advance
 from detectors.episodes.incident_log import Rests, begin, note
@@ -19,42 +16,9 @@ from detectors.suspects.judge import Finding, JudgeParams
 from detectors.suspects.suspect import Suspect
 
 Told: TypeAlias = tuple[int, int, int, bool, bool, ClockClass]
-"""Facts about a judged event: its index among the judged events, platform, trust, whether it is
+"""Facts about a judged event: its position in the batch, platform, trust, whether it is
 novel, whether a lease refuses it (or would, in shadow), and the clock class of its stamp. It is a
 plain tuple for speed: a campaign creates one for most of its events."""
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class EventStrings:
-    """Strings of judged events that only incident records contain. They are read on demand.
-
-    `_where`: positions in the batch of the judged events of a pass.
-    """
-
-    _batch: Batch
-    _where: NDArray[np.int64]
-    _first: int = field(init=False, default=0)
-    # All gateways and senders, once read.
-    _columns: list[list[str]] = field(init=False, default_factory=list)
-
-    def behind(self, first: int) -> EventStrings:
-        """Return a view in which index 0 is the judged event of index `first`."""
-        other = EventStrings(self._batch, self._where)
-        other._columns, other._first = self._columns, first  # shared list: read only once
-        return other
-
-    def of(self, k: int) -> tuple[str, str]:
-        """Return gateway and sender of the judged event at index `k`."""
-        if not self._columns:
-            batch = self._batch
-            self._columns += [[*batch.gateway.take(self._where)], [*batch.sender.take(self._where)]]
-        gateways, senders = self._columns
-        return gateways[self._first + k], senders[self._first + k]
-
-    def origin(self, k: int) -> tuple[str, str]:
-        """Return account and message id of the judged event at index `k`."""
-        origin = self._batch.origin
-        return origin(int(self._where[self._first + k])) if origin else ("", "")
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -64,7 +28,7 @@ class Recorder:
     _params: EpisodeParams
     _rules: JudgeParams
     _book: EpisodeLog
-    _words: EventStrings
+    _batch: Batch
 
     def advance(
         self, suspect: Suspect, cause: Cause, heard: Told, finding: Finding, flood: int | None
@@ -88,12 +52,13 @@ class Recorder:
             begin(params, book.incidents, suspect, cause, message, rests)
 
     def _message(self, suspect: Suspect, cause: Cause, heard: Told) -> Listed:
-        k, platform, trust, novel, refused, _ = heard
+        i, platform, trust, novel, refused, _ = heard
         _, _, offset, at_ms = cause
-        gateway, sender = self._words.of(k)
+        batch = self._batch
+        gateway, sender = batch.gateway[i], batch.sender[i]
         if trust or not novel:
             return offset, at_ms, "pass", novel, trust, _plain(gateway), "", 0, "", "", "", -1
-        account, message_id = self._words.origin(k)
+        account, message_id = batch.origin(i) if batch.origin else ("", "")
         if not (gateway + sender + account + message_id).isascii():
             gateway, sender, account, message_id = map(
                 _plain, (gateway, sender, account, message_id)

@@ -296,7 +296,7 @@ def decode_together(
     read = _one([*map(_of_layout, fitted), decoded.read()])
     recipient, tokens, nobody = intake.numbers.column(read.strings["recipient"])
     read, fits, ahead = _check_times(read, stamps, intake.ahead_max_ms, reasons)
-    listed = indices(read.kind == EventKind.LISTED)
+    listed = indices(read.kind == int(EventKind.LISTED))
     if len(listed):
         _not_of_later(read, listed, stamps, reasons, fits)
     if nobody or not fits.all():

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from detectors.chain import Partition
-from detectors.episodes.recorder import EventStrings
 from detectors.judge_pass import JudgedEvent, judge_events
 from detectors.model.log_time import LogTime, LogTimes
 from detectors.model.records import Level, seconds
@@ -27,8 +26,7 @@ def judged(partition: Partition, events: Sequence[Event]) -> set[int]:
         for i, e in enumerate(events)
     ]  # fmt: skip
     log = LogTimes([LogTime(partition.recent_s, at_s, partition.watermark_s)], [0, len(events)])
-    words = EventStrings(batch, np.arange(len(events)))
-    return judge_events(ENFORCE, partition, batch, each, log, words)
+    return judge_events(ENFORCE, partition, batch, each, log)
 
 
 def throttled() -> Partition:

@@ -1,26 +1,31 @@
-"""What the records of an incident say of its messages, and when their strings are read."""
+"""What the records of an incident say of its messages."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from detectors.chain import Partition, process
-from detectors.episodes.recorder import EventStrings
 from detectors.model.strings import StringList
 from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history
 from tests.detectors.stand_in import MINUTE_MS, START_MS, Event, batch_of, codes_of, run
 
 
-def test_a_view_gives_the_strings_of_the_events_behind_it() -> None:
-    events = [Event(START_MS + i, VICTIM, f"p{i}", gateway=f"gw{i}") for i in range(5)]
-    strings = EventStrings(batch_of(events, range(10, 15)), np.array([0, 2, 4]))
-    behind = strings.behind(1)
-    assert behind.of(0) == strings.of(1) == ("gw2", "of p2")
-    assert behind.origin(1) == strings.origin(2) == ("account", "id 14")
-    without = replace(batch_of(events, range(10, 15)), origin=None)
-    assert EventStrings(without, np.array([0])).origin(0) == ("", "")
+def test_a_message_has_the_strings_of_its_event() -> None:
+    for origin in (True, False):
+        partition = Partition(ENFORCE)
+        run(ENFORCE, history(), partition)
+        events = [each._replace(gateway=f"gw{i}") for i, each in enumerate(flood(40))]
+        first = partition.next_offset
+        batch = batch_of(events, range(first, first + 40))
+        batch = batch if origin else replace(batch, origin=None)
+        records = process(ENFORCE, partition, batch, codes_of(batch)).incidents
+        told = [each for record in records for each in record.messages if each.sender]
+        assert told
+        for each in told:
+            event = events[each.offset - first]
+            expected = ("account", f"id {each.offset}") if origin else ("", "")
+            assert (each.gateway, each.sender) == (event.gateway, f"of {event.platform}")
+            assert (each.account, each.message_id) == expected
 
 
 def test_only_platforms_of_the_flood_are_named() -> None:

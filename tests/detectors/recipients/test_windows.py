@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from detectors.model.times import EPOCH_S
@@ -18,7 +19,8 @@ from tests.builders.detectors.recipients.sieve import PARAMS, START, columns
 from tests.detectors.recipients.sifting import sift
 
 
-def test_closed_windows_count_codes_platforms_and_recipients_over_each_rung() -> None:
+@pytest.mark.parametrize("size", [97, 5])  # with 5, more than `WAITING_MAX` batches of a window
+def test_closed_windows_count_codes_platforms_and_recipients_over_each_rung(size: int) -> None:
     rng = random.Random(1)
     events = [
         (rng.choice([1, 2, 3, *range(4, 400)]), rng.randint(1, 50), START + rng.randrange(900))
@@ -27,8 +29,8 @@ def test_closed_windows_count_codes_platforms_and_recipients_over_each_rung() ->
     events += [(1, 7, START + 310)] * 70
     events.sort(key=lambda e: e[2])
     table, windows = Table(1 << 14), Windows()
-    for low in range(0, len(events), 97):
-        recipient, platform, at_s = columns(events[low : low + 97])
+    for low in range(0, len(events), size):
+        recipient, platform, at_s = columns(events[low : low + size])
         found = sift(PARAMS, table, recipient, platform, at_s)
         tally([windows], [0, len(at_s)], at_s // 300, platform, found)
     closed = close(windows, 300, START + 10_000)
