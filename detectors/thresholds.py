@@ -222,15 +222,21 @@ this time. With a new record after each THROTTLE, they would be throttled for ev
 
 Until this time is over, refused codes count as days on which their platform came, from the record's
 begin on. So a platform that came on three days is known when the record ends. Of 300 numbers that
-become shared overnight, 188 are throttled on the first day and 19 on the fifth. If refused codes
-counted only in the record's last day, 155 were. The cost: platforms of a small flood that is
+become shared overnight, 199 are throttled on the first day and 8 on the fifth. All of these 8 were
+first throttled on a later day. If refused codes counted only in the record's last day, 155 were
+throttled on the fifth day. The cost: platforms of a small flood that is
 refused for three days become known. The limits of all platforms together then hold for them.
 """
 
 RELAPSE_PLATFORMS: Final = 3
 RELAPSE_WINDOW_MS: Final = 600_000
 """Number of platforms of the earlier flood that reopen the throttle, and the time in milliseconds
-within which they must come."""
+within which they must come.
+
+A flood of nine to eleven platforms, run 31 times in two days, brings 214 codes in the median with
+three, 183 with two and 148 with one. But a person may have been throttled by mistake. With three, 9
+of 326 of her later codes of the same platforms are refused at the first request, with two 34, with
+one 128."""
 
 RELAPSE_DIVISOR: Final = 3
 """After an enforced THROTTLE the thresholds of `returns`, `volume_6h` and `volume_24h` are divided
@@ -277,7 +283,7 @@ codes in the window are at least two and `TOTAL_SHARE` of the mean of all platfo
 
 Without a limit for known platforms, codes on two days would teach a platform, and a flood of such
 platforms would pass without end. With it, 48 platforms that were taught so, 20 codes of each in
-turn, bring 164 codes in the worst hour instead of 536. The cost is own codes of platforms that the
+turn, bring 173 codes in the worst hour instead of 536. The cost is own codes of platforms that the
 flood abuses. Of 4,050 own codes of people with 14 and 45 platforms, 17 are refused with 54 for
 known platforms too, 10 with 66, 6 with 80, and 4 without a limit.
 """
