@@ -214,12 +214,13 @@ def _on_time(
 
     The offsets of these codes are added to the decisions.
     """
-    logs = []
-    for share, (a, b) in zip(shares, pairwise(edges), strict=True):
-        state = share.state
-        log = LogTime(state.recent_s, at_s[a:b], state.watermark_s)
+    states = [share.state for share in shares]
+    logs = [
+        LogTime(state.recent_s, at_s[a:b], state.watermark_s)
+        for state, (a, b) in zip(states, pairwise(edges), strict=True)
+    ]
+    for state, log in zip(states, logs, strict=True):
         state.recent_s = log.newest_s
-        logs.append(log)
     if not len(at_s) or at_s.max() <= min(log.limit_s for log in logs):
         return _Pass(shares, edges, at, at_s, LogTimes(logs, edges))
     kept = np.ones(len(at), np.bool_)
@@ -277,11 +278,11 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         decisions.promoted += sifted.promoted[i]
         refused: set[int] = set()
         if unnoted[i] or c < d or e < f:
-            starts = a, c, e
-            refused = _closely(params, codes, share, close, starts, b, unnoted[i], ticks[i])
+            refused = _closely(params, codes, share, close, (a, c, e), b, unnoted[i], ticks[i])
         if refused or not state.used_later.entries.keys().isdisjoint(whose[a:b]):
-            held = recipient[a:b], platform[a:b], at_s[a:b]
-            decisions.refused += _look_back(state, at[a:b], *held, refused=refused)
+            decisions.refused += _look_back(
+                state, at[a:b], recipient[a:b], platform[a:b], at_s[a:b], refused=refused
+            )
 
 
 def _find_moments(
@@ -348,21 +349,18 @@ def _closely(
     before its event. So the codes are processed in parts, and names are recorded between them.
     """
     at, platform, trust, judged, few, loud, time = close
-    state, refused = share.state, set()
-    start, c, e = starts
+    state, refused, (start, c, e) = share.state, set(), starts
     for first, last in pairwise(sorted({start, stop, *notes})):
         if first in notes:
             _note(state, tick_, codes, notes[first], int(at[first]), int(trust[first]))
         if few[c] < last:
-            d = bisect_left(few, last, c)
-            share.decisions.judged += d - c
-            refused |= judge_events(params, state, share.batch, judged[c:d], time)
-            c = d
+            first_judged, c = c, bisect_left(few, last, c)
+            share.decisions.judged += c - first_judged
+            refused |= judge_events(params, state, share.batch, judged[first_judged:c], time)
         if loud[e] < last:
-            f = bisect_left(loud, last, e)
-            where = loud[e:f]
+            first_loud, e = e, bisect_left(loud, last, e)
+            where = loud[first_loud:e]
             _resend(params, state, share.batch, at[where].tolist(), platform[where].tolist())
-            e = f
     return refused
 
 
@@ -411,8 +409,7 @@ def _find_unrecorded(
     for share, now, (a, b) in zip(shares, ticks, pairwise(edges), strict=True):
         state, told = share.state, pairs[a:b]
         if state.noted_tick != now:
-            before = now - NAME_TICKS
-            state.noted = {pair: used for pair, used in state.noted.items() if used > before}
+            state.noted = {p: used for p, used in state.noted.items() if used > now - NAME_TICKS}
             state.noted_tick = now
         old = set(told).difference(state.noted)
         if len(old) <= _FEW:

@@ -158,8 +158,7 @@ def _hear(params: Params, suspect: Suspect, cause: Cause, code: _Code) -> Heard:
     """Record a code of a novel or young platform, and return how it counts."""
     platform, own, at_ms = code.platform, code.own, cause.at_ms
     if code.novel:
-        page = own != platform
-        return hear(suspect, own, at_ms, refused=code.held, loud=code.loud, page=page)
+        return hear(suspect, own, at_ms, refused=code.held, loud=code.loud, page=own != platform)
     if _is_young(params, suspect, platform, cause.at_s) and many(suspect, cause.at_s):
         return hear(suspect, own, at_ms, refused=False, loud=False)
     return Heard.AGAIN

@@ -54,8 +54,7 @@ class Recorder:
     def _message(self, suspect: Suspect, cause: Cause, heard: Told) -> Listed:
         i, platform, trust, novel, refused, _ = heard
         _, _, offset, at_ms = cause
-        batch = self._batch
-        gateway, sender = batch.gateway[i], batch.sender[i]
+        batch, gateway, sender = self._batch, self._batch.gateway[i], self._batch.sender[i]
         if trust or not novel:
             return offset, at_ms, "pass", novel, trust, _plain(gateway), "", 0, "", "", "", -1
         account, message_id = batch.origin(i) if batch.origin else ("", "")

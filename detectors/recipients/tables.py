@@ -33,8 +33,7 @@ class Tables(NamedTuple):
         near, held = self._cells_near(hashed, which)
         alike = (held ^ tags_of(hashed)[:, None]) - np.uint32(1)
         matches = alike < ROWS
-        lane = matches.argmax(axis=1)
-        lane += np.arange(0, held.size, len(PROBES))
+        lane = matches.argmax(axis=1) + np.arange(0, held.size, len(PROBES))
         rows: NDArray[np.int64] = alike.take(lane).astype(np.int64)
         rows[rows >= ROWS] = 0
         found = np.empty(len(keys), np.uint64)
@@ -74,8 +73,7 @@ class Tables(NamedTuple):
 
         `sure` (m,): the key is not in the newest index, and would go into its cell of `cells`.
         """
-        tables = self.tables
-        rows = np.full(len(keys), -1, np.int64)
+        tables, rows = self.tables, np.full(len(keys), -1, np.int64)
         for i in indices(~sure).tolist():
             rows[i], cells[i] = tables[which[i]].seek(int(keys[i]), int(hashed[i]))
         absent = indices(rows < 0)
