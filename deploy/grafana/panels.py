@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from grafana_foundation_sdk.builders import common as common_build
-from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import (
+    common as common_build,
+    dashboard as build,
     heatmap,
     prometheus,
     stat,

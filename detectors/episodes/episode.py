@@ -65,8 +65,7 @@ from detectors.suspects.judge import (
     is_settled,
     strongest,
 )
-from detectors.suspects.limit import PLATFORMS_MAX, Limit, PlatformLease
-from detectors.suspects.limit import WINDOWS as LIMITS
+from detectors.suspects.limit import PLATFORMS_MAX, WINDOWS as LIMITS, Limit, PlatformLease
 from detectors.suspects.relapse import Relapse
 from detectors.suspects.retry_windows import news, windows
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since

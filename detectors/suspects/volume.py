@@ -20,8 +20,7 @@ from typing import Final
 
 from detectors.model.records import seconds, utc_ms
 from detectors.model.times import DAY_S
-from detectors.recipients.row import RING
-from detectors.recipients.row import word as packed
+from detectors.recipients.row import RING, word as packed
 from detectors.suspects.judge import CALM, Band, Finding
 from detectors.suspects.retry_windows import forget_from
 from detectors.suspects.suspect import Suspect

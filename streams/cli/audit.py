@@ -9,8 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from streams import config as configs
-from streams import wire
+from streams import config as configs, wire
 from streams.cases import audit_chain
 from streams.cli.shared import (
     JsonOption,

@@ -15,8 +15,7 @@ from typing import Annotated, Any
 import pydantic
 import typer
 
-from streams import config as configs
-from streams import wire
+from streams import config as configs, wire
 from streams.cases import explanation
 from streams.cli import feed_csv
 from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, zone_of
@@ -39,10 +38,15 @@ from streams.common.files import toml_value
 from streams.common.language import join_list, tr
 from streams.common.shown import MASK, escape_unprintable
 from streams.gateways.feeds import guess_options, presets
-from streams.tools.calibrate import alarm_rates, html_report, propose, rehearse
-from streams.tools.calibrate import history as histories
-from streams.tools.calibrate import result as results
-from streams.tools.calibrate import survey as surveys
+from streams.tools.calibrate import (
+    alarm_rates,
+    history as histories,
+    html_report,
+    propose,
+    rehearse,
+    result as results,
+    survey as surveys,
+)
 
 MARGINS = (0.0, 1.0, 2.0, 3.0)
 """Values of `detect.burst_margin` for which the report shows how fast an attack is throttled."""

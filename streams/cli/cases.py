@@ -9,8 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from streams import config as configs
-from streams import wire
+from streams import config as configs, wire
 from streams.cases import standing
 from streams.cases.store import answers, opening, store
 from streams.cli.audited import audit_look

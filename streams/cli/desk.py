@@ -13,11 +13,13 @@ import typer
 
 from streams import config as configs
 from streams.cases import standing
-from streams.cases.store import backup as backups
-from streams.cases.store import erase as erasing
-from streams.cases.store import indexer as indexing
-from streams.cases.store import opening
-from streams.cases.store import rebuild as rebuilding
+from streams.cases.store import (
+    backup as backups,
+    erase as erasing,
+    indexer as indexing,
+    opening,
+    rebuild as rebuilding,
+)
 from streams.cli.audited import actor, audit_act
 from streams.cli.desk_user import app as users
 from streams.cli.shared import (

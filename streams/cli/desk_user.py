@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from streams import config as configs
-from streams.cases.store import roles as desk_roles
-from streams.cases.store import store as stores
+from streams.cases.store import roles as desk_roles, store as stores
 from streams.cli.audited import audit_act
 from streams.cli.shared import JsonOption, SettingsOption, group, write_list
 from streams.common.errors import UsageError

@@ -20,13 +20,16 @@ from streams.cluster import admin
 from streams.common.errors import UnavailableError
 from streams.common.language import tr
 from streams.common.shown import mask_url
-from streams.gateways.enforce import adapter as adapters
-from streams.gateways.enforce import gateway as gateway_errors
-from streams.gateways.enforce import kannel as kannel_gateway
-from streams.gateways.enforce import lease_clock, reconcile
-from streams.gateways.enforce import log as log_gateway
-from streams.gateways.enforce import redis as redis_gateway
-from streams.gateways.enforce import webhook as webhook_gateway
+from streams.gateways.enforce import (
+    adapter as adapters,
+    gateway as gateway_errors,
+    kannel as kannel_gateway,
+    lease_clock,
+    log as log_gateway,
+    reconcile,
+    redis as redis_gateway,
+    webhook as webhook_gateway,
+)
 from streams.telemetry import metrics as telemetry
 
 app = group("Make a gateway enforce the leases; one process for each gateway.")

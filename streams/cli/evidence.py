@@ -35,17 +35,17 @@ from streams.common.shown import escape_unprintable
 from streams.people.evidence import (
     canonical,
     hardware,
+    pack as packs,
     pack_keys,
     pack_records,
     pack_report,
+    repeat as repeats,
     signed_envelope,
     signer,
+    stamp as stamps,
+    text_12321 as complaint,
+    verify as verifier,
 )
-from streams.people.evidence import pack as packs
-from streams.people.evidence import repeat as repeats
-from streams.people.evidence import stamp as stamps
-from streams.people.evidence import text_12321 as complaint
-from streams.people.evidence import verify as verifier
 
 app = group("Export a case as evidence that anybody can verify.")
 keys = group(

@@ -37,8 +37,14 @@ from streams.common import heap
 from streams.common.errors import ConfigError, UsageError
 from streams.common.language import tr
 from streams.gateways.enforce import redis as redis_gateway
-from streams.gateways.feeds import guess, guess_options, kafka_feed, mapping, redis_feed
-from streams.gateways.feeds import jsonl as json_lines
+from streams.gateways.feeds import (
+    guess,
+    guess_options,
+    jsonl as json_lines,
+    kafka_feed,
+    mapping,
+    redis_feed,
+)
 from streams.telemetry import metrics as telemetry
 
 app = group("Bring a carrier's own events into the input topic, at least once.")

@@ -22,8 +22,7 @@ from typing import IO, Any, Final, Self
 import msgspec
 import typer
 
-from detectors.recognise import decide
-from detectors.recognise import registry as registries
+from detectors.recognise import decide, registry as registries
 from streams import config as configs
 from streams.cli.shared import TOGETHER, no_whole_gzip, open_lines, write_table
 from streams.common.clock import now_ms

@@ -19,8 +19,7 @@ from streams.cli.shared import (
     write_json,
 )
 from streams.common.language import tr
-from streams.gateways.gate import bench as load_test
-from streams.gateways.gate import gate_server
+from streams.gateways.gate import bench as load_test, gate_server
 
 app = group("Answer a gateway's question about each message.")
 

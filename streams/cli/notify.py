@@ -9,8 +9,7 @@ from typing import Annotated, Final
 import phonenumbers
 import typer
 
-from streams import config as configs
-from streams import wire
+from streams import config as configs, wire
 from streams.cli.shared import (
     JsonOption,
     SettingsOption,
@@ -28,10 +27,17 @@ from streams.common import clock
 from streams.common.errors import ConfigError, Exit
 from streams.common.language import tr
 from streams.common.shown import escape_unprintable
-from streams.people.notices import channels, notice_book, platform_use, reply, smpp, tell
-from streams.people.notices import contacts as platform_contacts
-from streams.people.notices import notifier as notifying
-from streams.people.notices import texts as notice_texts
+from streams.people.notices import (
+    channels,
+    contacts as platform_contacts,
+    notice_book,
+    notifier as notifying,
+    platform_use,
+    reply,
+    smpp,
+    tell,
+    texts as notice_texts,
+)
 from streams.telemetry import metrics as telemetry
 
 LAST_NOTICE_S: Final = 55.0

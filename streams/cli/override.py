@@ -15,10 +15,8 @@ import typer
 from detectors.model import records
 from detectors.model.times import DAY_MS
 from detectors.recognise import registry as registries
-from streams import config as configs
-from streams import wire
-from streams.cases import audit_chain as chains
-from streams.cases import network_views, standing
+from streams import config as configs, wire
+from streams.cases import audit_chain as chains, network_views, standing
 from streams.cli import audited
 from streams.cli.audited import audit_chain, deliver_audit
 from streams.cli.shared import (

@@ -10,8 +10,7 @@ import typer
 
 from streams import config as configs
 from streams.cases import call_answer
-from streams.cases.store import opening
-from streams.cases.store import store as stores
+from streams.cases.store import opening, store as stores
 from streams.cli.audited import audit_look
 from streams.cli.cases import SinceOption, read_topics, switch_of, warn
 from streams.cli.shared import (

@@ -11,14 +11,10 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import typer
-from rich import console as consoles
-from rich import table as tables
-from rich import text as texts
+from rich import console as consoles, table as tables, text as texts
 
 from detectors.model import event
-from detectors.recognise import decide
-from detectors.recognise import registry as registries
-from detectors.recognise import why as reasons
+from detectors.recognise import decide, registry as registries, why as reasons
 from streams import config as configs
 from streams.cli.shared import (
     TOGETHER,

@@ -15,8 +15,7 @@ import msgspec
 import typer
 
 from detectors.model import records as episode_records
-from streams.cases import explanation, log_replay
-from streams.cases import rulings as gateway_rulings
+from streams.cases import explanation, log_replay, rulings as gateway_rulings
 from streams.cli.shared import (
     JsonOption,
     SettingsOption,

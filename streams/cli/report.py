@@ -12,19 +12,16 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from streams import config as configs
-from streams import wire
+from streams import config as configs, wire
 from streams.cli.cases import words_of
 from streams.cli.shared import JsonOption, SettingsOption, records_shown, write_json
-from streams.cluster import admin
-from streams.cluster import read as topic_reader
+from streams.cluster import admin, read as topic_reader
 from streams.common import clock
 from streams.common.errors import UsageError
 from streams.common.files import replace_file, unwritten
 from streams.common.language import tr
 from streams.people.evidence import pack, pack_keys, signer
-from streams.people.notices import month as months
-from streams.people.notices import month_page
+from streams.people.notices import month as months, month_page
 
 
 def report(

@@ -8,12 +8,9 @@ from typing import Any, Final
 import typer
 from rich import cells
 
-from detectors.model import event
-from detectors.model import records as episode_records
-from streams import config as configs
-from streams import wire
-from streams.cases import rulings
-from streams.cases import shadow as shadow_counts
+from detectors.model import event, records as episode_records
+from streams import config as configs, wire
+from streams.cases import rulings, shadow as shadow_counts
 from streams.cli.cases import SinceOption
 from streams.cli.shared import (
     JsonOption,

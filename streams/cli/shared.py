@@ -21,11 +21,13 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import msgspec
 import typer
-from rich import cells as cell_widths
-from rich import console as consoles
-from rich import progress as bars
-from rich import table as tables
-from rich import text as texts
+from rich import (
+    cells as cell_widths,
+    console as consoles,
+    progress as bars,
+    table as tables,
+    text as texts,
+)
 
 from streams import config as configs
 from streams.cluster import read
@@ -35,8 +37,7 @@ from streams.common.files import unwritten
 from streams.common.language import tr
 from streams.common.logs import to_stderr
 from streams.common.shown import escape_unprintable, in_json
-from streams.telemetry import metrics as telemetry
-from streams.telemetry import metrics_server
+from streams.telemetry import metrics as telemetry, metrics_server
 
 ConfigOption = Annotated[
     Path | None,

@@ -18,8 +18,7 @@ from streams.cli.shared import (
     write_list,
     writing,
 )
-from streams.cluster import admin, kafka_rights
-from streams.cluster import topics as topic_setup
+from streams.cluster import admin, kafka_rights, topics as topic_setup
 from streams.common.errors import ConfigError, OtpguardError, UsageError
 from streams.common.files import replace_file
 from streams.common.language import tr

@@ -31,8 +31,7 @@ from streams.common.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 from streams.wire.layout import Fitted, Keys, Layouts
 from streams.wire.partitioner import find_misplaced
 from streams.wire.recipients import Numbers
-from streams.wire.record_batch import BytesColumn
-from streams.wire.record_batch import join_columns as end_to_end
+from streams.wire.record_batch import BytesColumn, join_columns as end_to_end
 from streams.wire.version import SCHEMA_VERSION, Word32, reader
 
 T = TypeVar("T")

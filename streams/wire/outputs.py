@@ -35,8 +35,7 @@ from detectors.model.records import (
 )
 from detectors.thresholds import AGAIN_HELD
 from streams.common.clock import utc_exact
-from streams.wire.events import Reject
-from streams.wire.events import RejectReason as Refusal
+from streams.wire.events import Reject, RejectReason as Refusal
 from streams.wire.version import (
     SCHEMA_VERSION,
     Integer,

@@ -16,8 +16,7 @@ from detectors.hot.published_sums import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import KEPT_DAYS, PlatformDay, PlatformFigures
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
 from detectors.platforms.first_contacts import PAIRS_PART, SweepPart, Thousand
-from detectors.platforms.sweeps import SWEEP_RULES, Sweep, SweepRule
-from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD
+from detectors.platforms.sweeps import SWEEP_RULES, TOLD_MOST as SWEEP_TOLD, Sweep, SweepRule
 from streams.wire.outputs import Headers, PlatformKey, agent_event
 from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, encode_json, reader
 

@@ -13,17 +13,22 @@ import typer
 from detectors.model.event import TICK_OFFSETS
 from streams.tools.demo.stage import interruptible
 from tests import clusters
-from tests.bench import compare as comparing
-from tests.bench import desk as desking
-from tests.bench import gate as gating
-from tests.bench import latency as timing
-from tests.bench import lists as listing
-from tests.bench import live as living
-from tests.bench import polls, report, resume, stages
-from tests.bench import scale as scaling
-from tests.bench import state as holding
-from tests.bench import turns as turning
-from tests.bench import worst as worsening
+from tests.bench import (
+    compare as comparing,
+    desk as desking,
+    gate as gating,
+    latency as timing,
+    lists as listing,
+    live as living,
+    polls,
+    report,
+    resume,
+    scale as scaling,
+    stages,
+    state as holding,
+    turns as turning,
+    worst as worsening,
+)
 from tests.bench.harness import PeerError
 from tests.nodes import Broker, BrokerError
 

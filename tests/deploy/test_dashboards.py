@@ -23,8 +23,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from jsonschema import Draft7Validator
 
 from deploy.grafana.boards import BOARDS
-from deploy.prometheus.rules import ALERTS
-from deploy.prometheus.rules import RUNBOOKS as RUNBOOKS_AT
+from deploy.prometheus.rules import ALERTS, RUNBOOKS as RUNBOOKS_AT
 from streams.telemetry.metrics import TABLE
 from tests.builders.deploy.dashboards import FILES, loaded, panels
 from tests.builders.deploy.rules import filled, metrics_in

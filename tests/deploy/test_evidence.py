@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from playwright.sync_api import Browser, Page
 from weasyprint import HTML
 
@@ -24,8 +23,7 @@ from tests.builders.streams.people.evidence.sealed_report import sealed
 from tests.builders.streams.people.notices.month import counted
 from tests.deploy.verapdf import checked
 from tests.enforce.services import CACHE
-from tests.streams.cases.store.filled import acked, ended, fill, flood, incident
-from tests.streams.cases.store.filled import opened as filled
+from tests.streams.cases.store.filled import acked, ended, fill, flood, incident, opened as filled
 from tests.streams.cli.called import called, refused, settings_file
 from tests.streams.people.evidence.altered import ALTERED
 from tests.streams.people.evidence.packs import broken, fingerprint, key

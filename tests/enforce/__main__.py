@@ -15,8 +15,7 @@ from streams.tools.demo.stage import interruptible
 from streams.tools.scenarios import Role
 from tests import clusters
 from tests.bench.report import machine, write
-from tests.enforce import floods as flooding
-from tests.enforce import speeds
+from tests.enforce import floods as flooding, speeds
 from tests.enforce.gate_loop import gate_loop
 from tests.enforce.loop import Loop, now_ms
 from tests.enforce.smsgate.ends import LONG, ends

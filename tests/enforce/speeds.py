@@ -40,8 +40,7 @@ from tests.enforce.services import (
     redis_client,
     redis_server,
 )
-from tests.enforce.sip_ends import TEXT as PLAIN
-from tests.enforce.sip_ends import sip_world
+from tests.enforce.sip_ends import TEXT as PLAIN, sip_world
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until

@@ -13,8 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from tests.builders.enforce.kamailio_reading import kamailio, rp_data
 from tests.waiting import END_S, wait_until

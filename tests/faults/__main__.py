@@ -14,8 +14,7 @@ import typer
 
 from streams.tools.demo.stage import interruptible
 from tests import clusters
-from tests.faults import recovery
-from tests.faults import soak as soaking
+from tests.faults import recovery, soak as soaking
 from tests.faults.driver import Fault, Plan, Run
 from tests.faults.watch import UndecidedError, rebalances
 from tests.nodes import Broker

@@ -19,8 +19,8 @@ from sqlalchemy import (
     String,
     Table,
     text,
+    types as sql,
 )
-from sqlalchemy import types as sql
 
 from streams.cases.store.packing import kept_text
 

@@ -15,8 +15,8 @@ from confluent_kafka import (
     Consumer,
     KafkaError,
     Message,
+    TopicPartition as Assigned,
 )
-from confluent_kafka import TopicPartition as Assigned
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import AuthorizationError, for_code
 

@@ -32,10 +32,8 @@ from aiokafka.partitioner import DefaultPartitioner, murmur2
 from aiokafka.structs import TopicPartition
 from faust import tables
 from faust.exceptions import NotReady, ProducerSendError
-from faust.stores import STORES
-from faust.stores import memory as memory_store
-from faust.transport.drivers import TRANSPORTS
-from faust.transport.drivers import aiokafka as driver
+from faust.stores import STORES, memory as memory_store
+from faust.transport.drivers import TRANSPORTS, aiokafka as driver
 from faust.types import TP, ConsumerMessage, RecordMetadata
 
 from streams.engine.transport.envelope import NO_RECORD_TIME_MS, Poll

@@ -13,8 +13,7 @@ from streams.common.errors import ConfigError, UsageError
 from streams.common.files import read_bytes, unwritten
 from streams.common.language import tr
 from streams.config import Settings
-from streams.people.evidence import signed_envelope as envelope
-from streams.people.evidence import standalone
+from streams.people.evidence import signed_envelope as envelope, standalone
 from streams.people.evidence.canonical import (
     PackError,
     canonical,

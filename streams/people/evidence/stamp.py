@@ -29,8 +29,7 @@ from streams.people.evidence.hardware import PackSigner
 from streams.people.evidence.pack_files import MANIFEST, STAMP, TOKEN
 from streams.people.evidence.pack_keys import PublicKeys
 from streams.people.evidence.signed_envelope import kind_of, open_envelope, sign_value
-from streams.people.evidence.standalone import MANIFEST as MANIFEST_KIND
-from streams.people.evidence.standalone import REPORT, TIMESTAMP, sha256
+from streams.people.evidence.standalone import MANIFEST as MANIFEST_KIND, REPORT, TIMESTAMP, sha256
 
 TIMEOUT_S: Final = 30.0
 

@@ -27,8 +27,14 @@ from streams.common.language import tr
 from streams.config import Topics
 from streams.people.notices.channels import Channel, Delivered, Delivery, SmsNotice
 from streams.people.notices.notice_book import EPISODE_KEPT_MS, NoticeBook, PendingNotice, Unsent
-from streams.people.notices.reply import ACTOR, VIA, HeardReply, Opening, Replies
-from streams.people.notices.reply import AGE_MAX_MS as REPLY_AGE_MAX_MS
+from streams.people.notices.reply import (
+    ACTOR,
+    AGE_MAX_MS as REPLY_AGE_MAX_MS,
+    VIA,
+    HeardReply,
+    Opening,
+    Replies,
+)
 from streams.people.notices.texts import NoticeTexts, is_plain
 from streams.telemetry.metrics import Metrics
 from streams.wire import (

@@ -18,8 +18,7 @@ from typing import Any, Final
 
 from detectors.model.incidents import IncidentRecord
 from detectors.model.times import DAY_MS
-from streams.cluster.prompt import PromptProducer
-from streams.cluster.prompt import say as publish
+from streams.cluster.prompt import PromptProducer, say as publish
 from streams.common.errors import ConfigError, UsageError
 from streams.common.language import tr
 from streams.config import Reports

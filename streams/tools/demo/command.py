@@ -15,9 +15,14 @@ from rich import console as consoles
 from streams.common.errors import Exit, OtpguardError
 from streams.common.extras import how_to_install
 from streams.common.language import tr
-from streams.tools.demo import audience as audiences
-from streams.tools.demo import desk_process, run, run_report, script
-from streams.tools.demo import story as stories
+from streams.tools.demo import (
+    audience as audiences,
+    desk_process,
+    run,
+    run_report,
+    script,
+    story as stories,
+)
 from streams.tools.demo.event_clock import clock
 
 SEED: Final = 24

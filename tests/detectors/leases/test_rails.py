@@ -1,8 +1,7 @@
 """The rails: what they hold back, what they never touch, and how they come back."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from detectors.leases.rails import (
     OFFERS_S,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from detectors.model.event import TOKEN_BIT, name_check, platform_id, platform_print
 from tests.detectors.stand_in import START_MS, Event, batch_of

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from detectors.recognise.registry import SHIPPED, Registry
-from tests.builders.detectors.recognise import cues
-from tests.builders.detectors.recognise import recognise_neighbours as neighbours
-from tests.builders.detectors.recognise import recognise_table as table
+from tests.builders.detectors.recognise import (
+    cues,
+    recognise_neighbours as neighbours,
+    recognise_table as table,
+)
 
 TEXTS: Final = Path(__file__).parent / "texts"
 NAMES: Final = TEXTS / "names"

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from detectors.recognise import glance
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.gather import join_separated
 from detectors.recognise.glance import prescan
 from detectors.recognise.owners import is_owned
-from detectors.recognise.reading import excerpt, look, read, shown_at, tells_spent
-from detectors.recognise.reading import prescan_texts as seen_at_once
+from detectors.recognise.reading import (
+    excerpt,
+    look,
+    prescan_texts as seen_at_once,
+    read,
+    shown_at,
+    tells_spent,
+)
 from detectors.recognise.signature import is_plain_head, signature_span
 from detectors.recognise.spelled import convert_spelled
 from tests.builders.detectors.recognise.recognise_cache import TEXTS

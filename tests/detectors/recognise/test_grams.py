@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from detectors.recognise.grams import GRAM_CHARS, NOWHERE, RUN_MAX, hashes, sums, view
 

@@ -8,8 +8,7 @@ import sys
 from itertools import product
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from detectors.recognise.lexicon import Words, branches
 from tests.builders.detectors.recognise.patterns import any_of

@@ -6,8 +6,7 @@ import tomllib
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from detectors.model.event import Trust
 from detectors.recognise.decide import recognise

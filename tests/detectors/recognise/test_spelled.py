@@ -6,8 +6,7 @@ import re
 import tomllib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.shipped import read_data

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from detectors.model.strings import StringBuffer, StringList
 from detectors.recognise.fold import mask

@@ -10,8 +10,8 @@ from detectors.recognise import weigh
 from detectors.recognise.fold import mask
 from detectors.recognise.reading import Reading, excerpt, look, prescan_texts, read
 from detectors.recognise.rules import RULES
-from detectors.recognise.weigh import CODE as CODE_FROM
 from detectors.recognise.weigh import (
+    CODE as CODE_FROM,
     RESCUE_IN_DOUBT,
     Weighed,
     confidence,

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from detectors.recognise import weigh
-from detectors.recognise import why as explained
+from detectors.recognise import weigh, why as explained
 from detectors.recognise.decide import recognise
 from detectors.recognise.fold import mask
 from detectors.recognise.model import confidence_of

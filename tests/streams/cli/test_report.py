@@ -20,8 +20,7 @@ from tests.builders.streams.people.notices.month import ack, flood
 from tests.enforce.records import override
 from tests.nodes import Broker
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
-from tests.streams.people.evidence.packs import fingerprint
-from tests.streams.people.evidence.packs import key as pack_key
+from tests.streams.people.evidence.packs import fingerprint, key as pack_key
 from tests.streams.people.notices.incidents import DAY0_MS, use_of
 from tests.waiting import END_S
 

@@ -13,8 +13,7 @@ from typing import Any
 import jinja2
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from typer.testing import CliRunner
 
 from detectors.model.event import Trust

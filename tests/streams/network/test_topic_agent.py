@@ -12,8 +12,7 @@ from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config.sections.kafka import Kafka
-from streams.network import compacted_topic as kept_module
-from streams.network import topic_agent as module
+from streams.network import compacted_topic as kept_module, topic_agent as module
 from streams.network.compacted_topic import KeptTopic
 from streams.network.topic_agent import Agent
 from streams.telemetry.metrics import Metrics

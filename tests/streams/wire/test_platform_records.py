@@ -14,8 +14,7 @@ from detectors.hot.published_sums import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import KEPT_DAYS, PlatformDay
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
 from detectors.platforms.first_contacts import PAIRS_PART, SweepPart, Thousand
-from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD
-from detectors.platforms.sweeps import Sweep
+from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD, Sweep
 from streams.wire import (
     UnreadableError,
     VersionError,

@@ -7,8 +7,7 @@ import random
 import numpy as np
 import phonenumbers
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from detectors.model.event import TOKEN_BIT
 from detectors.model.strings import StringBuffer, StringList

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from streams.cases.store.packing import id_bytes, ids_of, kept_json, kept_text, pack, unpack
 

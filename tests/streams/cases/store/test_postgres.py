@@ -32,20 +32,21 @@ from tests.builders.streams.cases.store.index_writer import (
     everything,
     nuls_are_kept_as_databases_keep_them,
     read,
+    rows as all_rows,
 )
-from tests.builders.streams.cases.store.index_writer import rows as all_rows
 from tests.builders.streams.cases.store.indexer import Site, rows, story
 from tests.builders.streams.cases.store.rebuild import told
 from tests.builders.streams.cases.store.removal import one_of_each
 from tests.enforce.records import RECIPIENT, START_MS
 from tests.nodes import Broker
 from tests.postgres import Postgres, need_postgres, server
-from tests.streams.cases.store import test_accounts as of_accounts
-from tests.streams.cases.store import test_papers as of_papers
-from tests.streams.cases.store import test_removal as of_removal
-from tests.streams.cases.store import test_store as of_store
-from tests.streams.cases.store.filled import FilledStore, acked, flood, logged
-from tests.streams.cases.store.filled import opened as sqlite
+from tests.streams.cases.store import (
+    test_accounts as of_accounts,
+    test_papers as of_papers,
+    test_removal as of_removal,
+    test_store as of_store,
+)
+from tests.streams.cases.store.filled import FilledStore, acked, flood, logged, opened as sqlite
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.integration

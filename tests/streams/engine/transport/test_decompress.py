@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from aiokafka import codec
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from streams.engine.transport.decompress import UnreadableBatchError, decompress
 

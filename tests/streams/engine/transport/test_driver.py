@@ -29,8 +29,7 @@ from aiokafka.producer.sender import Sender
 from aiokafka.structs import PartitionMetadata
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP as PLACE
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from streams.config import Settings
 from streams.engine.transport import driver as transport

@@ -6,8 +6,7 @@ from bisect import bisect_left
 from functools import reduce
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from streams.engine.transport.envelope import Envelope
 from streams.wire.record_batch import Refused

@@ -32,9 +32,11 @@ from streams.cluster.read import readable, records
 from streams.cluster.topics import topics
 from streams.common.errors import UnavailableError
 from streams.config import Kafka, Settings
-from streams.gateways.enforce import ack_outbox as outbox_module
-from streams.gateways.enforce import adapter as adapter_module
-from streams.gateways.enforce import counting
+from streams.gateways.enforce import (
+    ack_outbox as outbox_module,
+    adapter as adapter_module,
+    counting,
+)
 from streams.gateways.enforce.gateway import Gateway, LeaseTally, Order, Refusals
 from streams.telemetry.metrics import Metrics
 from streams.wire import (

@@ -7,8 +7,7 @@ import io
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from streams.common.errors import UsageError
 from streams.gateways.feeds import file_records as rows

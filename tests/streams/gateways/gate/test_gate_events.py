@@ -6,8 +6,7 @@ import json
 from itertools import islice
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from detectors.recognise.decide import recognise
 from detectors.recognise.recogniser import Recogniser

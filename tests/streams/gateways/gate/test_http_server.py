@@ -12,8 +12,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from streams.gateways.gate import http_server as http
 from streams.gateways.gate.http_requests import HEAD_BYTES_MAX, Limits

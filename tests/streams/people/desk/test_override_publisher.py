@@ -17,15 +17,13 @@ from kafka.errors import (
     KafkaTimeoutError,
 )
 
-from streams.cluster import prompt
-from streams.cluster import read as read_module
+from streams.cluster import prompt, read as read_module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.at_work import Sign
 from streams.cluster.prompt import LATELY_MS
 from streams.common.errors import UnavailableError
 from streams.config import Kafka, Settings
-from streams.people.desk import desk_audit as ledger
-from streams.people.desk import override_publisher as module
+from streams.people.desk import desk_audit as ledger, override_publisher as module
 from streams.people.desk.desk_audit import ledger_on
 from streams.people.desk.override_publisher import (
     GATEWAYS_MAX,

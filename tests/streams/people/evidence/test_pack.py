@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.common.errors import UsageError
-from streams.people.evidence import signed_envelope as envelope
-from streams.people.evidence import standalone
+from streams.people.evidence import signed_envelope as envelope, standalone
 from streams.people.evidence.canonical import entry, parse_canonical
 from streams.people.evidence.pack import extract, list_shipped, make, write
 from streams.people.evidence.pack_files import COVER, MANIFEST, PROOFS, RECORDS, SHIPPED

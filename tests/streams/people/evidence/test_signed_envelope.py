@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from streams.people.evidence import pack_keys, standalone
-from streams.people.evidence import signed_envelope as envelope
+from streams.people.evidence import pack_keys, signed_envelope as envelope, standalone
 from streams.people.evidence.canonical import PackError
 from tests.streams.people.evidence.altered import Signatures, respelled, swapped, with_high_s
 from tests.streams.people.evidence.packs import broken, fingerprint, key

@@ -6,8 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from streams.people.evidence.pack_files import MANIFEST, PROOFS, RECORDS, SIGNERS
 from streams.people.evidence.signed_envelope import kind_of
