@@ -83,7 +83,10 @@ class Extents:
             yield self._tables.tables[table].overflow, some[of == table]
 
     def without(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return those of these rows that have no extent and whose table allocates extents now."""
+        """Return the rows without an extent whose table allocates extents now.
+
+        An extent is room for more platforms than fit into a row.
+        """
         rows = np.setdiff1d(rows, self.at, assume_unique=True)
         opened = np.array([table.overflow.is_open for table in self._tables.tables])
         found: NDArray[np.int64] = rows[opened[self._of[rows]]]

@@ -56,7 +56,8 @@ class Platform:
 class Sender(NamedTuple):
     """The facts about a sender: its kind, its registered owners, and its key.
 
-    `name` is an alphanumeric sender as written, without the prefix and suffix of an Indian header.
+    `name` is an alphanumeric sender. Of an Indian sender id (called header), such as VM-HDFCBK-S,
+    it is the middle part in lower case.
     """
 
     line: Line

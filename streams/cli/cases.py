@@ -130,7 +130,7 @@ def switch_of(model: store.ReadModel) -> wire.Override | None:
 
 
 def warn(word: wire.Override | None) -> None:
-    """Print a warning if the kill switch prevents gateways from doing what follows."""
+    """Print a warning if the kill switch is on: gateways then do not enforce the listed leases."""
     if word is not None:
         typer.secho(escape_unprintable(standing.banner(word)), fg="red", bold=True)
 

@@ -68,7 +68,11 @@ def init(
 def _answers(
     to: Path, country: str, *, single: bool
 ) -> tuple[configs.Kafka, dict[str, str], int, int]:
-    """Ask for brokers, other settings in TOML, partitions, and copies of each topic."""
+    """Return Kafka settings, further settings as TOML values, partitions, and copies of each topic.
+
+    Asks the user for the brokers, the country of the numbers, partitions and copies; with `single`
+    for nothing.
+    """
     usual = configs.load()
     if single:
         kafka = usual.kafka.model_copy(update={"bootstrap": _find_broker(usual.kafka)})

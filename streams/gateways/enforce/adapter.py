@@ -240,8 +240,8 @@ class Adapter:
     def _enter_rebuilt(self) -> None:
         """Process the leases read at start, in the order in which they were issued.
 
-        Partitions are read one after another. In that order the rails would count other rates and
-        totals than when the leases were first processed.
+        Partitions are read one after another. In that order the rails (limits on the number of
+        leases) would count other rates and totals than when the leases were first processed.
         """
         leases, self._rebuilt = self._rebuilt or [], None
         for action, position, written_ms in sorted(leases, key=lambda each: each[0].issued_at_ms):

@@ -45,7 +45,7 @@ class LeaseMemory(Gateway):
         self._folder = folder
 
     def count(self, action_id: str, platform: int = 0) -> None:
-        """Count one message refused under an action. Platform 0 means unknown."""
+        """Count one message refused under the lease `action_id`. Platform 0 means unknown."""
         with self._lock:
             self._counts[action_id] += 1
             if platform:
@@ -96,7 +96,7 @@ class LeaseMemory(Gateway):
             return list(self._counts)
 
     def health(self) -> str:
-        """Return the id of this memory, which lives as long as the process."""
+        """Return the random id of these leases. At a new id the adapter sends all leases again."""
         return self._incarnation
 
     def leave(self) -> None:

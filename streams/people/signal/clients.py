@@ -1,4 +1,8 @@
-"""Clients of the signal (banks): name, scopes, quotas, own platforms, certificate and webhook."""
+"""Clients of the signal service, most of them banks, as a TOML file lists them.
+
+The service tells a client whether a number is flooded with codes. A client has a name, scopes,
+quotas, its own platforms, a certificate and a webhook.
+"""
 
 from pathlib import Path
 from typing import Any, Final

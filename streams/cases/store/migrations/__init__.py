@@ -1,1 +1,1 @@
-"""Alembic migrations of the people database."""
+"""Alembic migrations of the people database: accounts, sessions, what people wrote at the desk."""
