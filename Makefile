@@ -9,6 +9,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := deploy/locks
+SITE := .cache/site/venv
 EXTRAS := worker tools runtime demo test bench
 
 # Of the interpreters that are new enough and can make a virtual environment with pip in it the first
@@ -35,7 +36,7 @@ PYTEST = $(BIN)/python -m compileall -q detectors streams && \
 # The names of the tests that failed, last of all: a summary of CI may show no more.
 FAILURES = sed -nE 's/^((FAILED|ERROR) [^ ]+).*/\1/p'
 
-.PHONY: help demo kafka fast test integration guides dist lint rules format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
+.PHONY: help demo kafka fast test integration guides site dist lint rules format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
 
 help: ## this list
 	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
@@ -64,6 +65,9 @@ integration: $(VENV)/.test ## what needs machines of its own: systemd, images, P
 
 guides: $(VENV)/.test ## every command of the README and the guides, on a machine of its own; nightly in CI
 	@$(PYTEST) -m guides $(ARGS)
+
+site: $(SITE)/.installed ## the guides as one site with search, in dist/site; in English and Chinese
+	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --strict --config-file deploy/site/mkdocs.yml $(ARGS)
 
 dist: $(VENV)/.test ## the wheel, and a list of packages (SBOM, CycloneDX) for each image, in dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
@@ -114,6 +118,7 @@ messages: $(VENV)/.test ## catalogues of what people read: new messages in, comp
 
 lock: ## compile deploy/locks/*.txt from pyproject.toml; UPGRADE=1 takes newer versions
 	@PYTHON='$(PYTHON)' $(LOCKS)/compile $(EXTRAS)
+	@PYTHON='$(PYTHON)' $(LOCKS)/compile site
 
 clean: ## remove everything that these targets made
 	rm -rf $(VENV) .cache build dist bench-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks report.html
@@ -128,4 +133,10 @@ $(VENV)/.%: $(LOCKS)/%.txt pyproject.toml
 	@echo "installing $<"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(SITE)/.installed: $(LOCKS)/site.txt
+	@$(PYTHON) -m venv $(SITE)
+	@echo "installing $<"
+	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r $<
 	@touch $@

@@ -27,11 +27,14 @@ def commands(text: str) -> set[str]:
     return {" ".join(re.sub(r"(^|\s)#.*", "", line).split()) for line in lines} - {""}
 
 
-def test_there_is_a_page_for_operators_for_the_hotline_and_for_alarms() -> None:
+def test_there_is_a_page_for_operators_the_hotline_alarms_and_each_role() -> None:
     assert [page.relative_to(DEPLOY).as_posix() for page in PAGES] == [
         "README.zh.md", "desk/README.zh.md", "evidence.zh.md", "gateways/gate.zh.md",
         "hotline.zh.md", "notices.zh.md",
-        "runbooks/README.zh.md", "signal.zh.md", "store.zh.md",
+        "runbooks/README.zh.md", "signal.zh.md", "site/pages/index.zh.md",
+        "site/pages/roles/agent.zh.md", "site/pages/roles/bank.zh.md",
+        "site/pages/roles/engineer.zh.md", "site/pages/roles/noc.zh.md",
+        "site/pages/roles/police.zh.md", "store.zh.md",
     ]  # fmt: skip
 
 
