@@ -125,8 +125,9 @@ def calibrate(
     Examples:
       otpguard calibrate march.jsonl.gz --subscribers 2000000 --report march.html
       otpguard calibrate --kafka --since 30d --write otpguard.proposed.toml
-      otpguard calibrate cdr/*.csv.gz --map recipient=called --map sender=calling \
-        --map event_time_ms=time --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
+      otpguard calibrate cdr/*.csv.gz --map recipient=called \
+        --map sender=calling --map event_time_ms=time \
+        --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
       otpguard calibrate march.jsonl.gz --judged attacks.txt --json | jq .rates
     """
     if bool(files) == kafka:

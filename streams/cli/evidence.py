@@ -103,9 +103,11 @@ def make(
 
     \b
     Examples:
-      otpguard evidence make 13900000001 --document 调证字2026-17 --authority 某公安局 -o pack
-      otpguard evidence make 13900000001 --store -o pack    # what topics forgot too
-      otpguard evidence make 1:sms.delivery.v1:7:123456 --from records.jsonl --key pack.pem -o pack
+      otpguard evidence make 13900000001 --document 调证字2026-17 \
+        --authority 某公安局 -o pack
+      otpguard evidence make 13900000001 --store -o pack  # what topics forgot too
+      otpguard evidence make 1:sms.delivery.v1:7:123456 \
+        --from records.jsonl --key pack.pem -o pack
     """
     own = settings.evidence
     cover = pack_report.Cover(
@@ -349,7 +351,8 @@ def new(
     \b
     Examples:
       otpguard evidence key new --out /etc/otpguard/pack.pem
-      otpguard evidence key new --out 'pkcs11:token=unit;object=pack?module-path=/usr/lib/hsm.so'
+      otpguard evidence key new \
+        --out 'pkcs11:token=unit;object=pack?module-path=/usr/lib/hsm.so'
     """
     if out.startswith(hardware.SCHEME):
         pin = settings.evidence.pin.get_secret_value()
@@ -397,7 +400,8 @@ def rotate(
 
     \b
     Example:
-      otpguard evidence key rotate --old pack.pem --new pack-2027.pem --list signers.jsonl
+      otpguard evidence key rotate --old pack.pem --new pack-2027.pem \
+        --list signers.jsonl
     """
     before = read_bytes(signers, UsageError) if signers.exists() else b""
     before_it, public = signer.signer(settings, old), signer.signer(settings, new_).public

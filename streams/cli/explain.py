@@ -50,7 +50,8 @@ def explain(
     Examples:
       otpguard explain +8613900000001
       otpguard explain 1:sms.delivery.v1:7:123456 --since 7d
-      otpguard scenario A1 --seed 3 | otpguard replay - --episodes | otpguard explain - --last
+      otpguard scenario A1 --seed 3 | otpguard replay - --episodes \
+        | otpguard explain - --last
       otpguard explain decisions.jsonl --only 8613900000001
     """
     if named != "-" and not Path(named).is_file():

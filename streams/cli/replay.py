@@ -77,15 +77,17 @@ def replay(
     to standard error. A terminal gets a sentence for each lease instead. Several files are one log,
     in the order given.
 
+    With --rulings, leases count from the event that caused them, by the rule of gateways. A lease
+    in shadow refuses nothing. A terminal gets only the summary then.
+
     \b
     Examples:
       otpguard scenario A1 --seed 3 | otpguard replay -
-      otpguard replay monday.jsonl.gz tuesday.jsonl.gz --episodes > decisions.jsonl
-      otpguard replay day.jsonl --dlq refused.jsonl | jq -r .recipient | sort | uniq -c
-      OTPGUARD_MODE=enforce otpguard replay day.jsonl --rulings | jq 'select(.ruling == "refuse")'
-
-    With --rulings, leases count from the event that caused them, by the rule of gateways. A lease
-    in shadow refuses nothing. A terminal gets only the summary then.
+      otpguard replay mon.jsonl.gz tue.jsonl.gz --episodes > decisions.jsonl
+      otpguard replay day.jsonl --dlq refused.jsonl \
+        | jq -r .recipient | sort | uniq -c
+      OTPGUARD_MODE=enforce otpguard replay day.jsonl --rulings \
+        | jq 'select(.ruling == "refuse")'
     """
     if rulings and episodes:
         raise UsageError(tr("either --rulings or --episodes, not both"))
