@@ -64,28 +64,32 @@ def explain(
 def _explain_file(named: str, only: str | None, *, last: bool, as_json: bool) -> None:
     found = [record for record in _records(named) if only is None or _is(record, only)]
     if last:
-        newest = {r.episode_id: r for r in found if isinstance(r, records.EpisodeRecord)}
-        found = list(newest.values())
+        episodes = (each for each in found if isinstance(each, records.EpisodeRecord))
+        found = list({each.episode_id: each for each in episodes}.values())
     if not found:
         raise UsageError(
             tr("{named}: no records{what}; `otpguard replay --episodes` writes them").format(
                 named=named, what=tr(" of {only}").format(only=only) if only else ""
             )
         )
-    document = [
-        explanation.document(r)
-        if isinstance(r, records.EpisodeRecord)
-        else explanation.format_lease(r)
-        for r in found
-    ]
-    write_lines(document, chain.from_iterable(map(_lines, found)), as_json=as_json)
+    write_lines(
+        [
+            explanation.document(r)
+            if isinstance(r, records.EpisodeRecord)
+            else explanation.format_lease(r)
+            for r in found
+        ],
+        chain.from_iterable(map(_lines, found)),
+        as_json=as_json,
+    )
 
 
 def _lines(record: records.EpisodeRecord | records.Action) -> Iterator[str]:
-    if isinstance(record, records.EpisodeRecord):
-        yield from explanation.lines(record)
-    else:
-        yield explanation.format_lease(record)
+    yield from (
+        explanation.lines(record)
+        if isinstance(record, records.EpisodeRecord)
+        else [explanation.format_lease(record)]
+    )
     yield ""
 
 
