@@ -30,7 +30,7 @@ from streams.cli.shared import (
 from streams.common import clock
 from streams.common.errors import Exit, UnavailableError, UsageError
 from streams.common.files import read_bytes, replace_file, unwritten
-from streams.common.language import current_language, tr
+from streams.common.language import current_language, tr, trn
 from streams.common.shown import escape_unprintable
 from streams.people.evidence import (
     canonical,
@@ -164,8 +164,10 @@ def _make_verified(
 def _show_made(made: Mapping[str, Mapping[str, Any]]) -> None:
     for folder_, manifest in made.items():
         typer.echo(
-            tr("{out}: {n} records of case {case}").format(
-                out=folder_, n=manifest["records"], case=manifest["episode"]
+            tr("{out}: {records} of case {case}").format(
+                out=folder_,
+                records=trn("{n} record", "{n} records", manifest["records"]),
+                case=manifest["episode"],
             )
         )
         for gap in manifest["gaps"]:
@@ -186,7 +188,11 @@ def extract(
       otpguard evidence extract pack --platform sig:示例购物 -o for-the-platform
     """
     n = packs.extract(pack, platform, out)
-    typer.echo(tr("{out}: {n} records of {platform}").format(out=out, n=n, platform=platform))
+    typer.echo(
+        tr("{out}: {records} of {platform}").format(
+            out=out, records=trn("{n} record", "{n} records", n), platform=platform
+        )
+    )
 
 
 @app.command()

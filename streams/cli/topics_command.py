@@ -21,7 +21,7 @@ from streams.cli.shared import (
 from streams.cluster import admin, kafka_rights, topics as topic_setup
 from streams.common.errors import ConfigError, OtpguardError, UsageError
 from streams.common.files import replace_file
-from streams.common.language import tr
+from streams.common.language import tr, trn
 from streams.common.limits import PARTITIONS_MAX
 from streams.tools.operate import diagnosis, override_backup
 
@@ -183,7 +183,7 @@ def acls(
     if apply:
         with admin.Cluster(settings.kafka) as cluster:
             cluster.grant(wanted)
-        typer.echo(tr("gave {wanted} rights").format(wanted=len(wanted)), err=True)
+        typer.echo(trn("gave {n} right", "gave {n} rights", len(wanted)), err=True)
 
 
 @app.command()
