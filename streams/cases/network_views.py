@@ -108,11 +108,11 @@ def platform_lines(figures: PlatformFigures) -> Iterator[str]:
     """Yield the lines that show one platform to a person."""
     yield f"{figures.platform}  #{figures.platform_id}"
     yield tr(
-        "{codes} codes in {days} days; {floods} of them were part of floods; {strangers} of its "
+        "{codes} in {days}; {floods} of them were part of floods; {strangers} of its "
         "recipients did not know it"
     ).format(
-        codes=f"{figures.codes:,}",
-        days=len(figures.days),
+        codes=trn("{n} code", "{n} codes", figures.codes),
+        days=trn("{n} day", "{n} days", len(figures.days)),
         floods=percent(figures.flood_share),
         strangers=percent(figures.strangers_share),
     )
@@ -124,14 +124,13 @@ def platform_lines(figures: PlatformFigures) -> Iterator[str]:
         yield from _sweep_lines(sweep)
     for day in figures.days:
         yield "  " + tr(
-            "{day}  {codes} codes, {recipients} recipients, {strangers} of them strangers, "
-            "{floods} codes in floods"
+            "{day}  {codes}, {recipients}, {strangers} of them strangers, {floods} in floods"
         ).format(
             day=moment(day.day_ms)[:10],
-            codes=f"{day.codes:,}",
-            recipients=f"{day.recipients:,}",
+            codes=trn("{n} code", "{n} codes", day.codes),
+            recipients=trn("{n} recipient", "{n} recipients", day.recipients),
             strangers=f"{day.strangers:,}",
-            floods=f"{day.flood_codes:,}",
+            floods=trn("{n} code", "{n} codes", day.flood_codes),
         )
 
 

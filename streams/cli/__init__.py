@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -44,6 +44,11 @@ ROW: Final = re.compile(r"^( +[\w-]+ {2,})(\S.*)$", re.MULTILINE)
 """Matches a row of a help text's table: a name and a sentence."""
 ASIDE: Final = re.compile(r"(?<=  )(\(.+\))$", re.MULTILINE)
 """Matches a remark in brackets behind an example."""
+
+WIDE: Final = "[\u2e80-\ua4cf\uf900-\ufaff\uff00-\uff60]"
+"""Matches a character that takes two cells of a terminal."""
+UNBREAKABLE: Final = re.compile(f"[（《「【]|{WIDE}(?=[、。，：；！？）》」』】”):;,.])")
+"""Matches a wide character after which no line ends: before closing punctuation, and a bracket."""
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "worker": ("streams.cli.worker:worker", "Detect floods in a Kafka topic and publish leases."),
@@ -144,14 +149,39 @@ def _lazily() -> Iterator[None]:
         sys.meta_path.remove(finder)
 
 
+class _CellFormatter(typer.Context.formatter_class):  # type: ignore[misc, valid-type]
+    """Wraps help by terminal cells, not by characters, and Chinese text between its characters.
+
+    The base class counts characters, and ends lines at spaces. So a wide character is followed by
+    a space here, or by NUL where no line may end. Both are taken out before they are written.
+    """
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, prefix or tr("Usage: "))
+
+    def write_text(self, text: str) -> None:
+        super().write_text(_pad(text))
+
+    def write_dl(self, rows: Any, *arguments: Any) -> None:
+        super().write_dl([tuple(map(_pad, row)) for row in rows], *arguments)
+
+    def write(self, string: str) -> None:
+        super().write(re.sub(f"\0|(?<={WIDE}) ", "", string))
+
+
+_Context: Final = type("_Context", (typer.Context,), {"formatter_class": _CellFormatter})
+
+
+def _pad(text: str) -> str:
+    return re.sub(f"{WIDE}(?!\0)", r"\g<0> ", UNBREAKABLE.sub("\\g<0>\0", tr(text)))
+
+
 class Commands(TyperGroup):
     """The top-level group. It imports a command when it is called, and none to list them."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        _translate(self)
-
     def make_context(self, *arguments: Any, **named: Any) -> Any:
+        """Translate the texts, now that typer has added all options, and make the context."""
+        _translate(self)
         with _translate_errors():
             return super().make_context(*arguments, **named)
 
@@ -188,12 +218,6 @@ class Commands(TyperGroup):
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(cmd_name, epilog=EPILOG)(found)
         return _translate_command(get_command(alone))
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        for parameter in self.params:
-            own: Any = parameter
-            own.help = own.help and tr(own.help)
-        super().format_options(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
         width = max(map(len, COMMANDS))
@@ -239,31 +263,17 @@ def _translate_command(command: Any) -> Any:
 
 def _translate(command: Any) -> None:
     says, examples, rest = (command.help or "").partition("\\b\n")
-    rest = rest.replace("\\b\n", "\b\n")
     for heading in HEADINGS:
         rest = rest.replace(heading, tr(heading))
-    rest = ROW.sub(lambda row: row[1] + tr(row[2]), rest)
-    rest = ASIDE.sub(lambda aside: tr(aside[1]), rest)
-    command.help = translate_help(says) + (examples and "\b\n") + rest
-    command.format_usage = partial(_format_usage, command)
-    command.get_help_option = partial(_help_option, command.get_help_option)
+    rest = ROW.sub(lambda row: row[1] + tr(row[2]), rest.replace("\\b\n", "\b\n"))
+    command.help = translate_help(says) + (examples and "\b\n")
+    command.help += ASIDE.sub(lambda aside: tr(aside[1]), rest)
+    command.context_class = _Context
     command.epilog = command.epilog and tr(command.epilog)
     for parameter in command.params:
         parameter.help = parameter.help and tr(parameter.help)
         if isinstance(getattr(parameter, "show_default", None), str):
             parameter.show_default = tr(parameter.show_default)
-
-
-def _format_usage(command: Any, ctx: Any, formatter: Any) -> None:
-    pieces = " ".join(command.collect_usage_pieces(ctx))
-    formatter.write_usage(ctx.command_path, pieces, tr("Usage: "))
-
-
-def _help_option(made: Callable[[Any], Any], ctx: Any) -> Any:
-    option = made(ctx)
-    if option is not None:
-        option.help = tr(option.help)
-    return option
 
 
 def translate_help(says: str) -> str:
@@ -277,7 +287,7 @@ def spoken_options() -> list[Any]:
 
     def run_command(
         *,
-        lang: Annotated[  # noqa: ARG001 - read before any command is imported
+        lang: Annotated[
             str | None,
             typer.Option(
                 "--lang",
@@ -287,15 +297,12 @@ def spoken_options() -> list[Any]:
                 expose_value=False,
             ),
         ] = None,
-        utc: Annotated[  # noqa: ARG001 - as above
-            bool, typer.Option("--utc", help=tr(ZONE_HELP), expose_value=False)
-        ] = False,
-        verbose: Annotated[  # noqa: ARG001 - as above
+        utc: Annotated[bool, typer.Option("--utc", help=tr(ZONE_HELP), expose_value=False)] = False,
+        verbose: Annotated[
             bool, typer.Option("--verbose", "-v", help=tr(VERBOSE_HELP), expose_value=False)
         ] = False,
-    ) -> None:
-        return None
+    ) -> None: ...
 
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.command(context_settings={"help_option_names": []})(run_command)
-    return [each for each in get_command(alone).params if each.name != "help"]
+    return get_command(alone).params

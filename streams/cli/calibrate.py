@@ -35,7 +35,7 @@ from streams.cluster import admin, read
 from streams.common.errors import ConfigError, UsageError
 from streams.common.extras import how_to_install
 from streams.common.files import toml_value
-from streams.common.language import join_list, tr
+from streams.common.language import join_list, tr, trn
 from streams.common.shown import MASK, escape_unprintable
 from streams.gateways.feeds import guess_options, presets
 from streams.tools.calibrate import (
@@ -125,8 +125,9 @@ def calibrate(
     Examples:
       otpguard calibrate march.jsonl.gz --subscribers 2000000 --report march.html
       otpguard calibrate --kafka --since 30d --write otpguard.proposed.toml
-      otpguard calibrate cdr/*.csv.gz --map recipient=called --map sender=calling \
-        --map event_time_ms=time --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
+      otpguard calibrate cdr/*.csv.gz --map recipient=called \
+        --map sender=calling --map event_time_ms=time \
+        --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
       otpguard calibrate march.jsonl.gz --judged attacks.txt --json | jq .rates
     """
     if bool(files) == kafka:
@@ -532,9 +533,13 @@ def _say_named(found: dict[str, Any]) -> None:
     """Print chronic numbers, and names from --judged that match nobody."""
     for number in found["chronic"]:
         said = tr(
-            "chronic: {recipient}, {n} throttles, {limits} days with limits on single platforms: "
+            "chronic: {recipient}, {throttles}, {days} with limits on single platforms: "
             "a disposable or test number, or somebody who is flooded every day"
-        ).format(recipient=number["recipient"], n=number["throttles"], limits=number["limits"])
+        ).format(
+            recipient=number["recipient"],
+            throttles=trn("{n} throttle", "{n} throttles", number["throttles"]),
+            days=trn("{n} day", "{n} days", number["limits"]),
+        )
         command = number["command"]
         form = tr("{said}; if it is no victim: {command}")
         typer.echo(form.format(said=said, command=command) if command else said)

@@ -17,6 +17,7 @@ from streams.cli.shared import (
     JsonOption,
     SettingsOption,
     ago_ms,
+    fold_line,
     group,
     progress,
     records_shown,
@@ -276,24 +277,26 @@ def _print(file: answers.CaseFile, named: str, *, as_json: bool) -> None:
     if named != line.episode_id:
         record = next((each for each in case.records if standing.identity(each) == named), record)
     if as_json:
-        acks = [ack for each in case.acks.values() for ack in each]
         write_json(
             {
                 "episode": msgspec.Raw(wire.encode_episode(record)),
                 "leases": [action.action_id for action in case.actions],
-                "acks": [msgspec.to_builtins(ack) for ack in acks],
+                "acks": [msgspec.to_builtins(ack) for each in case.acks.values() for ack in each],
                 "operator": [msgspec.to_builtins(word) for word in case.words],
                 "refused": line.refused,
             }
         )
         return
-    told = tr("now: {state}").format(state=standing.says(line.state, case.lease(clock.now_ms())))
     colour = COLOURS.get(line.state, "").rpartition(" ")[2]
-    typer.secho(told, fg=None if colour in ("", "reverse") else colour, bold=True)
+    typer.secho(
+        tr("now: {state}").format(state=standing.says(line.state, case.lease(clock.now_ms()))),
+        fg=None if colour in ("", "reverse") else colour,
+        bold=True,
+    )
     if record.evidence != case.last.evidence:
         typer.echo(standing.counts_now(line))
     for each in standing.explanation(case, record):
-        typer.echo(escape_unprintable(each))
+        typer.echo(fold_line(each))
 
 
 def refuse_nobody(named: str, before: str = "") -> None:

@@ -48,7 +48,8 @@ def compare(
     Examples:
       otpguard compare now.toml next.toml day.jsonl.gz
       otpguard compare now.toml next.toml --since 7d
-      otpguard compare now.toml next.toml day.jsonl --json | jq '.recipients[].recipient'
+      otpguard compare now.toml next.toml day.jsonl --json \
+        | jq '.recipients[].recipient'
     """
     found = comparison.Comparison([settings_of(before), settings_of(after)])
     if files:

@@ -266,7 +266,8 @@ def hold(
 
     \b
     Examples:
-      otpguard desk hold 13900000001 --document 调证2026-17 --reason "police, case 4711"
+      otpguard desk hold 13900000001 --document 调证2026-17 \
+        --reason "police, case 4711"
       otpguard desk hold --lift 3
       otpguard desk hold
     """

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 from rich import cells
 
-from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
+from streams.cli.shared import ConfigOption, JsonOption, fold_line, settings_of, write_json
 from streams.cluster import kafka_rights
 from streams.common import clock
 from streams.common.errors import ConfigError, Exit, UsageError
@@ -60,9 +60,7 @@ def doctor(
         write_json(found)
     else:
         found = tell(checks)
-    code = exit_code(found)
-    if code:
-        raise typer.Exit(code)
+    raise typer.Exit(exit_code(found))
 
 
 def exit_code(found: Iterable[local_checks.Check]) -> int:
@@ -76,16 +74,14 @@ def tell(checks: Iterable[local_checks.Check]) -> list[local_checks.Check]:
     found = []
     for each in checks:
         found.append(each)
-        told = tr("{mark} {check}: {says}")
-        typer.echo(told.format(mark=_mark(each.state), check=tr(each.check), says=each.says))
+        named = {"mark": _mark(each.state), "check": tr(each.check), "says": each.says}
+        typer.echo(fold_line(tr("{mark} {check}: {says}").format(**named)))
         if each.remedy:
-            typer.echo(f"        -> {each.remedy}")
+            typer.echo(fold_line(f"        -> {each.remedy}"))
     states = Counter[str](each.state for each in found)
-    counts = [f"{states[state]} {tr(mark)}" for state, mark in MARKS.items() if states[state]]
-    typer.echo(join_list(counts))
+    typer.echo(join_list([f"{states[each]} {tr(MARKS[each])}" for each in MARKS if states[each]]))
     return found
 
 
 def _mark(state: str) -> str:
-    marks = {each: tr(mark) for each, mark in MARKS.items()}
-    return cells.set_cell_size(marks[state], max(map(cells.cell_len, marks.values())))
+    return cells.set_cell_size(tr(MARKS[state]), max(map(cells.cell_len, map(tr, MARKS.values()))))

@@ -42,7 +42,8 @@ def redis(settings: SettingsOption, *, gateway_id: GatewayOption = None) -> None
     \b
     Examples:
       otpguard enforce redis --config /etc/otpguard/otpguard.toml
-      OTPGUARD_REDIS_URL=rediss://redis:6380/0 otpguard enforce redis --gateway-id jasmin-1
+      OTPGUARD_REDIS_URL=rediss://redis:6380/0 \
+        otpguard enforce redis --gateway-id jasmin-1
     """
     registry, _ = settings.registry()
     client = redis_gateway.connect(settings.redis)
@@ -87,7 +88,7 @@ def kannel(
     \b
     Examples:
       otpguard enforce kannel --accept-whole-recipient
-      otpguard enforce kannel --clear      (ExecStopPost= of the service: no adapter, no leases)
+      otpguard enforce kannel --clear  (ExecStopPost=: no adapter, no leases)
     """
     if not (accept_whole_recipient or clear):
         raise typer.BadParameter(
@@ -128,7 +129,8 @@ def webhook(settings: SettingsOption, *, gateway_id: GatewayOption = None) -> No
 
     \b
     Example:
-      OTPGUARD_WEBHOOK_URL=https://smsc/otpguard OTPGUARD_WEBHOOK_SECRET_FILE=/run/secrets/hook \
+      OTPGUARD_WEBHOOK_URL=https://smsc/otpguard \
+        OTPGUARD_WEBHOOK_SECRET_FILE=/run/secrets/hook \
         otpguard enforce webhook --gateway-id smsc-1
     """
     section = settings.webhook

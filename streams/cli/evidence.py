@@ -30,7 +30,7 @@ from streams.cli.shared import (
 from streams.common import clock
 from streams.common.errors import Exit, UnavailableError, UsageError
 from streams.common.files import read_bytes, replace_file, unwritten
-from streams.common.language import current_language, tr
+from streams.common.language import current_language, tr, trn
 from streams.common.shown import escape_unprintable
 from streams.people.evidence import (
     canonical,
@@ -103,9 +103,11 @@ def make(
 
     \b
     Examples:
-      otpguard evidence make 13900000001 --document 调证字2026-17 --authority 某公安局 -o pack
-      otpguard evidence make 13900000001 --store -o pack    # what topics forgot too
-      otpguard evidence make 1:sms.delivery.v1:7:123456 --from records.jsonl --key pack.pem -o pack
+      otpguard evidence make 13900000001 --document 调证字2026-17 \
+        --authority 某公安局 -o pack
+      otpguard evidence make 13900000001 --store -o pack  # what topics forgot too
+      otpguard evidence make 1:sms.delivery.v1:7:123456 \
+        --from records.jsonl --key pack.pem -o pack
     """
     own = settings.evidence
     cover = pack_report.Cover(
@@ -162,8 +164,10 @@ def _make_verified(
 def _show_made(made: Mapping[str, Mapping[str, Any]]) -> None:
     for folder_, manifest in made.items():
         typer.echo(
-            tr("{out}: {n} records of case {case}").format(
-                out=folder_, n=manifest["records"], case=manifest["episode"]
+            tr("{out}: {records} of case {case}").format(
+                out=folder_,
+                records=trn("{n} record", "{n} records", manifest["records"]),
+                case=manifest["episode"],
             )
         )
         for gap in manifest["gaps"]:
@@ -184,7 +188,11 @@ def extract(
       otpguard evidence extract pack --platform sig:示例购物 -o for-the-platform
     """
     n = packs.extract(pack, platform, out)
-    typer.echo(tr("{out}: {n} records of {platform}").format(out=out, n=n, platform=platform))
+    typer.echo(
+        tr("{out}: {records} of {platform}").format(
+            out=out, records=trn("{n} record", "{n} records", n), platform=platform
+        )
+    )
 
 
 @app.command()
@@ -349,7 +357,8 @@ def new(
     \b
     Examples:
       otpguard evidence key new --out /etc/otpguard/pack.pem
-      otpguard evidence key new --out 'pkcs11:token=unit;object=pack?module-path=/usr/lib/hsm.so'
+      otpguard evidence key new \
+        --out 'pkcs11:token=unit;object=pack?module-path=/usr/lib/hsm.so'
     """
     if out.startswith(hardware.SCHEME):
         pin = settings.evidence.pin.get_secret_value()
@@ -397,7 +406,8 @@ def rotate(
 
     \b
     Example:
-      otpguard evidence key rotate --old pack.pem --new pack-2027.pem --list signers.jsonl
+      otpguard evidence key rotate --old pack.pem --new pack-2027.pem \
+        --list signers.jsonl
     """
     before = read_bytes(signers, UsageError) if signers.exists() else b""
     before_it, public = signer.signer(settings, old), signer.signer(settings, new_).public

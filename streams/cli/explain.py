@@ -50,7 +50,8 @@ def explain(
     Examples:
       otpguard explain +8613900000001
       otpguard explain 1:sms.delivery.v1:7:123456 --since 7d
-      otpguard scenario A1 --seed 3 | otpguard replay - --episodes | otpguard explain - --last
+      otpguard scenario A1 --seed 3 | otpguard replay - --episodes \
+        | otpguard explain - --last
       otpguard explain decisions.jsonl --only 8613900000001
     """
     if named != "-" and not Path(named).is_file():
@@ -63,28 +64,32 @@ def explain(
 def _explain_file(named: str, only: str | None, *, last: bool, as_json: bool) -> None:
     found = [record for record in _records(named) if only is None or _is(record, only)]
     if last:
-        newest = {r.episode_id: r for r in found if isinstance(r, records.EpisodeRecord)}
-        found = list(newest.values())
+        episodes = (each for each in found if isinstance(each, records.EpisodeRecord))
+        found = list({each.episode_id: each for each in episodes}.values())
     if not found:
         raise UsageError(
             tr("{named}: no records{what}; `otpguard replay --episodes` writes them").format(
                 named=named, what=tr(" of {only}").format(only=only) if only else ""
             )
         )
-    document = [
-        explanation.document(r)
-        if isinstance(r, records.EpisodeRecord)
-        else explanation.format_lease(r)
-        for r in found
-    ]
-    write_lines(document, chain.from_iterable(map(_lines, found)), as_json=as_json)
+    write_lines(
+        [
+            explanation.document(r)
+            if isinstance(r, records.EpisodeRecord)
+            else explanation.format_lease(r)
+            for r in found
+        ],
+        chain.from_iterable(map(_lines, found)),
+        as_json=as_json,
+    )
 
 
 def _lines(record: records.EpisodeRecord | records.Action) -> Iterator[str]:
-    if isinstance(record, records.EpisodeRecord):
-        yield from explanation.lines(record)
-    else:
-        yield explanation.format_lease(record)
+    yield from (
+        explanation.lines(record)
+        if isinstance(record, records.EpisodeRecord)
+        else [explanation.format_lease(record)]
+    )
     yield ""
 
 

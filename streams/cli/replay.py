@@ -19,6 +19,7 @@ from streams.cases import explanation, log_replay, rulings as gateway_rulings
 from streams.cli.shared import (
     JsonOption,
     SettingsOption,
+    fold_line,
     format_counts,
     open_lines,
     plain_bytes,
@@ -77,15 +78,17 @@ def replay(
     to standard error. A terminal gets a sentence for each lease instead. Several files are one log,
     in the order given.
 
+    With --rulings, leases count from the event that caused them, by the rule of gateways. A lease
+    in shadow refuses nothing. A terminal gets only the summary then.
+
     \b
     Examples:
       otpguard scenario A1 --seed 3 | otpguard replay -
-      otpguard replay monday.jsonl.gz tuesday.jsonl.gz --episodes > decisions.jsonl
-      otpguard replay day.jsonl --dlq refused.jsonl | jq -r .recipient | sort | uniq -c
-      OTPGUARD_MODE=enforce otpguard replay day.jsonl --rulings | jq 'select(.ruling == "refuse")'
-
-    With --rulings, leases count from the event that caused them, by the rule of gateways. A lease
-    in shadow refuses nothing. A terminal gets only the summary then.
+      otpguard replay mon.jsonl.gz tue.jsonl.gz --episodes > decisions.jsonl
+      otpguard replay day.jsonl --dlq refused.jsonl \
+        | jq -r .recipient | sort | uniq -c
+      OTPGUARD_MODE=enforce otpguard replay day.jsonl --rulings \
+        | jq 'select(.ruling == "refuse")'
     """
     if rulings and episodes:
         raise UsageError(tr("either --rulings or --episodes, not both"))
@@ -95,7 +98,7 @@ def replay(
     told = sys.stdout.isatty() and not as_json and not episodes
     with ExitStack() as stack:
         letters = stack.enter_context(_create_file(dlq)) if dlq else None
-        bar = progress("", plain_bytes(files), of_bytes=True, quiet=quiet)
+        bar = progress("", plain_bytes(files), of_bytes=True, quiet=quiet or (told and not rulings))
         show = stack.enter_context(bar)
         chunks = log_replay.chunks_of_files(files, open_lines, settings.input.value_bytes_max, show)
         for step in log_replay.replay(settings, chunks):
@@ -126,18 +129,15 @@ def _describe_leases(actions: Iterable[episode_records.Action]) -> Iterator[byte
     """Yield a sentence for each new lease: when, who, what, until when and why."""
     for action in actions:
         if not action.update:
-            yield (
-                tr("{at}  {recipient}  {verb} until {until} ({mode}): {why}\n")
-                .format(
-                    at=moment(action.issued_at_ms),
-                    recipient=action.recipient,
-                    verb=tr(action.verb),
-                    until=moment(action.expires_at_ms),
-                    mode=tr(action.mode),
-                    why=explanation.retold(action.reason.rule, action.reason.text),
-                )
-                .encode()
+            line = tr("{at}  {recipient}  {verb} until {until} ({mode}): {why}").format(
+                at=moment(action.issued_at_ms),
+                recipient=action.recipient,
+                verb=tr(action.verb),
+                until=moment(action.expires_at_ms),
+                mode=tr(action.mode),
+                why=explanation.retold(action.reason.rule, action.reason.text),
             )
+            yield f"{fold_line(line)}\n".encode()
 
 
 @dataclass

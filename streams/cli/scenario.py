@@ -80,8 +80,10 @@ def scenario(
     Examples:
       otpguard scenario --list
       otpguard scenario A1 --seed 3 | otpguard replay -
-      otpguard scenario A4 --set hours=24 --set messages=96 --truth truth.jsonl > events.jsonl
-      otpguard scenario B1 --recipients 1000 --start 2026-03-02T11:33+0800 > new-phones.jsonl
+      otpguard scenario A4 --set hours=24 --set messages=96 \
+        --truth truth.jsonl > events.jsonl
+      otpguard scenario B1 --recipients 1000 \
+        --start 2026-03-02T11:33+0800 > new-phones.jsonl
     """
     if list_:
         _show_list(as_json=as_json)

@@ -254,7 +254,23 @@ def write_lines(document: Any, lines: Iterable[str], *, as_json: bool) -> None:
         write_json(document)
         return
     for line in lines:
-        typer.echo(escape_unprintable(line))
+        typer.echo(fold_line(line))
+
+
+def fold_line(line: str) -> str:
+    """Return a line, escaped. A terminal gets it in lines that end between words.
+
+    The next lines begin below the line's last column. A line with a command stays whole, so that
+    the command can be copied.
+    """
+    line = escape_unprintable(line)
+    if not sys.stdout.isatty() or "otpguard " in line:
+        return line
+    console, at = consoles.Console(), max(line.rfind("  ", 0, 40), 0) + 2
+    indent = cell_widths.cell_len(line[:at])
+    return line[:at] + f"\n{' ' * indent}".join(
+        part.plain.rstrip() for part in texts.Text(line[at:]).wrap(console, console.width - indent)
+    )
 
 
 @contextmanager

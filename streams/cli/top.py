@@ -14,6 +14,7 @@ from streams.cli.shared import (
     JsonOption,
     SettingsOption,
     ago_ms,
+    fold_line,
     write_json,
     write_table,
 )
@@ -65,7 +66,7 @@ def top(
         write_json(frame)
         return
     for line in frame.lines():
-        typer.echo(line)
+        typer.echo(fold_line(line))
     write_table([tr(name) for name in feeds.COLUMNS], map(feeds.cells, frame.rows), drop=(6, 4, 5))
 
 

@@ -21,7 +21,7 @@ from streams.cli.shared import (
 from streams.cluster import admin, kafka_rights, topics as topic_setup
 from streams.common.errors import ConfigError, OtpguardError, UsageError
 from streams.common.files import replace_file
-from streams.common.language import tr
+from streams.common.language import tr, trn
 from streams.common.limits import PARTITIONS_MAX
 from streams.tools.operate import diagnosis, override_backup
 
@@ -56,7 +56,7 @@ def create(
     \b
     Examples:
       otpguard topics create --config /etc/otpguard/otpguard.toml
-      otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
+      otpguard topics create --partitions 4 --replication 1  (for one broker)
     """
     settings = _override_shape(settings, partitions, replication)
     made = topic_setup.create(settings)
@@ -151,27 +151,28 @@ def acls(
 
     \b
     Roles:
-      worker     detects; the only one that writes leases
-      adapter    enforces at one gateway; reads no event
-      gate       answers gateways: reads leases, writes events
-      feed       writes events
-      canary     writes events of its own numbers, reads leases and acknowledgements
-      support    phone, release, allow and exempt for one recipient; cases, explain
-      duty       mode, and allow for everybody
-      agent      publishes campaigns and platforms: reads cases
-      lists      with agent, where detect.hot is network: writes lists to the input
-      desk       the abuse desk: reads cases and audit, writes overrides and the audit
-      notifier   notify: reads cases, writes notices
-      replies    with notifier, where victims may reply: reads messages from phones
-      signal     answers banks; writes the audit
-      auditor    audit: reads who saw or did what
-      analyst    shadow-report, calibrate: reads events and leases
-      privacy    dlq: reads dead letters, replays them
-      monitor    doctor: sees shapes and lag, reads nothing
+      worker    detects; the only one that writes leases
+      adapter   enforces at one gateway; reads no event
+      gate      answers gateways: reads leases, writes events
+      feed      writes events
+      canary    writes its own numbers' events, reads leases and acknowledgements
+      support   phone, release, allow, exempt for one recipient; cases, explain
+      duty      mode, and allow for everybody
+      agent     publishes campaigns and platforms: reads cases
+      lists     with agent, if detect.hot is network: writes lists to the input
+      desk      the desk: reads cases and audit, writes overrides and the audit
+      notifier  notify: reads cases, writes notices
+      replies   with notifier, if victims may reply: reads messages from phones
+      signal    answers banks; writes the audit
+      auditor   audit: reads who saw or did what
+      analyst   shadow-report, calibrate: reads events and leases
+      privacy   dlq: reads dead letters, replays them
+      monitor   doctor: sees shapes and lag, reads nothing
     \b
     Examples:
       otpguard topics acls worker=otpguard adapter=otpguard-redis > acls.sh
-      otpguard topics acls --apply --config admin.toml duty=alice support=bob support=carol
+      otpguard topics acls --apply --config admin.toml \
+        duty=alice support=bob support=carol
     """
     given = [_role_and_user(each) for each in roles]
     wanted = list(kafka_rights.rights(settings, given))
@@ -182,7 +183,7 @@ def acls(
     if apply:
         with admin.Cluster(settings.kafka) as cluster:
             cluster.grant(wanted)
-        typer.echo(tr("gave {wanted} rights").format(wanted=len(wanted)), err=True)
+        typer.echo(trn("gave {n} right", "gave {n} rights", len(wanted)), err=True)
 
 
 @app.command()

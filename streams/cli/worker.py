@@ -34,7 +34,7 @@ def worker(
     Examples:
       otpguard worker
       otpguard worker --wait --config /etc/otpguard/otpguard.toml
-      OTPGUARD_WORKER_INSTANCE=slot-1 otpguard worker     (restarts move no partition)
+      OTPGUARD_WORKER_INSTANCE=slot1 otpguard worker  (restarts move no partition)
     """
     settings.check_country()
 

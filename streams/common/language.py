@@ -151,9 +151,8 @@ def suggest(sentence: str, word: str, names: Iterable[str], form: str = "{}") ->
     near = get_close_matches(word, list(names), NEAREST, NEAR)
     if not near:
         return sentence
-    meant = join_list([form.format(each) for each in near])
-    return tr("{sentence} Did you mean {meant}?").format(
-        sentence=f"{sentence.removesuffix('.')}.", meant=meant
+    return tr("{sentence}. Did you mean {meant}?").format(
+        sentence=sentence.rstrip(".。"), meant=join_list([form.format(each) for each in near])
     )
 
 

@@ -17,7 +17,7 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.kafka_rights import ROLES, names
 from streams.cluster.lag import BEHIND_S
 from streams.common.errors import OtpguardError
-from streams.common.language import join_list, tr
+from streams.common.language import join_list, tr, trn
 from streams.common.shown import escape_unprintable
 from streams.config import PORTS, Settings
 from streams.tools.operate.local_checks import Check, examine_role, try_check
@@ -234,8 +234,11 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
         yield Check(
             "topics",
             "ok",
-            tr("{found} topics, {partitions} partitions of the input").format(
-                found=len(found), partitions=found[settings.topics.input].partitions
+            tr("{found} topics, {partitions} of the input").format(
+                found=len(found),
+                partitions=trn(
+                    "{n} partition", "{n} partitions", found[settings.topics.input].partitions
+                ),
             ),
         )
 
@@ -319,7 +322,11 @@ def _lag(settings: Settings, cluster: Cluster) -> Check:
             tr("start one, or wait a minute: otpguard worker --wait"),
         )
     return Check(
-        "lag", "ok", tr("{behind} events are not in a checkpoint yet").format(behind=behind)
+        "lag",
+        "ok",
+        trn(
+            "{n} event is not in a checkpoint yet", "{n} events are not in a checkpoint yet", behind
+        ),
     )
 
 
@@ -427,7 +434,13 @@ def _sources(records: Sequence[Any]) -> Check:
             tr("one gate or one feed for each gateway id: enforce.gateway_id, --gateway-id"),
         )
     return Check(
-        "sources", "ok", tr("{n} gateways, each with one source of events").format(n=len(times))
+        "sources",
+        "ok",
+        trn(
+            "{n} gateway, with one source of events",
+            "{n} gateways, each with one source of events",
+            len(times),
+        ),
     )
 
 
@@ -476,7 +489,7 @@ def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator
             tr("key them so at the gateway, or re-key: otpguard feed kafka"),
         )
     else:
-        yield Check("keys", "ok", tr("{counted} keys are canonical").format(counted=counted))
+        yield Check("keys", "ok", trn("{n} key is canonical", "{n} keys are canonical", counted))
     events = [records[at] for at in decoded.batch.offset.tolist()]
     found = np.array([each.partition for each in events], np.int64)
     astray = find_misplaced([each.key for each in events], found, partitions)
@@ -498,7 +511,11 @@ def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator
         yield Check(
             "partitions",
             "ok",
-            tr("{counted} events are in the partitions of their keys").format(counted=counted),
+            trn(
+                "{n} event is in the partition of its key",
+                "{n} events are in the partitions of their keys",
+                counted,
+            ),
         )
 
 

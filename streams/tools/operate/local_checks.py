@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from detectors.model.times import DAY_MS
 from streams.common.errors import ConfigError, OtpguardError
-from streams.common.language import tr
+from streams.common.language import tr, trn
 from streams.common.shown import mask_url
 from streams.config import Settings
 
@@ -100,7 +100,7 @@ def _signal(settings: Settings, now_ms: int) -> Check:
         found = _certificate("signal", own.cert_file, now_ms)
         if found.state != "ok":
             return found
-    return Check("signal", "ok", tr("{n} banks may ask").format(n=banks))
+    return Check("signal", "ok", trn("{n} bank may ask", "{n} banks may ask", banks))
 
 
 def _certificate(check: str, file: Path, now_ms: int) -> Check:
@@ -113,7 +113,9 @@ def _certificate(check: str, file: Path, now_ms: int) -> Check:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file}: {error}") from None
     left = (round(first.not_valid_after_utc.timestamp() * 1000) - now_ms) // DAY_MS
-    says = tr("{file}: the certificate ends in {n} days").format(file=file, n=left)
+    says = tr("{file}: the certificate ends in {days}").format(
+        file=file, days=trn("{n} day", "{n} days", left)
+    )
     if left < 0:
         says = tr("{file}: the certificate has ended").format(file=file)
     remedy = tr("renew it; the process reads it at its start")

@@ -44,7 +44,7 @@ def test_a_sweep_is_told_with_the_numbers_that_lie_together() -> None:
 def test_one_platform_reads_as_a_person_would_say_it() -> None:
     lines = list(platform_lines(replace(FIGURES, trend=2.0)))
     assert lines[0] == "sig:a  #7"
-    assert "90 codes in 1 days; 33.3 % of them were part of floods" in lines[1]
+    assert "90 codes in 1 day; 33.3 % of them were part of floods" in lines[1]
     assert lines[2] == "yesterday 2 times as many as on the days before"
     assert lines[3].strip().startswith("1970-01-02  90 codes, 40 recipients, 20 of them")
     assert platform_row(FIGURES)["recipients"] == 40

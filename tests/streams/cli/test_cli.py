@@ -7,12 +7,18 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
 
 import pytest
+from rich.cells import cell_len
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from streams.__main__ import app
 from streams.cli import COMMANDS, GROUPS
+from streams.common.language import LANGUAGES, speaking
 from tests.builders.streams.cli.cli import ROOT, otpguard
 from tests.waiting import END_S
 
@@ -55,10 +61,42 @@ def test_every_command_has_help_with_examples_and_exit_codes(name: str) -> None:
 
 
 def helped(*words: str) -> str:
-    """The help of a command, in this process: all of them are half a minute of starts."""
-    done = CliRunner().invoke(app, [*words, "--help"], prog_name="otpguard")
+    """Return a command's help on a terminal of 80 columns, of which two stay free.
+
+    It runs in this process, because the starts of all commands take half a minute.
+    """
+    given = [*words, "--help"]
+    done = CliRunner().invoke(app, given, prog_name="otpguard", terminal_width=78)
     assert done.exit_code == 0, done.output
     return done.stdout
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_every_help_fits_80_columns(tag: str) -> None:
+    """A Chinese character takes two columns. A terminal that wraps a line spoils it for copying."""
+    lines = list(lines_of_every_help(tag))
+    assert len(lines) > 1_000
+    assert [each for each in lines if cell_len(each[1]) > 80] == []
+    assert [each for each in lines if "\0" in each[1]] == []
+
+
+def test_chinese_punctuation_stands_at_the_end_of_a_line_and_not_at_the_beginning() -> None:
+    lines = list(lines_of_every_help("zh-Hans"))
+    assert [each for each in lines if re.match(r" *[、。，：；！？）》」』】]", each[1])] == []
+    assert [each for each in lines if re.search(r"[（《「【]$", each[1])] == []
+
+
+def lines_of_every_help(tag: str) -> Iterator[tuple[str, str]]:
+    """Yield each line of the helps of all commands, and the command's name before the line."""
+    root: Any = get_command(app)
+    waiting = [("", root), *((name, root.get_command(None, name)) for name in COMMANDS)]
+    for name, command in waiting:
+        with speaking(tag, UTC):
+            text = helped(*name.split())
+        yield from ((name, line) for line in text.splitlines())
+        if command is not root:
+            below = getattr(command, "commands", {})
+            waiting += [(f"{name} {each}", found) for each, found in below.items()]
 
 
 LISTED = """

@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from streams.cli.doctor import MARKS, exit_code
 from streams.common.errors import Exit, UsageError
 from streams.tools.operate.local_checks import Check, State
+from tests.builders.streams.cli.terminal import in_a_terminal
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
 
 
@@ -36,3 +38,16 @@ def test_a_broker_that_is_away_is_wrong_and_says_what_to_do(tmp_path: Path) -> N
 )
 def test_the_exit_code_is_that_of_the_worst_finding(states: list[State], code: int) -> None:
     assert exit_code(Check("lag", state, "") for state in states) == code
+
+
+LONG_CHECK = """
+from streams.cli.doctor import tell
+from streams.tools.operate.local_checks import Check
+tell([Check("ports", "bad", "sentence " * 30, "remedy " * 30)])
+"""
+
+
+def test_at_80_columns_a_long_finding_and_its_remedy_end_lines_between_words() -> None:
+    shown = in_a_terminal(80, "-c", LONG_CHECK)
+    assert max(map(cell_len, shown.splitlines())) <= 80
+    assert shown.split().count("sentence") == shown.split().count("remedy") == 30
