@@ -145,6 +145,14 @@ def history_with_bank(writer: MessageWriter, start_ms: int, **_: object) -> Iter
     yield from merge_streams(writer.history(start_ms), (writer.past(code) for code in bank))
 
 
+def history_of_all_with_bank(
+    writer: MessageWriter, start_ms: int, *, recipients: int, **_: object
+) -> Iterator[Labelled]:
+    """Write this history for all victims of a campaign."""
+    others = (writer.other("A21", offset) for offset in range(recipients))
+    yield from merge_streams(*(history_with_bank(other, start_ms) for other in others))
+
+
 def a20(
     writer: MessageWriter,
     start_ms: int,

@@ -50,7 +50,7 @@ SCENARIOS: Final[dict[str, Scenario]] = rehearsals.SCENARIOS | {
         Scenario("A18", attacks.a18),
         Scenario("A19", attacks.a19),
         Scenario("A20", attack_tools.a20, history=attack_tools.history_with_bank),
-        Scenario("A21", attack_tools.a21, history=history_of_all),
+        Scenario("A21", attack_tools.a21, history=attack_tools.history_of_all_with_bank),
         Scenario("B7", look_alikes.b7),
         Scenario("B8", look_alikes.b8),
         Scenario("B9", look_alikes.b9),

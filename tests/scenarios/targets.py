@@ -317,6 +317,9 @@ TARGETS: Final = (
     _alone("B13", "recipients throttled", lambda f: len(f.throttle), 0),
     Target("every scenario: share of codes refused of trusted platforms", (),
            refused(Role.BANK), 0),
+    Target("floods of real tools: codes refused of a bank that no registry lists",
+           tuple(row.label for row in TOOL_ROWS),
+           lambda f: sum(f[row.label].refused[Role.BANK] for row in TOOL_ROWS), 0),
     # One person in forty uses over 60 platforms. A row forgets some of these.
     Target("every scenario: share of codes refused of known platforms", (),
            refused(Role.KNOWN), 0.001),
