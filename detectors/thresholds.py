@@ -269,13 +269,13 @@ than `RETRY_S` apart are one row."""
 
 LIMITS_TOTAL: Final = (
     ("limit_total_1h", 3600, 54, 80),
-    ("limit_total_24h", 86_400, 200, 200),
+    ("limit_total_24h", 86_400, 250, 250),
 )
 """Rule, window in seconds, and number of codes of all platforms of a recipient together from which
 unknown or young platforms (first number) and known ones (second number) are refused, until fewer
-lie in the window. Each platform's first code of a day is not counted. With 200 in a day, the worst
-of a hundred plans that a search finds brings 300 codes in a day, with 250 it brings 333, with 270
-356. All of these limits refuse the same 20 of 4,680 own codes.
+lie in the window. Each platform's first code of a day is not counted. With 250 in a day, the worst
+of a hundred plans that a search finds brings 333 codes in a day. With 270 it brings 356. Both
+limits refuse the same 20 of 4,680 own codes.
 
 An unknown platform is refused from its second code of the day on. A known one is refused if its
 codes in the window are at least two and `TOTAL_SHARE` of the mean of all platforms that came.
