@@ -149,7 +149,7 @@ def history_of_all_with_bank(
     writer: MessageWriter, start_ms: int, *, recipients: int, **_: object
 ) -> Iterator[Labelled]:
     """Write this history for all victims of a campaign."""
-    others = (writer.other("A21", offset) for offset in range(recipients))
+    others = (writer.other(writer.scenario, offset) for offset in range(recipients))
     yield from merge_streams(*(history_with_bank(other, start_ms) for other in others))
 
 
