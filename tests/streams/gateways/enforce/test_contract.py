@@ -246,6 +246,7 @@ class Bench:
             self.step()
 
     def settle(self) -> None:
+        self.step()  # a lease that ended is seen only by a step: until then it is idle
         self.until(self.reconciler.idle)
         self.step()
 
