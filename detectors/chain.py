@@ -365,9 +365,9 @@ def _closely(
 
 
 def _figure(params: Params, some: _Pass, columns: _Columns, sifted: Sifted) -> None:
-    """Count codes, sightings, novel sightings and first contacts by platform, for each share.
+    """Add the codes and sightings of a pass to the figures of each partition, by platform.
 
-    They become the partition's figures (`detectors.platforms`). The base counts of novel sightings
+    The figures are those of `detectors.platforms`. The base counts of novel sightings
     show how often people meet a platform outside of floods. The list of hot platforms is made
     relative to them (`detectors.hot.base`). A first contact is a recipient's first code in 24 hours
     of a platform that it did not know. First contacts are counted by platform, and by block of

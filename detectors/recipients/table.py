@@ -96,7 +96,7 @@ class Table:
         self.used = 0  # words[used:] were never used
         self.count = 0  # number of recipients
         self._free: list[int] = []  # rows below `used` that are free
-        # The newest index. While it replaces `_old`, some keys are not in it yet.
+        # Finds the row of a key. While this index replaces `_old`, it has only some of the keys.
         self.index = _Index.of(6)
         self._tombs = 0  # number of tombstones in `index`
         self._old: _Index | None = None  # the old index, while `index` replaces it
@@ -438,7 +438,7 @@ def _mixer(seed: int) -> tuple[np.uint64, np.uint64, np.uint64]:
 
 
 def tags_of(hashed: NDArray[np.uint64]) -> NDArray[np.uint32]:
-    """Return the tags of hashes, in the place that they have in a cell."""
+    """Return a tag of each hash: some of its bits, where a cell of the index keeps them."""
     return (hashed >> _TAG_SHIFT).astype(np.uint32) & _TAG  # bits 32-39, under the cell's
 
 

@@ -120,7 +120,10 @@ class Words:
         return [(start, sorted(ends.items())) for start, ends in sorted(found.items())]
 
     def prepare(self) -> Iterator[None]:
-        """Compile the heads with many words that no text has needed yet, in small steps."""
+        """Compile large patterns that no text has needed yet, one in each step.
+
+        A head is the beginning of words. Its pattern is large if the words have `_MANY` spellings.
+        """
         for at, head in enumerate(self._heads):
             spellings = sum(map(len, self._spelled[head].values()))
             if spellings >= _MANY and at not in self._patterns:

@@ -102,8 +102,8 @@ class Model:
 
 
 _WORD: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff]{1,2}|[^\\W_\u3040-\u9fff]+")
-"""Matches one word. Chinese and kana have no spaces between words, so there it matches two
-characters, or one that is left over."""
+"""Pattern of one word. Chinese and kana are written without spaces between words, so there it
+matches two characters in place of a word, or one that is left over."""
 _ODDS_MAX: Final = 460  # probability .99; no text is certain
 _NO_CODE: Final = 0.49  # highest confidence of a text that is no code
 

@@ -149,7 +149,7 @@ class Script:
         return found
 
     def spans(self, text: str, kind: int) -> Sequence[tuple[int, int]]:
-        """Return the spans of the words of a kind in a text."""
+        """Return start and end of each word of this kind in a text."""
         return self._hear(text).spans.get(kind, ())
 
     def is_purpose(self, word: str) -> bool:
@@ -228,7 +228,7 @@ def _in_blocks(blocks: frozenset[int]) -> tuple[Script, ...]:
 
 
 def says(text: str, kind: int, start: int = 0, end: int | None = None) -> bool:
-    """Return whether a part of a text has words of a kind that names no numbers.
+    """Return whether `text[start:end]` has a word of this kind, such as `SCENE` or `PURPOSE`.
 
     The words of a text are searched once, and not again for each of its sentences.
     """

@@ -69,7 +69,7 @@ def read_settings(table: Mapping[str, Any]) -> Settings:
 
     Raises pydantic's ValidationError if a setting is invalid or unknown.
     """
-    # Imported here because a process that runs with defaults alone starts faster without it.
+    # pydantic_settings takes time to import. A process with defaults alone never comes here.
     from pydantic_settings import (  # noqa: PLC0415
         BaseSettings,
         InitSettingsSource,

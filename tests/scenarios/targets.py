@@ -73,11 +73,6 @@ def throttle_messages_least(figures: Figures) -> float:
     return figures.messages_interval(figures.throttle, 0.5).low
 
 
-def least_messages(figures: Figures) -> float:
-    """The lower end of the median's interval: for a bound that was itself a median of some runs."""
-    return figures.messages_interval(figures.throttle, 0.5).low
-
-
 def watched(figures: Figures) -> float:
     """Share of recipients that reached WATCH."""
     return len(figures.watch) / figures.recipients

@@ -1,4 +1,4 @@
-"""Clients of the signal service, most of them banks, as a TOML file lists them.
+"""The clients of the signal service, read from a TOML file. Most clients are banks.
 
 The service tells a client whether a number is flooded with codes. A client has a name, scopes,
 quotas, its own platforms, a certificate and a webhook.

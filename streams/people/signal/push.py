@@ -136,7 +136,7 @@ class SinkNumbers:
 
 
 def _version(path: Path) -> tuple[int, ...]:
-    """Return values that change with the content of a file or its permissions; () without it."""
+    """Return values that differ after each change of a file; () if there is no such file."""
     try:
         found = path.stat()
     except OSError:
