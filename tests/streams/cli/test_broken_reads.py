@@ -79,9 +79,10 @@ main()
 """The program, with an error where the second look at the value or headers of a record fails. It
 says when, by the clock that all processes of a machine share."""
 
-ENDS_S: Final = 5.0
-"""Longest time in seconds from the failure to the end of the process. Measured: 0.1 to 1.0. On a
-busy machine the end may take longer, but not longer than the start of the same process."""
+ENDS_S: Final = 25.0
+"""Longest time in seconds from the failure to the end of the process. Measured: 0.1 to 1.0, and 3.3
+for the commands that listen for three seconds. A busy machine may take several times as long. A
+command that does not notice the failure waits for a time-out of the Kafka client: 30 s or more."""
 
 COMMANDS: Final = [
     "cases ls",
@@ -228,7 +229,7 @@ def failing_reads() -> Iterator[ParameterSet]:
 
 @pytest.mark.broker
 @pytest.mark.parametrize(("words", "error", "code", "last"), list(failing_reads()))
-def test_a_failure_in_the_middle_of_a_topic_ends_the_command_within_five_seconds(
+def test_a_failure_in_the_middle_of_a_topic_ends_the_command(
     filled: Path, tmp_path: Path, words: str, error: str, code: Exit, last: str
 ) -> None:
     called("evidence", "key", "new", "-o", str(tmp_path / "pack.pem"))
@@ -237,7 +238,6 @@ def test_a_failure_in_the_middle_of_a_topic_ends_the_command_within_five_seconds
     given = words.format(topic=f"{filled.parent.name}.incident").split()
     given += [] if given[0] == "compare" else ["-c", filled.name]
     with records_arriving(filled) if given[0] == "canary" else nullcontext():
-        began_s = time.monotonic()
         ran = subprocess.run(
             [sys.executable, "-c", FAILING.format(error=error), *given],
             cwd=tmp_path,
@@ -260,7 +260,7 @@ def test_a_failure_in_the_middle_of_a_topic_ends_the_command_within_five_seconds
     assert ran.returncode == code, ran.stderr
     assert last in rest + ran.stdout
     failed_s = float(rest.split()[0])
-    assert ended_s - failed_s < max(ENDS_S, failed_s - began_s)
+    assert ended_s - failed_s < ENDS_S
 
 
 @pytest.mark.broker
