@@ -245,7 +245,8 @@ def _warn_of_misspelt(environment: Iterable[str]) -> None:
     known = {name.replace(".", "_").upper(): name for name in _names()}
     for variable in environment:
         word = variable.upper().removeprefix(ENVIRONMENT_PREFIX)
-        if word == variable.upper() or word.partition("_")[0].lower() in Settings.model_fields:
+        section = word.partition("_")[0].lower()
+        if word == variable.upper() or word in known or section in Settings.model_fields:
             continue
         told = suggest(variable, word, known, f"{ENVIRONMENT_PREFIX}{{}}")
         if told != variable:

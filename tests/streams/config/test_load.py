@@ -61,6 +61,7 @@ def test_a_variable_that_is_misspelt_is_named_with_the_one_that_may_be_meant(
 ) -> None:
     monkeypatch.setenv("OTPGUARD_KAFAK_BOOTSTRAP", "secret:1")
     monkeypatch.setenv("OTPGUARD_WORKER_1_SERVICE_HOST".replace("WORKER_1", "X"), "10.0.0.1")
+    monkeypatch.setenv("OTPGUARD_APP_ID", "guard")  # a setting of no section
     load()
     assert [each.getMessage() for each in caplog.records] == [
         "unknown variable OTPGUARD_KAFAK_BOOTSTRAP. Did you mean OTPGUARD_KAFKA_BOOTSTRAP?"
