@@ -223,11 +223,11 @@ port = 0
         self.watch = Watch(self.broker, self.name, self.settings.topics.input, self.plan.partitions)
 
     def create_topics(self) -> None:
-        """The topics, but with outputs that keep every record: here all of them are compared."""
+        """Create the topics. Input and outputs keep every record, so that all are compared."""
         with Cluster(self.settings.kafka) as cluster:
             for topic in topics.topics(self.settings):
                 configs = topic.configs
-                if topic.role in COMPARED:
+                if topic.role in ("input", *COMPARED):
                     configs = {"cleanup.policy": "delete", "retention.ms": str(30 * 24 * HOUR_MS)}
                 cluster.create(topic.name, topic.partitions, topic.replication, configs)
 
@@ -400,7 +400,13 @@ port = 0
             pending: list[asyncio.Future[object]] = []
             following = plan.part
             for record in traffic(
-                plan.seed, plan.events, plan.partitions, start_ms, span_ms, lists=plan.lists
+                plan.seed,
+                plan.events,
+                plan.partitions,
+                start_ms,
+                span_ms,
+                lists=plan.lists,
+                one_platform=True,
             ):
                 if plan.lists and self.produced == following:
                     following += plan.part
@@ -469,6 +475,8 @@ port = 0
         said = ours.differences(oracle)
         if not any(identity.count("/") for identity in oracle.published):
             said.append("the traffic opened no episode: nothing was tested")
+        if not any(b'"throttle_platforms"' in each for each in oracle.published.values()):
+            said.append("the traffic caused no lease of single platforms: it was not tested")
         said += [
             f"{slot.name} exited {code}"
             for slot in self.slots

@@ -26,7 +26,11 @@ def outputs(seed: int, lose: Lose | None) -> tuple[set[bytes], set[str]]:
     `lose` takes something away from each state before it is restored; None: no restarts.
     """
     plan = Plan(seed, events=40_000, lists=True)  # as in the run that is among the tests
-    records = list(traffic(seed, plan.events, plan.partitions, START_MS, 2 * HOUR_MS, lists=True))
+    records = list(
+        traffic(
+            seed, plan.events, plan.partitions, START_MS, 2 * HOUR_MS, lists=True, one_platform=True
+        )
+    )
     cuts = [plan.part * n for n in range(1, RESTARTS + 1)] if lose else []
     intake, params, recogniser = SETTINGS.intake(), SETTINGS.params(), SETTINGS.recogniser()
     made, rules = set[bytes](), set[str]()
@@ -62,6 +66,12 @@ def the_list(held: chain.Snapshot) -> None:
 def what_is_hot(held: chain.Snapshot) -> None:
     """The platforms that are hot; the newest list stays, and counts when the next is made."""
     held.rest["hot"][4] = []
+
+
+def test_the_traffic_causes_leases_of_both_kinds() -> None:
+    made, _ = outputs(12, None)
+    for verb in (b'"throttle"', b'"throttle_platforms"'):
+        assert any(b'"verb":' + verb in each for each in made), verb
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from heapq import heapify, heapreplace
 
 from detectors.hot.network import sign_list
 from detectors.model.event import platform_id
-from detectors.model.times import HOUR_MS, MINUTE_MS
+from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from detectors.thresholds import HOT_VALID_MS
 from streams.wire import encode_listed
 
@@ -28,6 +28,11 @@ POISON = (
     b'{"schema_version":1,"recipient":17,"sender":"1","event_time_ms":1,"message_id":"x"}',
 )
 PLATFORMS = [f"平台{i:03d}" for i in range(150)]
+OF_ONE_PLATFORM = 4
+"""Floods of each partition, of 40, that go to one victim and have one platform. The victim gets a
+lease that names this platform alone, because the victim's row is older than a week."""
+HABITS = PLATFORMS[-6:]
+HABITS_MS = 8 * DAY_MS  # from the victim's habits to the first flood
 RESENT = 300
 RESEND_EVERY = 20_000  # records, on average
 LIST_KEY = "a key of sixteen"
@@ -53,28 +58,48 @@ class Record:
 
 
 def traffic(
-    seed: int, events: int, partitions: int, start_ms: int, span_ms: int, *, lists: bool = False
+    seed: int,
+    events: int,
+    partitions: int,
+    start_ms: int,
+    span_ms: int,
+    *,
+    lists: bool = False,
+    one_platform: bool = False,
 ) -> Iterator[Record]:
     """Yield `events` records or a few more: one in eight floods one of few victims.
 
     Some are late, some come twice at once, and now and then a gateway sends its last ones again.
     With `lists` come slow floods too, a code in each partition every few seconds, and now and then
-    a list to every partition; all else is the same without.
+    a list to every partition; all else is the same without. With `one_platform` a victim of each
+    partition has a history of `HABITS`, and then gets codes of one platform alone.
     """
     rng = random.Random(seed)
     resend = random.Random(seed)
     listing = random.Random(seed)
     slow = SlowFloods(seed, partitions, start_ms) if lists else None
     newest: deque[Record] = deque(maxlen=RESENT)
+    for partition in range(partitions if one_platform else 0):
+        recipient, at_ms = f"86138{partition:08d}", start_ms - HABITS_MS
+        for name in HABITS:
+            text = TEXT.format(name, 482913)
+            value = code(recipient, "10690001", at_ms, f"{seed}-{name}-{partition}", text)
+            yield Record(partition, recipient.encode(), value, at_ms)
     for i in range(events):
         partition = rng.randrange(partitions)
         number = rng.randrange(40) if rng.random() < 0.12 else 1000 + rng.randrange(30_000)
+        alone = one_platform and number < OF_ONE_PLATFORM
+        if alone:
+            number = 0
         recipient = f"86138{number * partitions + partition:08d}"
         at_ms = start_ms + i * span_ms // events
         if rng.random() < 0.02:
             at_ms -= rng.randrange(120_000)  # late, as from a slow gateway
         sender = f"1069{rng.randrange(10_000):04d}"
-        text = TEXT.format(rng.choice(PLATFORMS), rng.randrange(1_000_000))
+        name = rng.choice(PLATFORMS)
+        if alone:
+            name = PLATFORMS[0]
+        text = TEXT.format(name, rng.randrange(1_000_000))
         value = code(recipient, sender, at_ms, f"{seed}-{i}", text)
         record = Record(partition, recipient.encode(), value, start_ms + i * span_ms // events)
         yield record
