@@ -18,7 +18,7 @@ from detectors.leases.rails import RailParams
 from detectors.model.records import Action, EpisodeRecord, Level
 from detectors.recognise.registry import Registry
 from streams.cases.explanation import at_least, lines, platform_count
-from streams.common.language import join_list, moment, tr, trc, trn
+from streams.common import join_list, moment, tr, trc, trn
 from streams.wire import EVERYONE, Ack, Override
 from streams.wire.desired_state import (
     DesiredState,

@@ -22,8 +22,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from detectors import chain
 from detectors.recipients.table import WORDS
-from streams.common.errors import ConfigError
-from streams.common.language import tr
+from streams.common import ConfigError, tr
 from streams.engine.state.checkpoint import (
     BLOCK_BYTES,
     AwaitOutputs,

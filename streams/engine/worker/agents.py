@@ -27,8 +27,7 @@ from typing import Final
 from detectors import chain
 from detectors.model.event import TICK_OFFSETS
 from streams import wire
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.language import tr
+from streams.common import ConfigError, UnavailableError, tr
 from streams.config import Topics
 from streams.engine.state.manager import Admission, AssignedPartition, StateManager
 from streams.engine.state.outbox import Output
