@@ -30,7 +30,9 @@ from kafka.errors import (
 from detectors.model.times import HOUR_MS
 from streams.cluster.admin import unusable, working
 from streams.cluster.read import reading
-from streams.common import UsageError, clock, tr
+from streams.common import clock
+from streams.common.errors import UsageError
+from streams.common.language import tr
 from streams.wire import LISTED_TYPE, Intake, decode, is_listed
 from streams.wire.partitioner import partition_of
 
