@@ -17,12 +17,10 @@ import typer
 
 from streams import __version__
 from streams.cli import COMMANDS, EPILOG, LANGUAGE_HELP, VERBOSE_HELP, ZONE_HELP, Commands
-from streams.common.errors import Exit, OtpguardError
+from streams.common import FULL, Exit, OtpguardError, escape_unprintable, tr
 from streams.common.extras import lacking
-from streams.common.files import FULL
-from streams.common.language import LANGUAGES, choose_language, matching, tr, use
+from streams.common.language import LANGUAGES, choose_language, matching, use
 from streams.common.logs import FORMAT_VARIABLE
-from streams.common.shown import escape_unprintable
 
 app = typer.Typer(
     cls=Commands,

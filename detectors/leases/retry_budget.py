@@ -10,8 +10,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from detectors.leases.gateway_rule import Lease
-from detectors.model.event import platform_id
+from detectors.leases.gateway_rule import Lease, Ruling, rule
+from detectors.model.event import Trust, platform_id
 from detectors.model.records import AgainWindow
 from detectors.thresholds import AGAIN_BUDGET_MS, AGAIN_HOT_MOST, AGAIN_MOST
 
@@ -49,6 +49,29 @@ class SecondPasses:
     taken: OrderedDict[str, list[tuple[int, AgainWindow]]] = field(
         init=False, default_factory=OrderedDict
     )
+
+    def rule(
+        self,
+        lease: Lease | None,
+        recipient: str,
+        *,
+        otp: bool,
+        platform: str,
+        trust: Trust,
+        now_ms: int,
+        first_attempt: bool = True,
+    ) -> Ruling:
+        """Return the decision of `gateway_rule.rule`, with retry windows limited by the budget.
+
+        An automatic retry of the sender is not a request of the recipient, so only a first attempt
+        may pass through a window.
+        """
+        ruling = rule(lease, otp=otp, platform=platform, trust=trust, now_ms=now_ms)
+        if ruling is Ruling.AGAIN and lease is not None:
+            window = window_of(lease, platform, now_ms) if first_attempt else None
+            if window is None or not self.take(recipient, window, now_ms):
+                return Ruling.REFUSE
+        return ruling
 
     def take(self, recipient: str, window: AgainWindow, now_ms: int) -> bool:
         """Return true, and record the message, if it may pass through this retry window now.

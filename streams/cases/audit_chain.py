@@ -21,9 +21,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from streams.common.errors import UnavailableError
-from streams.common.files import replace_file
-from streams.common.language import tr
+from streams.common import UnavailableError, replace_file, tr
 from streams.wire import (
     AuditRecord,
     UnreadableError,

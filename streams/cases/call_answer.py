@@ -16,7 +16,7 @@ from detectors.model.times import MINUTE_MS
 from streams.cases.explanation import at_least, because, platform_count
 from streams.cases.standing import Doing, format_override, says
 from streams.cases.store.answers import CaseFile, CaseLine, WordLine
-from streams.common.language import join_list, moment, tr, trn
+from streams.common import join_list, moment, tr, trn
 
 PLATFORMS_MAX: Final = 3
 """Maximum number of refused platforms that are named with a command each, the newest first."""

@@ -19,8 +19,7 @@ from detectors.model.records import Action, EpisodeRecord, Level, Rung, Sighting
 from detectors.suspects.suspect import SIGHTINGS_MAX
 from detectors.suspects.volume import RULES as MASS
 from detectors.thresholds import MASS_EACH
-from streams.common.language import join_list, moment, tr, trc, trn
-from streams.common.shown import escape_unprintable
+from streams.common import escape_unprintable, join_list, moment, tr, trc, trn
 
 KINDS: Final = MappingProxyType({"sig": "", "from": "sender ", "id": "platform "})
 """Words for the prefix of a platform's key."""

@@ -15,7 +15,7 @@ from detectors.model.records import Action, EpisodeRecord, Evidence, Level, merg
 from streams.cases import standing
 from streams.cases.store.answers import CaseLine
 from streams.cluster.at_work import Sign, sort_gateways
-from streams.common.language import join_list, tr, trn
+from streams.common import join_list, tr, trn
 from streams.wire import (
     Ack,
     Override,

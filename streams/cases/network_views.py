@@ -10,8 +10,7 @@ from detectors.platforms.days import PlatformFigures
 from detectors.platforms.sweeps import Sweep
 from detectors.recognise.registry import Registry
 from streams.cluster.read import newest_records, readable
-from streams.common.errors import UsageError
-from streams.common.language import join_list, moment, tr, trn
+from streams.common import UsageError, join_list, moment, tr, trn
 from streams.wire import decode_campaign, decode_platform
 
 ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyType(

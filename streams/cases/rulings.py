@@ -12,8 +12,8 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from detectors.leases.gateway_rule import Lease, Ruling, lease_of, merge, rule
-from detectors.leases.retry_budget import SecondPasses, window_of
+from detectors.leases.gateway_rule import Lease, Ruling, lease_of, merge
+from detectors.leases.retry_budget import SecondPasses
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, EventKind, Trust
 from detectors.model.records import Action
@@ -100,17 +100,14 @@ class RulingGateway:
     def rule(self, message: LogMessage) -> tuple[Ruling, Lease | None]:
         """Rule on a message; messages must come roughly in the order of their times."""
         lease = self.lease_of(message)
-        ruling = rule(
+        ruling = self.second.rule(
             lease,
+            message.recipient,
             otp=message.otp,
             platform=message.platform,
             trust=message.trust,
             now_ms=message.at_ms,
         )
-        if ruling is Ruling.AGAIN and lease is not None:
-            window = window_of(lease, message.platform, message.at_ms)
-            if window is None or not self.second.take(message.recipient, window, message.at_ms):
-                ruling = Ruling.REFUSE
         return ruling, lease
 
     def rule_batch(self, batch: Batch, codes: Codes) -> Iterator[RuledCode]:

@@ -18,7 +18,7 @@ from detectors.leases.rails import RailParams
 from detectors.model.records import Action, EpisodeRecord, Level
 from detectors.recognise.registry import Registry
 from streams.cases.explanation import at_least, lines, platform_count
-from streams.common.language import join_list, moment, tr, trc, trn
+from streams.common import join_list, moment, tr, trc, trn
 from streams.wire import EVERYONE, Ack, Override
 from streams.wire.desired_state import (
     DesiredState,
@@ -294,7 +294,8 @@ def _until(word: Override) -> str:
 
 def heard_of(key: str, registry: Registry, seen: Iterable[str]) -> bool:
     """Return true if the registry or a case names this platform; keys are the detector's."""
-    return key in _list_known(registry) or key in set(seen)
+    known = {f"sig:{owner.key}" for owner in registry.signatures.values()}
+    return key in known or key in set(seen)
 
 
 def nearest(key: str, seen: Iterable[str], registry: Registry) -> list[str]:
@@ -317,10 +318,6 @@ def instead(seen: Iterable[str]) -> list[str]:
     ['sig:某校', 'from:check24']
     """
     return sorted(set(seen), key=lambda key: (not key.startswith("sig:"), key))[:NEAREST]
-
-
-def _list_known(registry: Registry) -> set[str]:
-    return {f"sig:{owner.key}" for owner in registry.signatures.values()}
 
 
 def _ack(ack: Ack) -> str:

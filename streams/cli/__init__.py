@@ -24,9 +24,8 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from streams.common.errors import Exit
+from streams.common import ENGLISH, Exit, current_language, suggest, tr
 from streams.common.foreign import translate_message
-from streams.common.language import ENGLISH, current_language, suggest, tr
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 a check failed, or you did not confirm; 2 wrong usage; 3 applied, "

@@ -7,8 +7,7 @@ from typing import Any
 from streams import config as configs
 from streams.cli.shared import SettingsOption, group, log_to_stderr, serving
 from streams.cluster import admin
-from streams.common import clock
-from streams.common.language import tr
+from streams.common import clock, tr
 from streams.network import campaign_agent, list_agent, platform_agent
 from streams.telemetry import metrics as telemetry
 

@@ -23,9 +23,7 @@ from streams.cli.shared import (
     write_list,
 )
 from streams.cluster import admin, read
-from streams.common.errors import ConfigError, UsageError
-from streams.common.language import moment, tr
-from streams.common.shown import escape_unprintable
+from streams.common import ConfigError, UsageError, escape_unprintable, moment, tr
 
 COLUMNS: Final = ("time", "who", "by", "did", "outcome", "about", "detail", "why")
 

@@ -14,9 +14,7 @@ import typer
 from streams import config as configs
 from streams.cases import audit_chain as chains
 from streams.cluster import admin
-from streams.common import clock
-from streams.common.errors import OtpguardError, UnavailableError
-from streams.common.language import tr
+from streams.common import OtpguardError, UnavailableError, clock, tr
 
 
 def login() -> str:

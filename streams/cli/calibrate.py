@@ -32,11 +32,17 @@ from streams.cli.shared import (
     writing,
 )
 from streams.cluster import admin, read
-from streams.common.errors import ConfigError, UsageError
+from streams.common import (
+    MASK,
+    ConfigError,
+    UsageError,
+    escape_unprintable,
+    join_list,
+    toml_value,
+    tr,
+    trn,
+)
 from streams.common.extras import how_to_install
-from streams.common.files import toml_value
-from streams.common.language import join_list, tr, trn
-from streams.common.shown import MASK, escape_unprintable
 from streams.gateways.feeds import guess_options, presets
 from streams.tools.calibrate import (
     alarm_rates,

@@ -19,8 +19,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.cluster import admin
-from streams.common.errors import UsageError
-from streams.common.language import tr, trc
+from streams.common import UsageError, tr, trc
 
 app = group("List campaigns: floods of many recipients that belong together.")
 

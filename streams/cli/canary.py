@@ -14,8 +14,7 @@ from streams.cli.shared import (
     serving,
 )
 from streams.cluster import admin
-from streams.common.errors import Exit
-from streams.common.language import tr
+from streams.common import Exit, tr
 from streams.telemetry import metrics as telemetry
 from streams.tools.operate import canary_flood
 

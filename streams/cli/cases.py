@@ -26,10 +26,16 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.cluster import admin, read
-from streams.common import clock
-from streams.common.errors import ConfigError, UsageError
-from streams.common.language import join_list, tr, trn
-from streams.common.shown import escape_unprintable, in_json
+from streams.common import (
+    ConfigError,
+    UsageError,
+    clock,
+    escape_unprintable,
+    in_json,
+    join_list,
+    tr,
+    trn,
+)
 from streams.tools.operate import purge_overrides
 
 app = group("List who is attacked, and what is done about it.")

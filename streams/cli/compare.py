@@ -21,7 +21,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.cluster import admin, read
-from streams.common.language import join_list, tr
+from streams.common import join_list, tr
 from streams.tools.operate import comparison
 
 

@@ -16,10 +16,7 @@ from streams.cli.shared import (
     write_json,
     write_list,
 )
-from streams.common.errors import ConfigError
-from streams.common.files import toml_value
-from streams.common.language import tr
-from streams.common.shown import MASK
+from streams.common import MASK, ConfigError, toml_value, tr
 
 app = group("Check and show the settings.")
 

@@ -33,10 +33,7 @@ from streams.cli.shared import (
     write_json,
     write_list,
 )
-from streams.common.clock import now_ms
-from streams.common.errors import Exit, UsageError
-from streams.common.language import moment, tr
-from streams.common.shown import mask_url
+from streams.common import Exit, UsageError, mask_url, moment, now_ms, tr
 from streams.people.desk import console_server
 from streams.telemetry import metrics as telemetry
 from streams.tools.operate import retention

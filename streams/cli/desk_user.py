@@ -12,8 +12,7 @@ from streams import config as configs
 from streams.cases.store import roles as desk_roles, store as stores
 from streams.cli.audited import audit_act
 from streams.cli.shared import JsonOption, SettingsOption, group, write_list
-from streams.common.errors import UsageError
-from streams.common.language import moment, tr
+from streams.common import UsageError, moment, tr
 
 app = group("Accounts of the desk.\n\n\\b\nExample:\n  otpguard desk user add root --role admin")
 

@@ -24,10 +24,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.cluster import admin
-from streams.common.clock import utc
-from streams.common.errors import UsageError
-from streams.common.language import tr
-from streams.common.shown import escape_unprintable
+from streams.common import UsageError, escape_unprintable, tr, utc
 from streams.tools.operate import dead_letters
 
 app = group("Inspect dead letters, and replay them.")

@@ -11,9 +11,7 @@ from rich import cells
 
 from streams.cli.shared import ConfigOption, JsonOption, fold_line, settings_of, write_json
 from streams.cluster import kafka_rights
-from streams.common import clock
-from streams.common.errors import ConfigError, Exit, UsageError
-from streams.common.language import join_list, tr
+from streams.common import ConfigError, Exit, UsageError, clock, join_list, tr
 from streams.tools.operate import diagnosis, local_checks
 
 MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}

@@ -17,9 +17,7 @@ from streams.cli.shared import (
     serving,
 )
 from streams.cluster import admin
-from streams.common.errors import UnavailableError
-from streams.common.language import tr
-from streams.common.shown import mask_url
+from streams.common import UnavailableError, mask_url, tr
 from streams.gateways.enforce import (
     adapter as adapters,
     gateway as gateway_errors,

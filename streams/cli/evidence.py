@@ -27,11 +27,19 @@ from streams.cli.shared import (
     write_lines,
     writing,
 )
-from streams.common import clock
-from streams.common.errors import Exit, UnavailableError, UsageError
-from streams.common.files import read_bytes, replace_file, unwritten
-from streams.common.language import current_language, tr, trn
-from streams.common.shown import escape_unprintable
+from streams.common import (
+    Exit,
+    UnavailableError,
+    UsageError,
+    clock,
+    current_language,
+    escape_unprintable,
+    read_bytes,
+    replace_file,
+    tr,
+    trn,
+    unwritten,
+)
 from streams.people.evidence import (
     canonical,
     hardware,

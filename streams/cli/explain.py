@@ -14,8 +14,7 @@ from streams import wire
 from streams.cases import explanation
 from streams.cli.cases import SinceOption, refuse_nobody, show_cases
 from streams.cli.shared import ConfigOption, JsonOption, open_lines, settings_of, write_lines
-from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common import UsageError, tr
 
 
 def explain(

@@ -33,9 +33,7 @@ from streams.cli.shared import (
     stopping,
 )
 from streams.cluster import admin, librdkafka
-from streams.common import heap
-from streams.common.errors import ConfigError, UsageError
-from streams.common.language import tr
+from streams.common import ConfigError, UsageError, heap, tr
 from streams.gateways.enforce import redis as redis_gateway
 from streams.gateways.feeds import (
     guess,

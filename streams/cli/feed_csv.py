@@ -25,9 +25,7 @@ import typer
 from detectors.recognise import decide, registry as registries
 from streams import config as configs
 from streams.cli.shared import TOGETHER, no_whole_gzip, open_lines, write_table
-from streams.common.clock import now_ms
-from streams.common.errors import UnavailableError, UsageError
-from streams.common.language import join_list, moment, tr, trn
+from streams.common import UnavailableError, UsageError, join_list, moment, now_ms, tr, trn
 from streams.gateways.feeds import csv, file_records, guess, guess_options, mapping, presets
 from streams.telemetry import metrics as telemetry
 

@@ -18,7 +18,7 @@ from streams.cli.shared import (
     log_to_stderr,
     write_json,
 )
-from streams.common.language import tr
+from streams.common import tr
 from streams.gateways.gate import bench as load_test, gate_server
 
 app = group("Answer a gateway's question about each message.")

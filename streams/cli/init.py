@@ -13,10 +13,19 @@ from streams import config as configs
 from streams.cli.doctor import exit_code, tell
 from streams.cli.shared import describe_created
 from streams.cluster import admin, topics
-from streams.common import clock
-from streams.common.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
-from streams.common.files import replace_file, toml_value, unwritten
-from streams.common.language import tr, trn
+from streams.common import (
+    ConfigError,
+    Exit,
+    OtpguardError,
+    UnavailableError,
+    UsageError,
+    clock,
+    replace_file,
+    toml_value,
+    tr,
+    trn,
+    unwritten,
+)
 from streams.tools.operate import diagnosis
 
 USUAL: Final = ("127.0.0.1:9092", "kafka:9092")

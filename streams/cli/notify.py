@@ -23,10 +23,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.cluster import admin, read
-from streams.common import clock
-from streams.common.errors import ConfigError, Exit
-from streams.common.language import tr
-from streams.common.shown import escape_unprintable
+from streams.common import ConfigError, Exit, clock, escape_unprintable, tr
 from streams.people.notices import (
     channels,
     contacts as platform_contacts,

@@ -30,10 +30,17 @@ from streams.cli.shared import (
     write_json,
 )
 from streams.cluster import admin, read
-from streams.common import clock
-from streams.common.errors import OtpguardError, UnavailableError, UnconfirmedError, UsageError
-from streams.common.language import join_list, moment, tr
-from streams.common.shown import escape_unprintable
+from streams.common import (
+    OtpguardError,
+    UnavailableError,
+    UnconfirmedError,
+    UsageError,
+    clock,
+    escape_unprintable,
+    join_list,
+    moment,
+    tr,
+)
 from streams.people.desk import override_publisher
 
 EVERYONE: Final = "*"

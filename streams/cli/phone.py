@@ -21,9 +21,7 @@ from streams.cli.shared import (
     write_lines,
 )
 from streams.cluster import lag
-from streams.common import clock
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.language import tr
+from streams.common import ConfigError, UnavailableError, clock, tr
 
 
 def phone(

@@ -18,8 +18,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.cluster import admin
-from streams.common.errors import UsageError
-from streams.common.language import join_list, tr
+from streams.common import UsageError, join_list, tr
 
 app = group("List the platforms that floods abuse, and how much each sends.")
 

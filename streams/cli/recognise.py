@@ -25,8 +25,7 @@ from streams.cli.shared import (
     progress,
     write_table,
 )
-from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common import UsageError, tr
 
 
 def recognise(

@@ -26,8 +26,7 @@ from streams.cli.shared import (
     progress,
     writing,
 )
-from streams.common.errors import UsageError
-from streams.common.language import moment, tr
+from streams.common import UsageError, moment, tr
 
 PACED_S: Final = 2.0
 """Minimum duration in seconds of a run whose rate is printed; a shorter one mostly measures the

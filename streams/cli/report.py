@@ -16,10 +16,7 @@ from streams import config as configs, wire
 from streams.cli.cases import words_of
 from streams.cli.shared import JsonOption, SettingsOption, records_shown, write_json
 from streams.cluster import admin, read as topic_reader
-from streams.common import clock
-from streams.common.errors import UsageError
-from streams.common.files import replace_file, unwritten
-from streams.common.language import tr
+from streams.common import UsageError, clock, replace_file, tr, unwritten
 from streams.people.evidence import pack, pack_keys, signer
 from streams.people.notices import month as months, month_page
 

@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from streams.cli.shared import write_list, writing
-from streams.common.language import tr
+from streams.common import tr
 from streams.tools import scenarios
 
 NameArgument = Annotated[

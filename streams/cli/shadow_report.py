@@ -22,8 +22,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.cluster import admin, read
-from streams.common.errors import Exit
-from streams.common.language import join_list, tr
+from streams.common import Exit, join_list, tr
 
 
 def shadow_report(

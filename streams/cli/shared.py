@@ -31,12 +31,8 @@ from rich import (
 
 from streams import config as configs
 from streams.cluster import read
-from streams.common.clock import now_ms
-from streams.common.errors import UsageError
-from streams.common.files import unwritten
-from streams.common.language import tr
+from streams.common import UsageError, escape_unprintable, in_json, now_ms, tr, unwritten
 from streams.common.logs import to_stderr
-from streams.common.shown import escape_unprintable, in_json
 from streams.telemetry import metrics as telemetry, metrics_server
 
 ConfigOption = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.shared import JsonOption, write_json, write_table
-from streams.common.language import tr
+from streams.common import tr
 from streams.common.limits import PARTITIONS_MAX
 from streams.tools.operate import sizing
 

@@ -19,8 +19,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.cluster import admin
-from streams.common.errors import ConfigError
-from streams.common.language import tr
+from streams.common import ConfigError, tr
 
 
 def top(

@@ -12,9 +12,7 @@ from streams import config as configs
 from streams.cases import live_floods
 from streams.cli.audited import audit_look
 from streams.cluster import admin, at_work, follow
-from streams.common import clock
-from streams.common.errors import OtpguardError
-from streams.common.language import moment, tr
+from streams.common import OtpguardError, clock, moment, tr
 from streams.people.desk import masks
 
 STEP_S: Final = 0.5

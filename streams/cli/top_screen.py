@@ -12,9 +12,7 @@ from textual.worker import get_current_worker
 
 from streams.cases import live_floods
 from streams.cli.top_feed import COLUMNS, TopFeed, cells
-from streams.common.errors import OtpguardError
-from streams.common.language import tr
-from streams.common.shown import escape_unprintable
+from streams.common import OtpguardError, escape_unprintable, tr
 
 
 class FloodPage(ModalScreen[None]):

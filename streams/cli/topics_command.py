@@ -19,9 +19,7 @@ from streams.cli.shared import (
     writing,
 )
 from streams.cluster import admin, kafka_rights, topics as topic_setup
-from streams.common.errors import ConfigError, OtpguardError, UsageError
-from streams.common.files import replace_file
-from streams.common.language import tr, trn
+from streams.common import ConfigError, OtpguardError, UsageError, replace_file, tr, trn
 from streams.common.limits import PARTITIONS_MAX
 from streams.tools.operate import diagnosis, override_backup
 

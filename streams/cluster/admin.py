@@ -30,8 +30,7 @@ from kafka.admin import (
 )
 
 from streams.cluster.kafka_rights import Right
-from streams.common.errors import ConfigError, OtpguardError, UnavailableError
-from streams.common.language import tr
+from streams.common import ConfigError, OtpguardError, UnavailableError, tr
 from streams.config import Kafka
 
 # The client's event loop warns about its own tasks whenever a turn takes long. Users of a command

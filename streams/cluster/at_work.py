@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from streams.cluster.admin import Cluster
 from streams.cluster.prompt import LATELY, LATELY_MS
 from streams.cluster.read import TopicReader, readable
-from streams.common.errors import OtpguardError, UnavailableError
+from streams.common import OtpguardError, UnavailableError
 from streams.wire import decode_ack
 
 if TYPE_CHECKING:

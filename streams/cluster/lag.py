@@ -3,7 +3,7 @@
 from typing import Final
 
 from streams.cluster.admin import Cluster
-from streams.common.errors import ConfigError, UnavailableError
+from streams.common import ConfigError, UnavailableError
 from streams.config import Settings
 
 BEHIND_S: Final = 300.0

@@ -12,8 +12,7 @@ from kafka import KafkaProducer
 from kafka.errors import IllegalStateError, KafkaError, RetriableError
 
 from streams.cluster.admin import unusable
-from streams.common.errors import UncertainError
-from streams.common.language import tr
+from streams.common import UncertainError, tr
 
 AGREED_S: Final = 0.3
 """Longest wait in seconds for further gateways, after all recently active gateways have confirmed.

@@ -14,8 +14,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.cluster.admin import no_topic, working
-from streams.common.errors import UnavailableError
-from streams.common.language import tr
+from streams.common import UnavailableError, tr
 from streams.wire import UnreadableError
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,7 @@ from typing import Final, Literal
 from detectors.model.times import DAY_MS, HOUR_MS
 from detectors.thresholds import LEASE_MAX_MS
 from streams.cluster.admin import Cluster, Shape
-from streams.common.errors import ConfigError
-from streams.common.language import tr, trn
+from streams.common import ConfigError, tr, trn
 from streams.config import Settings
 
 SEGMENTS_MIN: Final = 10

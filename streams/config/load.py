@@ -14,11 +14,8 @@ from typing import Any, Final, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from streams.common.errors import ConfigError
-from streams.common.files import read_toml
+from streams.common import MASK, ConfigError, mask_url, read_toml, suggest, tr
 from streams.common.foreign import translate_message
-from streams.common.language import suggest, tr
-from streams.common.shown import MASK, mask_url
 from streams.config.settings import ENVIRONMENT_PREFIX, Settings
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from detectors.defaults import EPOCH
 from streams import __version__
-from streams.common.errors import ConfigError
-from streams.common.language import tr
+from streams.common import ConfigError, tr
 from streams.config.sections.desk_settings import (
     Console,
     DeskSettings,

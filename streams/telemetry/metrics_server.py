@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from streams.common.errors import UnavailableError
-from streams.common.language import tr
+from streams.common import UnavailableError, tr
 
 REQUEST_S: Final = 5.0  # a slower client is disconnected
 THREADS_MAX: Final = 8  # concurrent requests: enough for a scrape, probes and people

@@ -34,7 +34,7 @@ from detectors.model.records import (
     Verb,
 )
 from detectors.thresholds import AGAIN_HELD
-from streams.common.clock import utc_exact
+from streams.common import utc_exact
 from streams.wire.events import Reject, RejectReason as Refusal
 from streams.wire.version import (
     SCHEMA_VERSION,

@@ -7,10 +7,11 @@ replay or another owner writes again has the same bytes and the same offset.
 """
 
 from dataclasses import asdict
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import astuple
 
 from detectors.hot.published_sums import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import KEPT_DAYS, PlatformDay, PlatformFigures
@@ -38,31 +39,19 @@ class _Counts(msgspec.Struct, frozen=True, omit_defaults=True):
     flood_codes: _PartCount = 0
 
 
-class _Votes(msgspec.Struct, frozen=True, array_like=True):
-    platform_id: Word32
-    voters: _Count
-    weight: _Count
-
-
-class _Met(msgspec.Struct, frozen=True, array_like=True):
-    platform_id: Word32
-    units: _Count
+# The core's tuples (`VoteSum`, base counts, `Thousand`) are arrays on the wire, field by field.
+_Votes = tuple[Word32, _Count, _Count]
+_Met = tuple[Word32, _Count]
+_Thousand = tuple[Word32, _Count, _PartCount, _PartCount]
 
 
 class _Hot(msgspec.Struct, frozen=True, kw_only=True):
     weight: _Count
     votes: Annotated[tuple[_Votes, ...], Meta(max_length=TOLD_MOST)]
     base_total: _Count
-    base: Annotated[tuple[_Met, ...], Meta(max_length=TOLD_MOST)] | msgspec.UnsetType = (
-        msgspec.UNSET
-    )  # left out if unchanged since the last part
-
-
-class _Thousand(msgspec.Struct, frozen=True, array_like=True):
-    platform_id: Word32
-    thousand: _Count
-    strangers: _PartCount
-    fresh: _PartCount
+    base: Annotated[tuple[_Met, ...], Meta(max_length=TOLD_MOST)] | UnsetType = (
+        UNSET  # left out if unchanged since the last part
+    )
 
 
 class _Strangers(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +68,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
     epoch: _Count
     start_ms: TimeMs
     platforms: Annotated[tuple[_Counts, ...], Meta(max_length=PART_PLATFORMS + 1)]
-    hot: _Hot | msgspec.UnsetType = msgspec.UNSET  # left out if there is nothing new
-    sweep: _Strangers | msgspec.UnsetType = msgspec.UNSET  # left out if there is nothing new
+    hot: _Hot | UnsetType = UNSET  # left out if there is nothing new
+    sweep: _Strangers | UnsetType = UNSET  # left out if there is nothing new
 
 
 class _Day(msgspec.Struct, frozen=True):
@@ -111,9 +100,9 @@ class _Platform(msgspec.Struct, frozen=True, kw_only=True):
     flood_share: _Share
     strangers_share: _Share
     trend: Annotated[float, Meta(ge=0)] | None
-    sweeps: Annotated[tuple[_Sweep, ...], Meta(max_length=len(SWEEP_RULES))] | msgspec.UnsetType = (
-        msgspec.UNSET
-    )  # left out if there is none
+    sweeps: Annotated[tuple[_Sweep, ...], Meta(max_length=len(SWEEP_RULES))] | UnsetType = (
+        UNSET  # left out if there is none
+    )
 
 
 _part: Final = reader(_Part)
@@ -131,6 +120,7 @@ def encode_part(part: PlatformPart) -> bytes:
         )
         for each in part.platforms
     )  # fmt: skip
+    hot, sweep = part.hot, part.sweep
     return encode_json(
         _Part(
             partition=part.partition,
@@ -138,65 +128,39 @@ def encode_part(part: PlatformPart) -> bytes:
             epoch=part.epoch,
             start_ms=part.start_ms,
             platforms=counts,
-            hot=msgspec.UNSET if part.hot is None else _hot(part.hot),
-            sweep=msgspec.UNSET if part.sweep is None else _strangers(part.sweep),
+            hot=UNSET
+            if hot is None
+            else _Hot(
+                weight=hot.weight,
+                votes=hot.votes,
+                base_total=hot.base_total,
+                base=UNSET if hot.base is None else hot.base,
+            ),
+            sweep=UNSET if sweep is None else _Strangers(**sweep._asdict()),
         )
-    )
-
-
-# The core's tuples are encoded directly. They give the same JSON arrays as `_Votes`, `_Met` and
-# `_Thousand`, without creating thousands of such objects per part.
-
-
-def _hot(part: HotPart) -> _Hot:
-    votes = cast("tuple[_Votes, ...]", part.votes)
-    base = msgspec.UNSET if part.base is None else cast("tuple[_Met, ...]", part.base)
-    return _Hot(weight=part.weight, votes=votes, base_total=part.base_total, base=base)
-
-
-def _strangers(part: SweepPart) -> _Strangers:
-    thousands = cast("tuple[_Thousand, ...]", part.thousands)
-    return _Strangers(start_ms=part.start_ms, thousands=thousands)
-
-
-def _strangers_of(read: _Strangers | msgspec.UnsetType) -> SweepPart | None:
-    if isinstance(read, msgspec.UnsetType):
-        return None
-    thousands = (
-        Thousand(each.platform_id, each.thousand, each.strangers, each.fresh)
-        for each in read.thousands
-    )
-    return SweepPart(read.start_ms, tuple(thousands))
-
-
-def _hot_of(read: _Hot | msgspec.UnsetType) -> HotPart | None:
-    if isinstance(read, msgspec.UnsetType):
-        return None
-    base = read.base
-    return HotPart(
-        read.weight,
-        tuple(VoteSum(each.platform_id, each.voters, each.weight) for each in read.votes),
-        read.base_total,
-        None
-        if isinstance(base, msgspec.UnsetType)
-        else tuple((each.platform_id, each.units) for each in base),
     )
 
 
 def decode_part(value: bytes) -> PlatformPart:
     """Decode partial sums. Raises VersionError for a newer schema, else UnreadableError."""
     read = _part(value)
-    counts = tuple(
-        PlatformCounts(
-            each.platform, each.platform_id, each.codes, each.recipients, each.strangers,
-            each.flood_codes,
-        )
-        for each in read.platforms
-    )  # fmt: skip
+    counts = tuple(PlatformCounts(*astuple(each)) for each in read.platforms)
+    hot, sweep = read.hot or None, read.sweep or None
     return PlatformPart(
-        read.partition, read.offset, read.epoch, read.start_ms, counts, _hot_of(read.hot),
-        _strangers_of(read.sweep),
-    )  # fmt: skip
+        read.partition,
+        read.offset,
+        read.epoch,
+        read.start_ms,
+        counts,
+        hot
+        and HotPart(
+            hot.weight,
+            tuple(map(VoteSum._make, hot.votes)),
+            hot.base_total,
+            None if hot.base is UNSET else hot.base,
+        ),
+        sweep and SweepPart(sweep.start_ms, tuple(map(Thousand._make, sweep.thousands))),
+    )
 
 
 def part_headers(part: PlatformPart, topic: str) -> Headers:
@@ -208,25 +172,18 @@ def part_headers(part: PlatformPart, topic: str) -> Headers:
 
 def encode_platform(figures: PlatformFigures) -> bytes:
     """Return the value of the record. The record's key is the platform's id."""
-    sweeps = tuple(_Sweep(*each) for each in figures.sweeps) or msgspec.UNSET
+    sweeps = tuple(_Sweep(*each) for each in figures.sweeps) or UNSET
     return encode_json(_Platform(**asdict(figures) | {"sweeps": sweeps}))
 
 
 def decode_platform(value: bytes) -> PlatformFigures:
     """Decode a platform's figures. Raises VersionError for a newer schema, else UnreadableError."""
     read = _platform(value)
-    days = tuple(
-        PlatformDay(each.day_ms, each.codes, each.recipients, each.strangers, each.flood_codes)
-        for each in read.days
-    )
-    sweeps = () if isinstance(read.sweeps, msgspec.UnsetType) else tuple(
-        Sweep(each.rule, each.first_ms, each.last_ms, each.strangers, each.thousands)
-        for each in read.sweeps
-    )  # fmt: skip
+    days = tuple(PlatformDay(*astuple(each)) for each in read.days)
+    sweeps = tuple(Sweep(*astuple(each)) for each in read.sweeps or ())
     return PlatformFigures(
         read.platform, read.platform_id, read.newest_ms, days, read.codes, read.flood_share,
-        read.strangers_share, read.trend,
-        sweeps,
+        read.strangers_share, read.trend, sweeps,
     )  # fmt: skip
 
 

@@ -13,8 +13,7 @@ from sqlalchemy import Engine, Executable, Row, delete, insert, select, update
 from streams.cases.store.engine import writing
 from streams.cases.store.people_tables import accounts, sessions
 from streams.cases.store.roles import Account, AccountSource, DeskRole, DeskSession
-from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common import UsageError, tr
 
 NAME_MAX: Final = 64
 

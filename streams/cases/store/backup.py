@@ -24,9 +24,8 @@ from streams.cases.store.migrate import head
 from streams.cases.store.people_tables import PEOPLE, accounts, sessions
 from streams.cases.store.rebuild import pieces
 from streams.cases.store.store import CaseStore
-from streams.common.errors import UsageError
-from streams.common.files import unwritten, whole_file
-from streams.common.language import tr
+from streams.common import UsageError, tr, unwritten
+from streams.common.files import whole_file
 from streams.wire.version import UNDECODABLE, encode_json
 
 FORM: Final = "otpguard.desk/1"

@@ -15,9 +15,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError as NoConnectionError
 
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.language import tr
-from streams.common.shown import mask_url
+from streams.common import ConfigError, UnavailableError, mask_url, tr
 
 Half = Literal["index", "people"]
 

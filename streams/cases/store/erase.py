@@ -44,8 +44,7 @@ from streams.cases.store.people_tables import (
 )
 from streams.cases.store.removal import STEP, remove_cases
 from streams.cases.store.store import CaseStore
-from streams.common.errors import UnavailableError, UsageError
-from streams.common.language import tr
+from streams.common import UnavailableError, UsageError, tr
 from streams.wire import Override, decode_override, encode_override
 
 GONE: Final = ERASED["subject"]

@@ -52,8 +52,7 @@ from streams.cases.store.index_tables import (
     words,
 )
 from streams.cases.store.packing import id_bytes, ids_of, kept_json, kept_text, pack
-from streams.common.errors import UnavailableError
-from streams.common.language import tr
+from streams.common import UnavailableError, tr
 from streams.wire import (
     Ack,
     Counts,

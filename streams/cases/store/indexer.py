@@ -24,8 +24,7 @@ from streams.cases.store.removal import forget
 from streams.cases.store.store import CaseStore
 from streams.cluster.admin import working
 from streams.cluster.lag import events_behind
-from streams.common.clock import now_ms
-from streams.common.language import tr
+from streams.common import now_ms, tr
 from streams.config import Kafka, Settings, Topics
 from streams.telemetry.metrics import Metrics
 

@@ -10,8 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from streams.cases.store.engine import SCHEMAS, alone
 from streams.cases.store.people_tables import PEOPLE
-from streams.common.errors import ConfigError
-from streams.common.language import tr
+from streams.common import ConfigError, tr
 
 
 def head() -> str:

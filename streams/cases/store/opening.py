@@ -15,10 +15,7 @@ from streams.cases.store.engine import AWAY, away, engine, files, in_memory
 from streams.cases.store.index_tables import INDEX, places
 from streams.cases.store.index_writer import SOURCES, LogRecord, Writer
 from streams.cases.store.store import CaseStore, ReadModel
-from streams.common.clock import now_ms
-from streams.common.errors import ConfigError
-from streams.common.files import read_bytes
-from streams.common.language import tr
+from streams.common import ConfigError, now_ms, read_bytes, tr
 from streams.config import Settings
 from streams.config.settings import KEY_BYTES_MIN
 

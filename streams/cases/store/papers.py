@@ -9,8 +9,7 @@ from streams.cases.store.answers import Appeal, Call, Hold, Note, PapersAbout
 from streams.cases.store.engine import writing
 from streams.cases.store.people_tables import appeals, calls, holds, notes, proposals
 from streams.cases.store.roles import Proposal
-from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common import UsageError, tr
 
 TEXT_MAX: Final = 4_000
 """Maximum length of a note or an appeal in characters: about a page."""

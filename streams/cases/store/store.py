@@ -76,9 +76,7 @@ from streams.cases.store.index_tables import (
 from streams.cases.store.index_writer import case_row, platform_counts
 from streams.cases.store.packing import kept_value, unpack
 from streams.cases.store.papers import Papers
-from streams.common.clock import now_ms
-from streams.common.errors import ConfigError, UnavailableError, UsageError
-from streams.common.language import tr
+from streams.common import ConfigError, UnavailableError, UsageError, now_ms, tr
 from streams.wire import (
     EVERYONE,
     Ack,

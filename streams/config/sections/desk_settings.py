@@ -6,8 +6,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streams.common.clock import zone_named
-from streams.common.language import tr
+from streams.common import tr, zone_named
 from streams.common.tls import LOOPBACK
 from streams.config.sections.section import (
     ExistingFile,

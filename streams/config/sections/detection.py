@@ -25,7 +25,7 @@ from detectors.thresholds import (
     HOT_LEAD_MOST,
     LEASE_MAX_MS,
 )
-from streams.common.language import tr
+from streams.common import tr
 from streams.common.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 from streams.config.sections.section import Seconds, Section
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streams.common.language import tr
+from streams.common import tr
 from streams.common.tls import LOOPBACK
 from streams.config.sections.section import Seconds, Secret, Section, Url
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streams.common.language import tr
+from streams.common import tr
 from streams.common.limits import PARTITIONS_MAX
 from streams.config.sections.section import ExistingFile, Seconds, Secret, Section
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streams.common.language import tr
+from streams.common import tr
 from streams.config.sections.section import Seconds, Secret, Section, Url
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from streams.common.language import tr
+from streams.common import tr
 
 Seconds = Annotated[float, Field(gt=0, le=1e9)]
 """A positive time in seconds, at most 30 years. The limit keeps the time in milliseconds finite."""

@@ -22,8 +22,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from detectors import chain
 from detectors.recipients.table import WORDS
-from streams.common.errors import ConfigError
-from streams.common.language import tr
+from streams.common import ConfigError, tr
 from streams.engine.state.checkpoint import (
     BLOCK_BYTES,
     AwaitOutputs,
@@ -33,7 +32,6 @@ from streams.engine.state.checkpoint import (
     MarkCovered,
     NewerError,
     PutRecord,
-    Restored,
     Step,
     rebuilt,
 )
@@ -249,18 +247,15 @@ class StateManager:
         now = time.monotonic()
         return AssignedPartition(
             partition,
-            self._state(partition, restored),
+            chain.Partition(self.params)
+            if restored is None
+            else rebuilt(self.params, partition, restored),
             Outbox(self.send),
             writer,
             restored.next_offset if restored is not None else None,
             covered_at=now,
             changelog_offset=self._taken.get(partition, -1),
         )
-
-    def _state(self, partition: int, restored: Restored | None) -> chain.Partition:
-        if restored is None:
-            return chain.Partition(self.params)
-        return rebuilt(self.params, partition, restored)
 
     def _copy(self, assigned: AssignedPartition) -> chain.Snapshot:
         return chain.snapshot(assigned.state)

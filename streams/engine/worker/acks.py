@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from detectors.model.records import Action, cause_partition
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
-from streams.common.errors import OtpguardError
+from streams.common import OtpguardError
 from streams.config import Kafka
 from streams.telemetry.metrics import Metrics
 from streams.wire import Ack, UnreadableError, decode_ack

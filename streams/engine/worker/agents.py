@@ -27,8 +27,7 @@ from typing import Final
 from detectors import chain
 from detectors.model.event import TICK_OFFSETS
 from streams import wire
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.language import tr
+from streams.common import ConfigError, UnavailableError, tr
 from streams.config import Topics
 from streams.engine.state.manager import Admission, AssignedPartition, StateManager
 from streams.engine.state.outbox import Output
@@ -116,12 +115,7 @@ class Detector:
                     if not self._at_work(assigned):
                         return
                     self._apply(assigned, part)
-                published = assigned.outbox.waiting
-                with time_stage(self.observer.metrics, "publish"):
-                    await assigned.outbox.push()
-                if len(assigned.outbox) > OUTBOX_MAX:
-                    await assigned.outbox.settle(assigned.outbox.mark)
-                await _let_go(published=published)
+                await self._publish((assigned,))
 
     async def _handle_together(self, envelopes: Sequence[Envelope]) -> Collection[int]:
         """Apply the envelopes that continue their partitions exactly; return these partitions."""
@@ -133,15 +127,20 @@ class Detector:
         if len(ready) < 2:
             return ()
         self._apply_together(list(ready.values()))
-        waiting = [assigned for assigned, _ in ready.values() if assigned.outbox.waiting]
+        await self._publish([assigned for assigned, _ in ready.values()])
+        return ready.keys()
+
+    async def _publish(self, applied: Sequence[AssignedPartition]) -> None:
+        """Publish what was decided, then let other tasks run, so that the records are sent."""
+        waiting = [assigned for assigned in applied if assigned.outbox.waiting]
         with time_stage(self.observer.metrics, "publish"):
             for assigned in waiting:
                 await assigned.outbox.push()
-        for assigned, _ in ready.values():
+        for assigned in applied:
             if len(assigned.outbox) > OUTBOX_MAX:
                 await assigned.outbox.settle(assigned.outbox.mark)
-        await _let_go(published=bool(waiting))
-        return ready.keys()
+        for _ in range(TURNS_TO_SEND if waiting else 1):
+            await asyncio.sleep(0)
 
     def _apply_together(self, ready: Sequence[tuple[AssignedPartition, Envelope]]) -> None:
         """Apply the records of several partitions, without an `await`."""
@@ -274,12 +273,6 @@ class Detector:
             yield Output(
                 self.topics.dead_letters, *wire.dead_letter(reject, self.states.topic, partition)
             )
-
-
-async def _let_go(*, published: bool) -> None:
-    """Let other tasks run, so that records published just now are sent."""
-    for _ in range(TURNS_TO_SEND if published else 1):
-        await asyncio.sleep(0)
 
 
 def _groups(polled: Sequence[Envelope], most: int) -> Iterator[list[Envelope]]:

@@ -16,9 +16,7 @@ from aiokafka.errors import KafkaError
 from streams import __version__
 from streams.cluster import topics
 from streams.cluster.admin import tls
-from streams.common import heap
-from streams.common.errors import ConfigError, Exit, OtpguardError, UnavailableError
-from streams.common.files import FULL
+from streams.common import FULL, ConfigError, Exit, OtpguardError, UnavailableError, heap
 from streams.config import TABLE, Kafka, Settings
 from streams.engine.state.manager import StateManager
 from streams.engine.transport.driver import (

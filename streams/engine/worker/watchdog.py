@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.common.errors import Exit
+from streams.common import Exit
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,7 @@ from typing import Any, Final
 from kafka.errors import KafkaError
 
 from streams.cluster.admin import unusable
-from streams.common.errors import UnavailableError
-from streams.common.language import tr
+from streams.common import UnavailableError, tr
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,7 @@ from detectors.model.records import Action
 from detectors.thresholds import RAILS_ALARM_RATIO
 from streams.cluster.at_work import ALIVE, ENDED, write_sign
 from streams.cluster.read import Places, bear, partitions_of
-from streams.common.errors import UnavailableError
-from streams.common.language import tr
+from streams.common import UnavailableError, tr
 from streams.config import Topics
 from streams.gateways.enforce.ack_outbox import BLOCK_MS, AckOutbox
 from streams.gateways.enforce.reconcile import Reconciler, Report

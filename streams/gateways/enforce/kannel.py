@@ -23,8 +23,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.language import tr
+from streams.common import ConfigError, UnavailableError, tr
 from streams.gateways.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals
 from streams.telemetry.metrics_server import BoundedServer, RequestHandler
 

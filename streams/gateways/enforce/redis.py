@@ -22,8 +22,7 @@ from redis.retry import Retry
 
 from detectors.leases.gateway_rule import Lease
 from detectors.recognise.registry import Registry
-from streams.common.errors import ConfigError
-from streams.common.language import tr
+from streams.common import ConfigError, tr
 from streams.config import Redis
 from streams.gateways.enforce.gateway import Gateway, GatewayAwayError, LeaseTally, Order, Refusals
 

@@ -27,9 +27,7 @@ from typing import Final
 import msgspec
 import urllib3
 
-from streams.common.clock import now_ms
-from streams.common.errors import ConfigError
-from streams.common.language import tr
+from streams.common import ConfigError, now_ms, tr
 from streams.common.tls import authorities, private
 from streams.common.webhooks import sign_body, signers
 from streams.gateways.enforce.gateway import Gateway, GatewayAwayError, Order, Refusals

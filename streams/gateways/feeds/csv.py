@@ -20,9 +20,7 @@ import msgspec
 from kafka import KafkaProducer
 
 from streams.cluster.admin import working
-from streams.common import clock
-from streams.common.errors import UsageError
-from streams.common.language import join_list, suggest, tr
+from streams.common import UsageError, clock, join_list, suggest, tr
 from streams.gateways.feeds.file_records import (
     EVENT_BYTES_MAX,
     FileLayout,

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
-from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common import UsageError, tr
 from streams.common.limits import VALUE_BYTES_MAX
 
 LINE_BYTES_MAX: Final = VALUE_BYTES_MAX  # A longer line could not be published either.

@@ -17,8 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common import UsageError, tr
 
 UTF_16: Final = "utf-16"
 SAMPLE_BYTES: Final = 1 << 20

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.common.language import join_list, tr
+from streams.common import join_list, tr
 from streams.gateways.feeds import guess
 from streams.gateways.feeds.file_records import FileLayout
 from streams.gateways.feeds.mapping import REQUIRED, flatten, time_reader

@@ -16,8 +16,7 @@ from typing import IO, Any, Final
 import msgspec
 from kafka import KafkaProducer
 
-from streams.common import clock
-from streams.common.language import tr
+from streams.common import clock, tr
 from streams.gateways.feeds.csv import Target
 from streams.gateways.feeds.file_records import EVENT_BYTES_MAX, FileLine, Lines
 from streams.gateways.feeds.mapping import FieldMap, LackingError, UnmappableError, far_ahead

@@ -21,8 +21,7 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from streams.common.errors import ConfigError, OtpguardError, UnavailableError, UsageError
-from streams.common.language import tr
+from streams.common import ConfigError, OtpguardError, UnavailableError, UsageError, tr
 from streams.gateways.feeds.mapping import FieldMap, UnmappableError
 from streams.gateways.feeds.record_keys import canonical_keys, decode_recipient
 from streams.telemetry.metrics import Metrics

@@ -17,8 +17,7 @@ from typing import IO, Final
 
 import msgspec
 
-from streams.common.files import replace_file, unwritten
-from streams.common.language import tr
+from streams.common import replace_file, tr, unwritten
 from streams.wire.version import UNDECODABLE
 
 FILES_MAX: Final = 8  # Files of one name that are remembered; a rotation keeps only a few.

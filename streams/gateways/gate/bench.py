@@ -15,8 +15,7 @@ from typing import Any, Final
 import httptools
 import msgspec
 
-from streams.common.errors import UnavailableError
-from streams.common.language import tr
+from streams.common import UnavailableError, tr
 from streams.config import GateSettings
 
 TEXT: Final = "【otpguard】这是一次压力测试，请忽略本短信，第{n}条"

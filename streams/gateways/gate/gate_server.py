@@ -25,9 +25,7 @@ import uvloop
 
 from streams.cluster.admin import client_arguments, in_a_sentence
 from streams.cluster.librdkafka import arguments
-from streams.common import heap
-from streams.common.errors import OtpguardError, UnavailableError
-from streams.common.language import tr
+from streams.common import OtpguardError, UnavailableError, heap, tr
 from streams.config import GateSettings, Settings
 from streams.gateways.enforce.adapter import Adapter
 from streams.gateways.enforce.lease_clock import LeaseClock

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.language import tr
+from streams.common import ConfigError, UnavailableError, tr
 
 FIRST_FD: Final = 3  # systemd's SD_LISTEN_FDS_START
 HANDED: Final = "GATE_LISTEN_FDS"

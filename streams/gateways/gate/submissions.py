@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Final
 
-from detectors.leases.gateway_rule import Lease, Ruling, rule
+from detectors.leases.gateway_rule import Lease, Ruling
 from detectors.leases.parts import FirstPart, LongMessages
-from detectors.leases.retry_budget import SecondPasses, window_of
+from detectors.leases.retry_budget import SecondPasses
 from detectors.model.event import platform_id
 from streams.common import clock
 from streams.gateways.gate.contract import (
@@ -207,7 +207,15 @@ class Gate:
         fate: Ruling | None = None
         if asked.segment > 1 and lease is not None:
             fate = self._long.fate(long, asked.segment, asked.segments, lease, now_ms, now_s)
-        ruling = fate or self._by_itself(asked, recipient, read, lease, now_ms)
+        ruling = fate or self._second.rule(
+            lease,
+            recipient,
+            otp=read.otp,
+            platform=read.platform,
+            trust=read.trust,
+            now_ms=now_ms,
+            first_attempt=asked.attempt == 1,
+        )
         refuses = ruling is Ruling.REFUSE
         if asked.segment > 1:
             if refuses and fate is None and lease is not None:
@@ -223,22 +231,6 @@ class Gate:
         if ruling is Ruling.NO_LEASE and not self._rebuilt():
             return PASSES[AnswerReason.REBUILDING]
         return PASSES[_WHYS[ruling]]
-
-    def _by_itself(
-        self,
-        asked: Submission,
-        recipient: str,
-        read: EventReading,
-        lease: Lease | None,
-        now_ms: int,
-    ) -> Ruling:
-        ruling = rule(lease, otp=read.otp, platform=read.platform, trust=read.trust, now_ms=now_ms)
-        if ruling is Ruling.AGAIN and lease is not None:
-            # An automatic retry of the sender is not a request of the recipient.
-            window = window_of(lease, read.platform, now_ms) if asked.attempt == 1 else None
-            if window is None or not self._second.take(recipient, window, now_ms):
-                return Ruling.REFUSE
-        return ruling
 
     def _send(
         self, asked: Submission, recipient: str, read: EventReading, status: str | None

@@ -15,10 +15,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from streams.cases.store.indexer import Chores, indexer_of
 from streams.cases.store.opening import open_store
 from streams.cases.store.store import CaseStore
-from streams.common.clock import now_ms
+from streams.common import OtpguardError, UnavailableError, now_ms, tr
 from streams.common.connections import Bounded
-from streams.common.errors import OtpguardError, UnavailableError
-from streams.common.language import tr
 from streams.common.tls import check_own
 from streams.config import Settings
 from streams.people.desk.console import application

@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 from streams.cluster.admin import client_arguments, unusable, working
 from streams.cluster.prompt import SENT_S, PromptProducer
 from streams.cluster.read import readable, reading
-from streams.common.language import tr
+from streams.common import tr
 from streams.config import Settings
 from streams.wire import audit_record, chain_start, decode_audit, encode_audit, hash_record
 

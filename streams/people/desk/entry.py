@@ -12,8 +12,8 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 
 from streams.cases.store.roles import Account
-from streams.common.errors import UsageError
-from streams.common.language import LANGUAGES, tr
+from streams.common import UsageError, tr
+from streams.common.language import LANGUAGES
 from streams.people.desk.desk_context import Desk
 from streams.people.desk.guard import LANGUAGE, SESSION, set_cookie
 from streams.people.desk.render import Flash

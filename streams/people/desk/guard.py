@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.cases.store.accounts import Accounts
 from streams.cases.store.roles import DeskSession
-from streams.common.errors import UnavailableError
-from streams.common.language import LANGUAGES, matching, speaking, tr
+from streams.common import UnavailableError, speaking, tr
+from streams.common.language import LANGUAGES, matching
 from streams.people.desk.visit import RefusedError, Visit
 
 BODY_MAX: Final = 65_536

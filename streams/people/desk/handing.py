@@ -17,9 +17,8 @@ from typing import Any
 from starlette.responses import Response
 
 from streams.cases.store.answers import CaseFile
-from streams.common.errors import ConfigError, UnavailableError, UsageError
+from streams.common import ConfigError, UnavailableError, UsageError, tr
 from streams.common.extras import how_to_install
-from streams.common.language import tr
 from streams.people.desk.call_pages import REASON_MAX, CasePages
 from streams.people.desk.desk_context import Desk
 from streams.people.desk.render import Flash

@@ -17,7 +17,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from starlette.responses import RedirectResponse, Response
 
-from streams.common.language import tr
+from streams.common import tr
 from streams.common.tls import private
 from streams.config.sections.desk_settings import Console
 from streams.people.desk.desk_context import Desk

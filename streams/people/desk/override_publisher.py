@@ -26,8 +26,7 @@ from streams.cluster.at_work import (
 )
 from streams.cluster.prompt import AGREED_S, LATELY, PromptProducer
 from streams.cluster.read import Places, readable
-from streams.common.clock import now_ms
-from streams.common.language import tr
+from streams.common import now_ms, tr
 from streams.config import Settings
 from streams.wire import (
     EVERYONE,

@@ -14,13 +14,8 @@ from starlette.responses import HTMLResponse
 
 from streams.cases.explanation import platform_name
 from streams.cases.store.roles import Account
-from streams.common.language import (
-    CHINESE,
-    ENGLISH,
-    current_language,
-    moment,
-    zone_name,
-)
+from streams.common import CHINESE, ENGLISH, current_language, moment
+from streams.common.language import zone_name
 from streams.common.page import PALETTE, environment
 from streams.people.desk.masks import mask_recipient
 from streams.people.desk.rights import DeskRight, home_of

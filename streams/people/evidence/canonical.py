@@ -8,7 +8,7 @@ from typing import Any
 import rfc8785
 from cryptography.hazmat.primitives import hashes
 
-from streams.common.language import tr
+from streams.common import tr
 from streams.people.evidence.standalone import sha256
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from detectors.model.records import Level
 from detectors.model.times import MINUTE_MS
-from streams.common.language import CHINESE, ENGLISH, speaking, tr
+from streams.common import CHINESE, ENGLISH, speaking, tr
 from streams.people.evidence.pack_records import Chosen
 
 GAPS: Final = MappingProxyType(

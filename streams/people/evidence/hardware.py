@@ -22,10 +22,8 @@ from urllib.parse import unquote, urlsplit
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from streams.common.errors import ConfigError, UnavailableError, UsageError
+from streams.common import ConfigError, UnavailableError, UsageError, read_bytes, tr
 from streams.common.extras import how_to_install
-from streams.common.files import read_bytes
-from streams.common.language import tr
 from streams.people.evidence.pack_keys import SALTING, PackKey, PublicKeys, low_s, salt_by
 
 if TYPE_CHECKING:

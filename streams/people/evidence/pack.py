@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from streams import __version__
-from streams.common.clock import utc
-from streams.common.errors import ConfigError, UsageError
-from streams.common.files import read_bytes, unwritten
-from streams.common.language import tr
+from streams.common import ConfigError, UsageError, read_bytes, tr, unwritten, utc
 from streams.config import Settings
 from streams.people.evidence import signed_envelope as envelope, standalone
 from streams.people.evidence.canonical import (

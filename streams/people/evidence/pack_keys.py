@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from streams.common.language import tr
+from streams.common import tr
 from streams.people.evidence.canonical import PackError, decode_base64, encode_base64
 from streams.people.evidence.standalone import FORMAT, P256_ORDER
 

@@ -18,8 +18,7 @@ from streams.cases.standing import Case
 from streams.cases.store.answers import CaseFile
 from streams.cases.store.index_writer import LogRecord, Source
 from streams.cases.store.opening import of_records
-from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common import UsageError, tr
 from streams.people.evidence.canonical import canonical
 from streams.people.evidence.hardware import PackSigner
 from streams.people.evidence.standalone import FORMAT, sha256

@@ -15,21 +15,21 @@ from markupsafe import Markup
 from detectors.model.records import Level
 from streams.cases.explanation import at_least, explain, platform_count, platform_name
 from streams.cases.standing import Doing, doing, format_override, says
-from streams.common.clock import utc_exact as utc
-from streams.common.errors import UsageError
-from streams.common.extras import pdf_writer
-from streams.common.language import (
+from streams.common import (
     CHINESE,
     ENGLISH,
+    UsageError,
+    escape_unprintable,
     join_list,
     moment,
     speaking,
     tr,
     trn,
-    zone_name,
+    utc_exact as utc,
 )
+from streams.common.extras import pdf_writer
+from streams.common.language import zone_name
 from streams.common.page import environment
-from streams.common.shown import escape_unprintable
 from streams.people.evidence.gaps import describe_gap as gap_told
 from streams.people.evidence.pack_records import Chosen
 

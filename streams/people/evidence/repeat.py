@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.cases.log_replay import replay_placed
-from streams.common.errors import UsageError
-from streams.common.files import read_bytes, read_toml, toml_value
-from streams.common.language import tr
+from streams.common import UsageError, read_bytes, read_toml, toml_value, tr
 from streams.config import Settings
 from streams.people.evidence.canonical import canonical
 from streams.people.evidence.pack_files import RECORDS, REGISTRY, SETTINGS

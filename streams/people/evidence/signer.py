@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from streams.common.errors import ConfigError
-from streams.common.language import tr
+from streams.common import ConfigError, tr
 from streams.config import Settings
 from streams.people.evidence.canonical import PackError
 from streams.people.evidence.hardware import SCHEME, HardwareKey, PackSigner, TokenUri, read_private

@@ -21,9 +21,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from streams.common.errors import UnavailableError, UsageError
-from streams.common.files import read_bytes, replace_file, unwritten
-from streams.common.language import tr
+from streams.common import UnavailableError, UsageError, read_bytes, replace_file, tr, unwritten
 from streams.people.evidence.canonical import PackError, entry
 from streams.people.evidence.hardware import PackSigner
 from streams.people.evidence.pack_files import MANIFEST, STAMP, TOKEN

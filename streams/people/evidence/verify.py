@@ -3,7 +3,7 @@
 import datetime as dt
 from pathlib import Path
 
-from streams.common.language import tr
+from streams.common import tr
 from streams.people.evidence import canonical, standalone
 from streams.people.evidence.pack_files import TOKEN
 from streams.people.evidence.pack_keys import is_good

@@ -18,10 +18,7 @@ from email.utils import format_datetime, make_msgid
 from typing import Any, Final
 
 from detectors.model.times import MINUTE_MS
-from streams.common.clock import utc
-from streams.common.errors import ConfigError
-from streams.common.language import moment, tr, trn
-from streams.common.shown import escape_unprintable
+from streams.common import ConfigError, escape_unprintable, moment, tr, trn, utc
 from streams.config import Reports
 from streams.people.notices.contacts import PlatformContact
 from streams.people.notices.platform_use import PlatformUse, UseWindow, few, most

@@ -19,9 +19,7 @@ from urllib.parse import urlencode
 import msgspec
 import urllib3
 
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.files import FULL
-from streams.common.language import tr
+from streams.common import FULL, ConfigError, UnavailableError, tr
 from streams.common.tls import authorities, private
 from streams.common.webhooks import sign_body, signers
 

@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from detectors.recognise.registry import Registry
-from streams.common.errors import ConfigError
-from streams.common.files import read_toml
-from streams.common.language import tr
+from streams.common import ConfigError, read_toml, tr
 from streams.common.tls import private
 
 FIELDS: Final = (

@@ -14,7 +14,7 @@ from detectors.model.incidents import IncidentRecord
 from detectors.model.records import EpisodeRecord, Level
 from detectors.model.times import DAY_MS
 from detectors.thresholds import AGAIN_FROM_MS, AGAIN_UNTIL_MS
-from streams.common.clock import utc
+from streams.common import utc
 from streams.people.notices.platform_use import PlatformUse, few, trend, uses
 from streams.people.notices.tell import told_days
 from streams.wire import EVERYONE, Ack, Counts, Notice, Override

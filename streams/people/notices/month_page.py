@@ -8,8 +8,8 @@ from typing import Any
 from detectors.model.times import DAY_MS
 from streams import __version__
 from streams.cases.explanation import RULES, platform_name
+from streams.common import tr, trn
 from streams.common.extras import pdf_writer
-from streams.common.language import tr, trn
 from streams.common.page import PALETTE, environment
 from streams.common.picture import Picture, draw_chart
 from streams.people.notices.month import Month, TimeSpread

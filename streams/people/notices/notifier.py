@@ -22,8 +22,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.cluster.admin import working
 from streams.cluster.read import Places, partitions_of
-from streams.common.errors import UnavailableError
-from streams.common.language import tr
+from streams.common import UnavailableError, tr
 from streams.config import Topics
 from streams.people.notices.channels import Channel, Delivered, Delivery, SmsNotice
 from streams.people.notices.notice_book import EPISODE_KEPT_MS, NoticeBook, PendingNotice, Unsent

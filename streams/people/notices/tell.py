@@ -19,8 +19,7 @@ from typing import Any, Final
 from detectors.model.incidents import IncidentRecord
 from detectors.model.times import DAY_MS
 from streams.cluster.prompt import PromptProducer, say as publish
-from streams.common.errors import ConfigError, UsageError
-from streams.common.language import tr
+from streams.common import ConfigError, UsageError, tr
 from streams.config import Reports
 from streams.people.notices.abuse_reports import PlatformReport, mail, report_id, xarf
 from streams.people.notices.channels import Delivered, WebhookChannel

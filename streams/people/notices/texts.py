@@ -20,10 +20,7 @@ from zoneinfo import ZoneInfo
 
 from detectors.recognise.decide import recognise
 from detectors.recognise.registry import Registry
-from streams.common.clock import zone_named
-from streams.common.errors import ConfigError
-from streams.common.files import read_toml
-from streams.common.language import tr
+from streams.common import ConfigError, read_toml, tr, zone_named
 from streams.config.sections.notices import Notify
 
 TextName = Literal["start", "start_few", "start_reply", "opened", "end", "released"]

@@ -13,8 +13,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.language import tr
+from streams.common import ConfigError, UnavailableError, tr
 
 ALGORITHMS: Final = ["ES256", "ES384", "PS256", "RS256", "EdDSA"]
 """Accepted algorithms, all asymmetric. With a shared secret every client could create tokens."""

@@ -16,8 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from streams.cases.store.answers import Freshness
-from streams.common.clock import utc_exact
-from streams.common.errors import UnavailableError
+from streams.common import UnavailableError, utc_exact
 from streams.common.rate_limits import RateLimit
 from streams.people.signal.access_tokens import AccessTokens, TokenError
 from streams.people.signal.clients import CHECK, DATE, OWN, SignalClient

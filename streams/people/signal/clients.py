@@ -13,9 +13,7 @@ import msgspec
 from detectors.model.event import Trust
 from detectors.recognise.keys import current_key
 from detectors.recognise.registry import Registry
-from streams.common.errors import ConfigError
-from streams.common.files import read_toml
-from streams.common.language import tr
+from streams.common import ConfigError, read_toml, tr
 from streams.common.tls import private
 
 CHECK: Final = "verification-flood-signal:check"

@@ -19,10 +19,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from detectors.model.times import HOUR_MS
-from streams.common.clock import utc_exact
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.files import read_bytes
-from streams.common.language import tr
+from streams.common import ConfigError, UnavailableError, read_bytes, tr, utc_exact
 from streams.people.notices.channels import Delivered, Delivery, WebhookChannel
 from streams.people.signal.clients import SignalClient
 from streams.people.signal.lookup import FloodSpan, Lookup

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from streams.common.errors import UnavailableError
-from streams.common.language import tr
+from streams.common import UnavailableError, tr
 from streams.wire import audit_record, chain_start, encode_audit, hash_record
 
 log = logging.getLogger(__name__)

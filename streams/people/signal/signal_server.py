@@ -19,11 +19,8 @@ from streams.cases.store.opening import open_store
 from streams.cases.store.store import CaseStore
 from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments, is_fatal
-from streams.common.clock import now_ms
+from streams.common import ConfigError, UnavailableError, now_ms, read_bytes, tr
 from streams.common.connections import Bounded, ServerLoop
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.files import read_bytes
-from streams.common.language import tr
 from streams.common.tls import check_own
 from streams.config import Settings
 from streams.people.signal.access_tokens import AccessTokens, jwks_of_url

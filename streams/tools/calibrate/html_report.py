@@ -10,9 +10,7 @@ from detectors.suspects.judge import BURST
 from detectors.thresholds import BURST_NOVEL, LEAK_MILLI_S
 from streams import __version__
 from streams.cases.explanation import platform_name
-from streams.common.errors import UsageError
-from streams.common.files import unwritten
-from streams.common.language import CHINESE, current_language, tr, trn
+from streams.common import CHINESE, UsageError, current_language, tr, trn, unwritten
 from streams.common.page import environment
 from streams.tools.calibrate import plots
 from streams.tools.calibrate.alarm_rates import THROTTLE_TARGET, Rate

@@ -20,7 +20,7 @@ from detectors.thresholds import (
     SPACED_10MIN_24H,
     SPACED_50S_3H,
 )
-from streams.common.language import tr
+from streams.common import tr
 from streams.common.page import PALETTE, readable_on
 from streams.common.picture import GRID, INK, MUTED, Picture, bar_line, draw_chart
 from streams.tools.calibrate import data_tables as tables

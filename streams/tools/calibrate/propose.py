@@ -11,7 +11,7 @@ import numpy as np
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
 from detectors.thresholds import BURST_MARGIN_MAX, BURST_NOVEL, HOT_LEAD
-from streams.common.language import tr
+from streams.common import tr
 from streams.config import Settings
 from streams.tools.calibrate.alarm_rates import THROTTLE_TARGET, Rate, format_rate
 from streams.tools.calibrate.leads import kappa_of, spread

@@ -10,7 +10,7 @@ import numpy as np
 from detectors.model.records import EpisodeRecord, Sighting
 from detectors.model.times import EPOCH_S
 from detectors.thresholds import BURST_NOVEL
-from streams.common.language import tr
+from streams.common import tr
 from streams.config import Settings
 from streams.tools.calibrate.alarm_rates import THROTTLE_TARGET, WATCH_TARGET, Rate, format_rate
 from streams.tools.calibrate.cohort import AGES, GAP_BIN_S

@@ -12,9 +12,8 @@ import msgspec
 import typer
 from rich import console as consoles
 
-from streams.common.errors import Exit, OtpguardError
+from streams.common import Exit, OtpguardError, tr
 from streams.common.extras import how_to_install
-from streams.common.language import tr
 from streams.tools.demo import (
     audience as audiences,
     desk_process,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from detectors.leases.gateway_rule import Lease, Ruling, rule
 from detectors.leases.rails import RailParams
-from detectors.leases.retry_budget import SecondPasses, window_of
+from detectors.leases.retry_budget import SecondPasses
 from detectors.model.event import platform_id
 from detectors.model.records import Action
 from detectors.recognise.decide import Verdict, recognise
@@ -67,17 +67,14 @@ class StandInGateway:
         if not isinstance(lease, Lease):  # The usual case: a text is only parsed under a lease.
             return Ruling.NO_LEASE
         verdict = self.recognise(value)
-        ruling = rule(
+        ruling = self.second.rule(
             lease,
+            recipient,
             otp=verdict.otp,
             platform=verdict.platform,
             trust=verdict.trust,
             now_ms=now_ms,
         )
-        if ruling is Ruling.AGAIN:
-            window = window_of(lease, verdict.platform, now_ms)
-            passes = window is not None and self.second.take(recipient, window, now_ms)
-            ruling = Ruling.AGAIN if passes else Ruling.REFUSE
         if ruling is Ruling.REFUSE:
             self._refused[lease.action_id][platform_id(verdict.platform)] += 1
             for entry in self.book.leases_of(recipient):

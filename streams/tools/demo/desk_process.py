@@ -14,9 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Final
 
-from streams.common.errors import UnavailableError
+from streams.common import UnavailableError, tr
 from streams.common.extras import MODULES
-from streams.common.language import tr
 from streams.config import Settings
 from streams.tools.demo.audience import Audience
 from streams.tools.demo.event_clock import EventClock

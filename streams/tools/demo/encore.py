@@ -11,7 +11,7 @@ from typing import Final
 
 from detectors.leases.gateway_rule import Ruling
 from streams.cases.explanation import platform_name
-from streams.common.language import tr
+from streams.common import tr
 from streams.tools.demo.event_clock import EventClock
 from streams.tools.demo.play import Player
 from streams.tools.demo.script import END_MS, KNOWN, VICTIM, Timetable

@@ -24,8 +24,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from detectors.leases.gateway_rule import Ruling
 from detectors.model.records import Action
-from streams.common.errors import OtpguardError
-from streams.common.language import tr
+from streams.common import OtpguardError, tr
 from streams.config import Topics
 from streams.tools.demo.audience import Audience
 from streams.tools.demo.demo_gateway import StandInGateway

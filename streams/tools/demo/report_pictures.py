@@ -5,7 +5,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
-from streams.common.language import tr
+from streams.common import tr
 from streams.common.page import PALETTE
 from streams.common.picture import GRID, Picture, draw_chart
 from streams.tools.demo.story import OfferedMessage, Story

@@ -16,8 +16,7 @@ from detectors.model.times import MINUTE_MS
 from detectors.recognise.registry import Registry
 from streams import __version__
 from streams.cluster import topics
-from streams.common.files import read_toml
-from streams.common.language import tr
+from streams.common import read_toml, tr
 from streams.config import Http, Settings
 from streams.tools.demo import stage
 from streams.tools.demo.audience import Audience

@@ -14,8 +14,7 @@ from rich.text import Text
 from detectors.leases.gateway_rule import Ruling
 from detectors.model.event import platform_print
 from streams.cases.explanation import platform_name, retold
-from streams.common.files import unwritten
-from streams.common.language import join_list, tr, trn
+from streams.common import join_list, tr, trn, unwritten
 from streams.common.page import environment
 from streams.tools.demo.event_clock import clock
 from streams.tools.demo.report_pictures import pictures

@@ -18,9 +18,8 @@ from typing import Any, Final, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.common.errors import ConfigError, OtpguardError, UnavailableError
+from streams.common import ConfigError, OtpguardError, UnavailableError, tr
 from streams.common.files import last_lines
-from streams.common.language import tr
 from streams.config import ENVIRONMENT_PREFIX
 
 MEMORY_MIN_BYTES: Final = 768 << 20

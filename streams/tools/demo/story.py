@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detectors.leases.gateway_rule import Ruling
-from streams.common.language import tr
+from streams.common import tr
 from streams.tools.scenarios.labelled_events import Role
 
 

@@ -16,9 +16,7 @@ from streams.cluster import topics
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.kafka_rights import ROLES, names
 from streams.cluster.lag import BEHIND_S
-from streams.common.errors import OtpguardError
-from streams.common.language import join_list, tr, trn
-from streams.common.shown import escape_unprintable
+from streams.common import OtpguardError, escape_unprintable, join_list, tr, trn
 from streams.config import PORTS, Settings
 from streams.tools.operate.local_checks import Check, examine_role, try_check
 from streams.wire import Decoded, decode

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from detectors.model.times import DAY_MS
-from streams.common.errors import ConfigError, OtpguardError
-from streams.common.language import tr, trn
-from streams.common.shown import mask_url
+from streams.common import ConfigError, OtpguardError, mask_url, tr, trn
 from streams.config import Settings
 
 State = Literal["ok", "warn", "bad", "unknown"]

@@ -15,8 +15,7 @@ from kafka.errors import BrokerResponseError
 
 from streams.cluster.admin import working
 from streams.cluster.read import newest_records
-from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common import UsageError, tr
 from streams.wire import (
     EVERYONE,
     Override,

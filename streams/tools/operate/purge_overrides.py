@@ -15,7 +15,7 @@ from kafka import KafkaProducer
 from detectors.thresholds import RELAPSE_S
 from streams.cluster.admin import working
 from streams.cluster.read import reading
-from streams.common.language import tr
+from streams.common import tr
 from streams.wire import UnreadableError, decode_override
 
 KEPT_MS: Final = RELAPSE_S * 1000

@@ -7,8 +7,7 @@ from typing import Final
 from detectors.model.times import DAY_MS
 from streams.cluster.admin import Cluster, Shape
 from streams.cluster.topics import Topic, topics
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.language import moment, tr
+from streams.common import ConfigError, UnavailableError, moment, tr
 from streams.config import Settings
 
 ALWAYS: Final = MappingProxyType(
