@@ -91,6 +91,7 @@ class Earlier:
     until: int
     platforms: set[str]
     recent: dict[str, int] = field(default_factory=dict)  # platform -> newest code, in ms
+    repeated: bool = False  # three quarters of the platforms came within ten minutes
 
 
 @dataclass
@@ -636,14 +637,17 @@ class Naive:
     def relapse(
         self, person: Person, platform: str, at_ms: int, *, flooding: bool
     ) -> tuple[Level, int]:
-        """Three platforms of the earlier flood within ten minutes."""
+        """Three platforms of the earlier flood within ten minutes; one after nearly all of them."""
         earlier = person.earlier
         if not (flooding and person.relapsing and earlier and platform in earlier.platforms):
             return Level.CLEAR, 0
         held = earlier.recent.get(platform, at_ms)
         earlier.recent[platform] = max(at_ms, held)
         near = [ms for ms in earlier.recent.values() if abs(at_ms - ms) < 600_000]
-        return (Level.THROTTLE, min(near) // 1000 - EPOCH) if len(near) >= 3 else (Level.CLEAR, 0)
+        enough = len(near) >= (1 if earlier.repeated else 3)
+        if len(near) >= 5 and 4 * len(near) >= 3 * len(earlier.platforms):
+            earlier.repeated = True
+        return (Level.THROTTLE, min(near) // 1000 - EPOCH) if enough else (Level.CLEAR, 0)
 
     def few(self, person: Person, at_ms: int) -> bool:
         """Whether at most two novel platforms came in the last half hour."""
