@@ -51,8 +51,8 @@ def observe_relapse(relapse: Relapse | None, platform: int, at_ms: int, other: F
     recent_ms[platform] = max(at_ms, recent_ms.get(platform, at_ms))
     near = [ms for ms in recent_ms.values() if abs(at_ms - ms) < RELAPSE_WINDOW_MS]
     least = 1 if relapse.repeated else RELAPSE_PLATFORMS
-    whole = max(BURST_NOVEL.throttle, RELAPSE_SHARE * len(relapse.platforms))
-    relapse.repeated |= len(near) >= whole
+    several = len(near) >= BURST_NOVEL.throttle
+    relapse.repeated |= several and len(near) >= RELAPSE_SHARE * len(relapse.platforms)
     if other.band is Band.THROTTLE or len(near) < least:
         return other
     return Finding(Band.THROTTLE, RULE, len(near), least, seconds(min(near)))
