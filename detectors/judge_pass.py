@@ -43,7 +43,15 @@ from detectors.suspects.relapse import Relapse, observe_relapse
 from detectors.suspects.retry_windows import take_request
 from detectors.suspects.returns import judge_returns
 from detectors.suspects.suspect import Episode, Seen, Suspect, newest_s, put_right, see
-from detectors.suspects.volume import Heard, forget_after, hear, is_varied, many, mass
+from detectors.suspects.volume import (
+    Heard,
+    forget_after,
+    has_heard,
+    hear,
+    is_varied,
+    many,
+    mass,
+)
 from detectors.thresholds import (
     RELAPSE_DIVISOR,
     RETURNS,
@@ -172,17 +180,20 @@ def _is_refused(
     Codes that the full lease lets pass count towards the limit on their platform.
     """
     seen, platform, own, trust, novel, held, _, relapse, moment_s = code
-    if seen is not Seen.REPEAT and suspect.episode is None and suspect.platforms is None:
-        return False  # no lease, and only repeats reach a limit
     if held:
         return not _asked_again(params, book, suspect, own, cause.at_ms)
+    forgotten = seen is not Seen.REPEAT and has_heard(suspect, own, cause.at_ms)
+    repeats = forgotten or seen is Seen.REPEAT
+    if not repeats and suspect.episode is None and suspect.platforms is None:
+        return False  # no lease, and only repeats reach a limit
     refused = _is_refused_alone(suspect, own, trust, cause.at_ms)
     passes = refused and _asked_again(params, book, suspect, own, cause.at_ms)
-    if (refused or seen is Seen.REPEAT) and params.judge.mode("limit") != "off":
+    if (refused or repeats) and params.judge.mode("limit") != "off":
         unknown = novel if own == platform else not suspect.knows(platform, cause.at_s)
         limited = unknown or _is_young(params, suspect, platform, cause.at_s)
         first_s = suspect.repeats.first.get(suspect.recipient << 32 | platform)
-        if moment_s not in (suspect.seen.get(platform, 0) >> 33, first_s):  # else delivered twice
+        delivered = suspect.seen.get(platform, 0) >> 33, first_s
+        if forgotten or moment_s not in delivered:  # else delivered twice
             observe_limit(params.episode, params.judge, book, suspect, cause, platform=platform,
                           limited=limited, trusted=bool(trust), relapse=relapse,
                           at_s=moment_s)  # fmt: skip

@@ -12,6 +12,7 @@ from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled
 from detectors.suspects.limit import Limit, PlatformLease, Total, judge_limit, judge_total
 from detectors.suspects.suspect import Suspect
+from detectors.suspects.volume import counted_messages
 from detectors.thresholds import KNOWN_LIMITS, LIMIT_MS
 
 
@@ -52,8 +53,9 @@ def observe_limit(
         repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse) if limited else None
         if platform not in book.names.trusted:
+            platforms = suspect.seen.keys() | {p for _, p in counted_messages(suspect)}
             total = judge_total(
-                repeats, key, suspect.seen, lambda p: not _is_limited(rules, suspect, p, cause.at_s)
+                repeats, key, platforms, lambda p: not _is_limited(rules, suspect, p, cause.at_s)
             )
     if trusted or not is_settled(rules, suspect, cause.at_s):
         return
@@ -81,10 +83,11 @@ def observe_limit(
 def _is_limited(rules: JudgeParams, suspect: Suspect, platform: int, at_s: int) -> bool:
     """Return true if a platform was novel at its sighting of the day around `at_s`, or is young.
 
-    Young: the platform came on one earlier day only, within a week.
+    Young: the platform came on one earlier day only, within a week. A platform whose sighting was
+    forgotten after a flood counts as novel.
     """
     key, young = suspect.recipient << 32 | platform, rules.mode("young") == "enforce"
-    novel = suspect.seen[platform] >> 32 & 1 == 1
+    novel = platform not in suspect.seen or suspect.seen[platform] >> 32 & 1 == 1
     return novel or (young and suspect.repeats.is_young(key, at_s))
 
 

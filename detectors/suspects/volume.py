@@ -315,6 +315,16 @@ def counted_messages(suspect: Suspect) -> list[tuple[int, int]]:
     return [(w >> _TIME, w >> _PLATFORM & 0xFFFF_FFFF) for w in suspect.heard if w & _LONG]
 
 
+def has_heard(suspect: Suspect, platform: int, at_ms: int) -> bool:
+    """Return true if a retained message of the platform came within the day before `at_ms`.
+
+    A confirmed flood's sightings are forgotten when it ends. So a code may be a new sighting and
+    still not be the platform's first code of the day.
+    """
+    day_ms = LONGEST_S * 1000
+    return any(p == platform and 0 < at_ms - ms < day_ms for ms, p in counted_messages(suspect))
+
+
 def has_few_platforms(suspect: Suspect, at_ms: int) -> bool:
     """Return true if `NARROW_PLATFORMS` novel platforms or fewer came in the last half hour.
 

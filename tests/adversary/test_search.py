@@ -32,6 +32,11 @@ from tests.detectors.stand_in import DAY_MS, START_MS
 FAST = Phase(platforms=100, gap_s=5, wave=1000, hours=1)
 TAUGHT = Phase(platforms=9, taught=8, teach_days=1, gap_s=5, wave=1000, hours=3)
 WAVES = Phase(platforms=400, gap_s=40, wave=43, pause_min=31, hours=24)
+FORGOTTEN = (
+    Phase(platforms=64, taught=48, teach_days=5, gap_s=5, wave=24, pause_min=31, hours=48),
+    Phase(platforms=48, gap_s=15, wave=1000, hours=6, repeats=9),
+)
+"""Waves of a confirmed flood, whose platforms are forgotten after each wave."""
 
 
 def held(found: Search) -> None:
@@ -65,6 +70,11 @@ def test_known_plans_score_as_they_were_measured() -> None:
     """2,160 and 1,033 codes came before rules counted volume, relapses and single platforms."""
     assert score((TAUGHT,), 2500).three_hours <= 120
     assert score((WAVES,), 2500).day <= 140
+
+
+def test_a_platform_has_one_first_code_a_day_that_does_not_count_also_in_waves() -> None:
+    """374 codes came when each wave's first codes counted towards no limit."""
+    assert score(FORGOTTEN, 2500).day <= 300
 
 
 def test_a_search_with_the_same_seed_finds_the_same() -> None:

@@ -91,6 +91,7 @@ class Earlier:
     until: int
     platforms: set[str]
     recent: dict[str, int] = field(default_factory=dict)  # platform -> newest code, in ms
+    repeated: bool = False  # three quarters of the platforms came within ten minutes
 
 
 @dataclass
@@ -336,6 +337,10 @@ class Naive:
         if not refused:
             counts = held is not None and abs(at - held.at) < DAY and when != held.at
             counts = counts and when != person.firsts.get(platform)
+            counts |= (held is None or abs(at - held.at) >= DAY) and any(
+                0 < event.at_ms - h.at_ms < DAY * 1000 and h.platform == event.platform
+                for h in self.counted_messages(person)
+            )
             self.limit(offset, event, platform, counts=counts, own=young or not known, at=when)
             known = known or (
                 paged and own is not None and self.knows(person, event.platform, own, at)
@@ -415,19 +420,22 @@ class Naive:
         person, at = self.people[event.recipient], event.at_ms // 1000 - EPOCH
         if platform in self.trusted:
             return
+        every_one = person.seen.keys() | {h.platform for h in self.counted_messages(person)}
         own = {
             p
-            for p, s in person.seen.items()
-            if s.novel or abs(at - person.young.get(p, at - DAY)) < DAY
+            for p in every_one
+            if p not in person.seen
+            or person.seen[p].novel
+            or abs(at - person.young.get(p, at - DAY)) < DAY
         }
         ends: dict[str, int] = {}
         for window, limits in TOTAL.items():
             codes = {
-                p: [t for t in person.codes.get(p, ()) if t > newest - window] for p in person.seen
+                p: [t for t in person.codes.get(p, ()) if t > newest - window] for p in every_one
             }
             every = sorted(t for times in codes.values() for t in times)
             senders = sum(len(times) > 0 for times in codes.values())
-            for most, part in zip(limits, (own, person.seen.keys() - own), strict=True):
+            for most, part in zip(limits, (own, every_one - own), strict=True):
                 if len(every) < most:
                     continue
                 falling = TOTAL_LEAST - (len(every) - most) // TOTAL_STEP
@@ -443,6 +451,10 @@ class Naive:
             self.refuse(offset, event, {p}, end, prolongs=False)
             if p in own:
                 self.refuse(offset, event, {p}, event.at_ms + 3_600_000, prolongs=True)
+
+    def counted_messages(self, person: Person) -> list[Heard]:
+        """Messages of novel platforms that long windows count, also of floods that ended."""
+        return [h for h in person.heard if h.many or h.past]
 
     def known_limit(self, offset: int, event: Event, *, known: bool, at: int) -> None:
         """The limit on a known platform during a flood, by the codes that were delivered."""
@@ -636,14 +648,17 @@ class Naive:
     def relapse(
         self, person: Person, platform: str, at_ms: int, *, flooding: bool
     ) -> tuple[Level, int]:
-        """Three platforms of the earlier flood within ten minutes."""
+        """Three platforms of the earlier flood within ten minutes; one after nearly all of them."""
         earlier = person.earlier
         if not (flooding and person.relapsing and earlier and platform in earlier.platforms):
             return Level.CLEAR, 0
         held = earlier.recent.get(platform, at_ms)
         earlier.recent[platform] = max(at_ms, held)
         near = [ms for ms in earlier.recent.values() if abs(at_ms - ms) < 600_000]
-        return (Level.THROTTLE, min(near) // 1000 - EPOCH) if len(near) >= 3 else (Level.CLEAR, 0)
+        enough = len(near) >= (1 if earlier.repeated else 3)
+        if len(near) >= 5 and 4 * len(near) >= 3 * len(earlier.platforms):
+            earlier.repeated = True
+        return (Level.THROTTLE, min(near) // 1000 - EPOCH) if enough else (Level.CLEAR, 0)
 
     def few(self, person: Person, at_ms: int) -> bool:
         """Whether at most two novel platforms came in the last half hour."""

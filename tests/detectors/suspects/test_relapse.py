@@ -15,10 +15,10 @@ from tests.builders.detectors.suspects.returns import ENFORCE, passed
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
 
 
-def again(days: float, count: int = 3) -> list[Event]:
+def again(days: float, count: int = 3, gap_ms: int = 3 * MINUTE_MS) -> list[Event]:
     """Some platforms of the flood a while after it, a code every three minutes."""
     start_ms = START_MS + int(days * DAY_MS)
-    return flood(count, 3 * MINUTE_MS, start_ms)
+    return flood(count, gap_ms, start_ms)
 
 
 def after_flood(days: float) -> list[Event]:
@@ -39,6 +39,17 @@ def test_two_are_not_nor_three_of_others() -> None:
     assert rules(ENFORCE, after_flood(2) + again(2, count=2)) == ["burst"]
     others = flood(3, 3 * MINUTE_MS, START_MS + 2 * DAY_MS, name="other")
     assert rules(ENFORCE, after_flood(2) + others) == ["burst"]
+
+
+def test_one_platform_is_enough_after_the_whole_flood_came_again() -> None:
+    """Nine of twelve platforms are the whole flood, eight are not."""
+    for platforms, found in ((9, ["burst", "relapse", "relapse"]), (8, ["burst", "relapse"])):
+        events = [*after_flood(1), *again(1, platforms, MINUTE_MS)]
+        events += [*idle(4000, START_MS + int(1.1 * DAY_MS), 20_000), *again(2, 1)]
+        actions = run(ENFORCE, history() + events).actions
+        opened = [a for a in actions if a.mode == "enforce" and not a.update]
+        days = {(a.reason.rule, (a.issued_at_ms - START_MS) // DAY_MS) for a in opened}
+        assert [rule for rule, _ in sorted(days, key=lambda each: each[1])] == found
 
 
 def test_after_three_days_the_flood_is_forgotten() -> None:

@@ -16,7 +16,7 @@ from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory, word
 from detectors.suspects.judge import Finding
 from detectors.suspects.suspect import Suspect
-from detectors.suspects.volume import first_sighting_s, hear, mass
+from detectors.suspects.volume import close_messages, first_sighting_s, has_heard, hear, mass
 from detectors.thresholds import MASS_HELD
 from tests.builders.detectors.chain import VICTIM, history, idle, refused
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
@@ -66,6 +66,21 @@ def test_a_blast_platform_by_platform_is_found_too() -> None:
     found = levels(events + blast)
     assert found[-1][1] is Level.THROTTLE
     assert found[-1][0] <= 12 + 75
+
+
+def test_a_platform_was_heard_for_a_day_after_its_message_also_when_the_flood_ended() -> None:
+    sightings = [word(START_S - 60 - n, 1, n) for n in range(5, 0, -1)]
+    suspect = Suspect(VICTIM, "", 0, sightings, Memory(0))
+    at_ms = utc_ms(START_S)
+    hear(suspect, 1, at_ms, refused=False, loud=False)
+    hear(suspect, 2, at_ms, refused=True, loud=False)
+    for _ in range(2):
+        assert not has_heard(suspect, 1, at_ms), "the message itself"
+        assert has_heard(suspect, 1, at_ms + 1)
+        assert has_heard(suspect, 1, at_ms + DAY_S * 1000 - 1)
+        assert not has_heard(suspect, 1, at_ms + DAY_S * 1000)
+        assert not has_heard(suspect, 2, at_ms + 1), "a refused code"
+        close_messages(suspect)
 
 
 def test_evidence_does_not_begin_with_a_sighting_of_an_earlier_day() -> None:
