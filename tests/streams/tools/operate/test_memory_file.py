@@ -24,7 +24,7 @@ from streams import wire
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.common.errors import UsageError
-from streams.config import Kafka
+from streams.config import Kafka, Settings
 from streams.engine.state.checkpoint import CheckpointWriter, PutRecord
 from streams.tools.operate import memory_file
 from streams.wire import Intake, Numbers, Outcome
@@ -37,6 +37,7 @@ KEY = PARAMS.memory_keys[-1]
 FIRST = 8613900000000
 TOKEN = TOKEN_BIT | 0x1234
 NUMBERS = Numbers("CN")
+ROOT = Path(__file__).parents[4]
 
 
 def states(partitions: int = 2, people: int = 1500) -> list[Partition]:
@@ -131,16 +132,20 @@ class Site:
     def __init__(self, broker: Broker, name: str, partitions: int) -> None:
         self.kafka = Kafka(bootstrap=broker.bootstrap)
         self.clients = client_arguments(self.kafka)
-        self.input, self.changelog, self.partitions = f"{name}-in", f"{name}-log", partitions
+        self.settings = Settings(
+            app_id=name, kafka=self.kafka, topics={"input": f"{name}-in", "partitions": partitions}
+        )
+        self.input, self.changelog = self.settings.topics.input, self.settings.changelog
+        self.partitions = partitions
         with Cluster(self.kafka) as cluster:
             for topic in (self.input, self.changelog):
                 cluster.create(topic, partitions, 1, {})
 
-    def save(self, found: Sequence[Partition], epoch: int = 0) -> None:
+    def save(self, found: Sequence[Partition]) -> None:
         """Writes checkpoints as a worker does."""
         producer = KafkaProducer(**self.clients, acks="all")
         for number, state in enumerate(found):
-            writer = CheckpointWriter(number, "w1", epoch)
+            writer = CheckpointWriter(number, "w1", self.settings.epoch)
             for step in writer.checkpoint(snapshot(state), state.next_offset, 0):
                 if isinstance(step, PutRecord):
                     producer.send(self.changelog, step.value, step.key, partition=number).get(10)
@@ -178,6 +183,26 @@ class Site:
         return found, number
 
 
+def command_of(site: Site, folder: Path, *words: str) -> list[str]:
+    """The command line of `otpguard memory`, with the settings of a site."""
+    (folder / "memory.key").write_bytes(KEY)
+    path = folder / "otpguard.toml"
+    path.write_text(
+        f'app_id = "{site.settings.app_id}"\n[kafka]\nbootstrap = "{site.kafka.bootstrap}"\n'
+        f'[topics]\ninput = "{site.input}"\npartitions = {site.partitions}\n'
+        f'[detect]\nmemory_key_file = "{folder / "memory.key"}"\n[input]\ncountry = "CN"\n'
+    )
+    return [sys.executable, "-m", "streams", "memory", *words, "-c", str(path)]
+
+
+def called(site: Site, folder: Path, *words: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command_of(site, folder, *words), capture_output=True, text=True, check=True, cwd=folder,
+        env=environment,
+    ).stderr  # fmt: skip
+
+
 def everybody(found: Sequence[Partition]) -> dict[int, dict[int, int]]:
     return {r: known(state, r) for state in found for r, _ in list_memories(state)}
 
@@ -187,11 +212,19 @@ def test_checkpoints_are_exported_and_adopted_by_other_partitions(
     broker: Broker, unique: str, tmp_path: Path
 ) -> None:
     one, other = Site(broker, f"{unique}-a", 2), Site(broker, f"{unique}-b", 5)
-    saved = states()
+    saved, epoch = states(), one.settings.epoch
     one.save(saved)
-    found = list(memory_file.export(one.clients, one.changelog, PARAMS, 0))
+    found = list(memory_file.export(one.clients, one.changelog, PARAMS, epoch))
     assert found == exported(saved)
-    assert not list(memory_file.export(one.clients, one.changelog, PARAMS, 1))
+    assert not list(memory_file.export(one.clients, one.changelog, PARAMS, epoch + 1))
+    (tmp_path / "token.key").write_bytes(KEY)
+    command = ["export", "--out", str(tmp_path / "t.gz"), "--tokens", "k1", "token.key"]
+    called(one, tmp_path, *command)
+    lines = gzip.decompress((tmp_path / "t.gz").read_bytes()).splitlines()[1:-1]
+    assert memory_file.check(tmp_path / "t.gz")[1].recipients == len(found) == len(lines)
+    tokens = [line for line in lines if line.startswith(b'["hk1:')]
+    assert len(tokens) == len(found) - 2, "those of tokens stay as they are"
+    assert not any(b'"8613' in line for line in lines)
     people = [each for each in found if not each[1] & TOKEN_BIT]
     path = written(tmp_path / "m.gz", people)
     n = len(people)
@@ -225,15 +258,10 @@ def test_an_import_that_is_killed_goes_on_where_it_was(
 ) -> None:
     site = Site(broker, unique, 3)
     path = written(tmp_path / "m.gz", [(0, FIRST + i, ONE) for i in range(5500)], 3)
-    (tmp_path / "key").write_bytes(KEY)
-    settings = tmp_path / "otpguard.toml"
-    settings.write_text(
-        f'[kafka]\nbootstrap = "{broker.bootstrap}"\n[topics]\ninput = "{site.input}"\n'
-        f'[detect]\nmemory_key_file = "{tmp_path / "key"}"\n[input]\ncountry = "CN"\n'
-    )
-    command = [sys.executable, "-m", "streams", "memory", "import", str(path), "-c", str(settings)]
     place = tmp_path / "m.gz.progress"
-    process_ = subprocess.Popen([*command, "--rate", "1000"])
+    process_ = subprocess.Popen(
+        command_of(site, tmp_path, "import", str(path), "--rate", "1000"), cwd=ROOT
+    )
     try:
         wait_until(place.exists, "a position is written")
     finally:
@@ -241,10 +269,8 @@ def test_an_import_that_is_killed_goes_on_where_it_was(
         process_.wait()
     killed_at = site.adopted()[1]
     assert killed_at < 5500
-    done = subprocess.run(
-        [*command, "--rate", "100000"], capture_output=True, text=True, check=True
-    )
-    assert "published 5,500 of 5,500" in done.stderr
+    done = called(site, tmp_path, "import", str(path), "--rate", "100000")
+    assert "published 5,500 of 5,500" in done
     found, number_ = site.adopted()
     assert {r for state in found.values() for r, _ in list_memories(state)} == {
         FIRST + i for i in range(5500)
