@@ -2,7 +2,7 @@
 
 A partition's state depends only on its log up to one offset, not on how the log is divided into
 batches. Maintenance runs where the log passes a tick. So a batch is divided at ticks, and after
-each event that is not a message (a recycled number, a list of hot platforms).
+each event that is not a message (a recycled number, a list of hot platforms, a memory record).
 """
 
 from bisect import bisect_left
@@ -24,6 +24,7 @@ from detectors.episodes.platform_names import AMBIGUOUS, Name
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import note_refusal, note_use
 from detectors.judge_pass import JudgedEvent, cause_at, external_form, judge_events
+from detectors.memory_records import adopt_memory, note_recycled
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import (
@@ -499,9 +500,15 @@ def _look_back(
 def _set_apart(
     params: Params, partition: Partition, batch: Batch, i: int, decisions: Decisions
 ) -> None:
-    """Process an event that is not a message: a recycled number or a list of hot platforms."""
+    """Process an event that is no message: a recycled number, a list, or a memory record."""
     if batch.kind[i] == EventKind.RECYCLED:
         _recycle(params, partition, batch, i, decisions)
+    elif batch.kind[i] == EventKind.MEMORY:
+        if params.memory_keys:
+            told_memory = batch.memory(i) if batch.memory else None
+            recipient = int(batch.recipient[i])
+            outcome = adopt_memory(partition, params.memory_keys, recipient, told_memory)
+            decisions.memories.append(outcome)
     elif partition.network:
         told = batch.listed(i) if batch.listed else None
         offset, now_ms = int(batch.offset[i]), partition.watermark_ms
@@ -517,6 +524,7 @@ def _recycle(
     partition.pages.pop(recipient, None)
     partition.table.repeats.drop(recipient)
     partition.used_later.drop(recipient)
+    note_recycled(partition, recipient, cause_at(batch, i).at_s)
     suspect = partition.suspects.pop(recipient, None)
     if suspect is not None:
         recycle(params.episode, params.judge, partition.book, suspect, cause_at(batch, i))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from detectors.hot.network import ListOutcome
+from detectors.model.event import MemoryOutcome
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import Action, EpisodeRecord
 from detectors.platforms.figures import PlatformPart
@@ -18,6 +19,7 @@ class Decisions:
     incidents: list[IncidentRecord] = field(default_factory=list)
     parts: list[PlatformPart] = field(default_factory=list)  # figures of platforms
     lists: list[ListOutcome] = field(default_factory=list)  # outcome of each list of the network
+    memories: list[MemoryOutcome] = field(default_factory=list)  # outcome of each memory record
     windows: list[Window] = field(default_factory=list)  # windows closed at ticks of this batch
     ahead: list[int] = field(default_factory=list)  # offsets of codes rejected as ahead of the log
     events: int = 0  # events in the batch

@@ -60,6 +60,8 @@ class Params:
     # Keys that may sign the network's lists of hot platforms. Empty: lists of the network are
     # ignored, and votes are not published for them.
     list_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    # Keys that may sign memory records. Empty: such records are ignored.
+    memory_keys: tuple[bytes, ...] = field(default=(), repr=False)
     # Seed of the table's hash: random for each process, and not part of a checkpoint. So outsiders
     # cannot choose phone numbers that collide.
     seed: int = 0
@@ -92,6 +94,7 @@ class Partition:
         "noted_tick",
         "pages",
         "recent_s",
+        "recycled",
         "resends",
         "samples",
         "stamps",
@@ -132,6 +135,7 @@ class Partition:
         self.network = bool(params.list_keys and params.judge.hot)
         self.resends: dict[int, Resend] = {}  # by recipient
         self.pages: Pages = {}
+        self.recycled: dict[int, int] = {}  # by recipient: `memory_records.note_recycled`
         self.used_later: UsedLater[int] = UsedLater()
 
     @property
@@ -190,6 +194,7 @@ class State:
     network: tuple[HotList | None, HotTelling] | None  # None: the worker uses no network's list
     figures: Figures | None  # this field and the next one are None if the worker has no figures
     strangers: Strangers | None
+    recycled: dict[Word, Time]
 
 
 def snapshot(partition: Partition) -> Snapshot:
@@ -221,6 +226,7 @@ def snapshot(partition: Partition) -> Snapshot:
         network=(book.hot.network, book.hot.telling) if partition.network else None,
         figures=partition.figures,
         strangers=partition.strangers,
+        recycled=partition.recycled,
     )
     return Snapshot(
         header={
@@ -271,7 +277,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.lags_ms = lagging(partition.gateways)
     partition.resends, partition.used_later = state.resends, state.hindsight
-    partition.pages = state.pages
+    partition.pages, partition.recycled = state.pages, state.recycled
     if same_windows:
         partition.windows.next, partition.windows.open = state.window_next, state.windows
     if params.figures:

@@ -482,6 +482,17 @@ hours."""
 HOT_MAX: Final = 1000
 """Maximum number of platforms of a list."""
 
+MEMORY_MAX: Final = 86
+"""Maximum number of platforms of a memory record: all that a row with its overflow can remember."""
+
+MEMORY_AGE_MS: Final = 30 * 86_400_000
+"""A memory record that is older than this is refused. Chosen: an import takes hours, and a month
+later a log from before the record would be a surprise."""
+
+RECYCLED_MAX: Final = 4096
+"""Maximum number of recycled numbers remembered per partition, with their day. Chosen: a month of
+a carrier with ten million numbers in 32 partitions, of which a hundredth changes hands a month."""
+
 HOT_BASE_LEAST: Final = 1000
 """Minimum number of novel sightings counted before there is a list. Chosen: with fewer, a platform
 with a thousandth of people's codes might not be among them."""

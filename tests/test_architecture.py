@@ -53,8 +53,8 @@ PUBLIC_PARTS = {
 
 CORE_ORDER = (
     "thresholds", "defaults", "model", "hot", "platforms", "recognise", "recipients", "suspects",
-    "episodes", "leases", "campaigns", "partition", "decisions", "shares", "upkeep", "judge_pass",
-    "chain",
+    "episodes", "leases", "campaigns", "partition", "memory_records", "decisions", "shares",
+    "upkeep", "judge_pass", "chain",
 )  # fmt: skip
 """The way of the data through the core: a package imports those before it, never one behind."""
 

@@ -90,6 +90,7 @@ def floods(r: str) -> Rows:
             lines("Platforms on lists of abused ones", [q.hot_platforms, q.hot_list_platforms], r),
             lines("Partitions with the network's list", [q.hot_lists_held], r),
             lines("Lists told, and refused", [q.hot_lists_told, q.hot_lists_refused], r),
+            lines("Memory records by outcome", [q.memory_records], r),
         ]),
         ("The whole traffic", [
             lines("Recipients with so many codes in a window", [q.window_recipients], r),

@@ -732,6 +732,12 @@ def hot_lists_refused(at: Scope) -> str:
     return at.over("10m").increase("hot_lists_total", 'outcome!="adopted"', by="outcome")
 
 
+@query("short", "{{outcome}}")
+def memory_records(at: Scope) -> str:
+    """Memory records that came to partitions in 10 minutes, by what became of them."""
+    return at.over("10m").increase("memory_records_total", by="outcome")
+
+
 @query("short", "on a partition's list")
 def hot_platforms(at: Scope) -> str:
     """Number of hot platforms on the longest list that a partition uses."""

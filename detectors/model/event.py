@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from hashlib import blake2b
-from typing import Final, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +43,9 @@ class EventKind(IntEnum):
     MESSAGE = 0
     RECYCLED = 1  # the number has a new owner, so its row is dropped
     LISTED = 2  # a list of hot platforms of the network; it concerns no recipient
-    LATER_PART = 3  # a later part of a long message, or a later attempt: counts only if the
-    LATER_ATTEMPT = 4  # recipient had no code of its platform within a day
+    MEMORY = 3  # a record of what another state knows about a recipient
+    LATER_PART = 4  # a later part of a long message, or a later attempt: counts only if the
+    LATER_ATTEMPT = 5  # recipient had no code of its platform within a day
 
 
 def is_message(kind: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -95,6 +96,30 @@ class HotList(NamedTuple):
     mac: str  # HMAC-SHA-256 of the three fields above, in hex
 
 
+class KnownPlatform(NamedTuple):
+    """A platform that a recipient knows, as a memory record names it."""
+
+    platform: int  # platform id; the print, which is below 2**16, where only that is known
+    last_day: int  # day of the last use, or an upper bound of it; days since `EPOCH_S`
+    days: int  # number of days on which it came; 2 means two or more
+
+
+class MemoryRecord(NamedTuple):
+    """A signed record of what another state knows about one recipient, from a record in the log."""
+
+    as_of_ms: TimeMs  # time at which the other state knew this
+    name_version: int  # version of the platform keys behind ids and prints
+    born_day: int  # day of the recipient's first code
+    platforms: tuple[KnownPlatform, ...]  # the latest used first
+    mac: str  # HMAC-SHA-256 of the recipient and the fields above, in hex
+
+
+MemoryOutcome = Literal[
+    "adopted", "unreadable", "forged", "oversized", "foreign", "old", "recycled"
+]
+"""The outcome for a memory record: adopted, or the first reason to reject it."""
+
+
 class Block(NamedTuple):
     """The events of one partition within a batch of several partitions."""
 
@@ -136,6 +161,8 @@ class Batch:
     origin: Callable[[int], tuple[str, str]] | None = None
     # Position of an event of kind LISTED -> its list; None if the list cannot be parsed.
     listed: Callable[[int], HotList | None] | None = None
+    # Position of an event of kind MEMORY -> its record; None if the record cannot be parsed.
+    memory: Callable[[int], MemoryRecord | None] | None = None
 
     def __len__(self) -> int:
         return len(self.offset)

@@ -113,7 +113,12 @@ class Overflow:
 
     def settle(self) -> None:
         """Decide, at a tick, whether there is room to allocate blocks until the next tick."""
-        self.is_open = self.live + 2 * TICK_OFFSETS <= self.blocks_most
+        self.is_open = self.has_room
+
+    @property
+    def has_room(self) -> bool:
+        """Return true if the messages of a tick find room."""
+        return self.live + 2 * TICK_OFFSETS <= self.blocks_most
 
     def _give_back(self, first: int, blocks: int) -> None:
         while blocks > 0:

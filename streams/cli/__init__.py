@@ -99,6 +99,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "topics": ("streams.cli.topics_command:app", "Create and check the topics."),
     "config": ("streams.cli.config:app", "Check and show the settings."),
     "size": ("streams.cli.size:size", "Compute what your traffic needs, before you buy anything."),
+    "memory": ("streams.cli.memory:app", "Take what is known about subscribers elsewhere."),
     "canary": ("streams.cli.canary:canary", "Flood a reserved number, to see it throttled."),
     "doctor": ("streams.cli.doctor:doctor", "Report what is wrong here, and what to do."),
     "metrics": ("streams.cli.metrics_command:app", "List the metrics."),
@@ -111,7 +112,7 @@ GROUPS: Final = {
     "See": ("top", "campaigns", "platforms", "metrics", "audit"),
     "Explain": ("recognise", "replay", "scenario"),
     "Act": ("allow", "exempt", "rails", "gate", "enforce"),
-    "Operate": ("agent", "dlq", "canary"),
+    "Operate": ("agent", "dlq", "memory", "canary"),
     "People": ("desk", "notify", "signal", "evidence", "report"),
     "Measure": ("calibrate", "shadow-report", "compare", "size"),
 }

@@ -151,7 +151,7 @@ def calibrate(
             tuple(maps or ()), tuple(constants or ()), time_format, zone, columns, delimiter,
             "utf-8" if encoding.lower().replace("_", "-") == "utf-8-sig" else encoding,
         )  # fmt: skip
-        history = _files(settings, names, options)
+        history = file_history(settings, names, options)
     result = _run_passes(
         settings,
         history,
@@ -185,9 +185,10 @@ def _topic(settings: configs.Settings, since: str | None, until: str | None) -> 
     return _History(source, f"topic {name}", total or None, "records")
 
 
-def _files(
+def file_history(
     settings: configs.Settings, names: list[str], options: guess_options.FeedOptions
 ) -> _History:
+    """Return these files as a history. Raises UsageError for a mixture of CSV and JSON lines."""
     csv = [name.removesuffix(".gz").endswith(".csv") for name in names]
     if any(csv) and not all(csv):
         raise UsageError(tr("either CSV files or JSON lines, not both"))

@@ -53,7 +53,7 @@ KEY_BYTES_MIN: Final = 16
 """Smallest length of a key for signatures or tokens, in bytes: 128 bits if all are random. A
 shorter key can be guessed."""
 
-_UNDECIDING: Final = {"registry_file", "refused_share_max", "dead_letters_per_s"}
+_UNDECIDING: Final = {"registry_file", "memory_key_file", "refused_share_max", "dead_letters_per_s"}
 """Settings that are not part of the fingerprint: no decision depends on them, or the fingerprint
 covers the content of their file instead."""
 
@@ -156,6 +156,7 @@ class Settings(BaseModel):
             value_bytes_max=self.input.value_bytes_max,
             ahead_max_ms=round(self.input.ahead_max_s * 1000),
             listed=self.network,
+            memory=self.detect.memory_key_file is not None,
         )
 
     def registry(self) -> tuple[Registry, list[str]]:
@@ -237,6 +238,7 @@ class Settings(BaseModel):
                 suspects_max=detect.suspects_max,
                 names_max=detect.names_max,
                 list_keys=self.list_keys(),
+                memory_keys=self.memory_keys(),
                 seed=SEED,
             )
         except ValueError as error:
@@ -266,11 +268,15 @@ class Settings(BaseModel):
             raise ConfigError(tr("detect.hot = network needs hot_key_file, or hot_key"))
         files = filter(None, (detect.hot_key_file, detect.hot_old_key_file))
         keys = [given] * bool(given) + [_key_in(path) for path in files]
-        if any(len(key) < KEY_BYTES_MIN for key in keys):
-            raise ConfigError(
-                tr("detect.hot: a key has {least} characters or more").format(least=KEY_BYTES_MIN)
-            )
-        return tuple(keys)
+        return _long_enough(keys)
+
+    def memory_keys(self) -> tuple[bytes, ...]:
+        """Return the key that signs memory records; none if such records are not used.
+
+        Raises ConfigError like `list_keys`.
+        """
+        path = self.detect.memory_key_file
+        return () if path is None else _long_enough([_key_in(path, "memory_key_file")])
 
     def fingerprint(self) -> str:
         """Return 12 hex digits that identify the settings and files on which decisions depend.
@@ -295,8 +301,16 @@ def _no_registry(path: Path, error: Exception) -> ConfigError:
     return ConfigError(tr("recognise.registry_file {path}: {error}").format(path=path, error=error))
 
 
-def _key_in(path: Path) -> bytes:
+def _long_enough(keys: list[bytes]) -> tuple[bytes, ...]:
+    if any(len(key) < KEY_BYTES_MIN for key in keys):
+        raise ConfigError(
+            tr("detect: a key has {least} characters or more").format(least=KEY_BYTES_MIN)
+        )
+    return tuple(keys)
+
+
+def _key_in(path: Path, name: str = "hot_key_file") -> bytes:
     try:
         return path.read_bytes().split(b"\n", 1)[0].rstrip(b"\r")
     except OSError as error:
-        raise ConfigError(f"detect.hot_key_file {path}: {error.strerror}") from None
+        raise ConfigError(f"detect.{name} {path}: {error.strerror}") from None

@@ -26,7 +26,7 @@ from prometheus_client import (
 )
 
 from detectors.hot.network import ListOutcome
-from detectors.model.event import Trust
+from detectors.model.event import MemoryOutcome, Trust
 from detectors.platforms.sweeps import SWEEP_RULES
 from detectors.recipients import windows
 from streams import __version__
@@ -256,6 +256,9 @@ TABLE: Final = (
     Metric("hot_lists_total", "counter", "lists",
            "Lists of the network that came, in each partition, by what became of them.",
            {"outcome": get_args(ListOutcome)}),
+    Metric("memory_records_total", "counter", "records",
+           "Memory records that came, by what became of them.",
+           {"outcome": get_args(MemoryOutcome)}),
     Metric("hot_lists_told_total", "counter", "lists",
            "Lists of the network that were appended to the input.", roles=("platforms",)),
     Metric("hot_list_platforms", "gauge", "platforms", "Platforms on the newest of these.",

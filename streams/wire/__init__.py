@@ -33,7 +33,7 @@ from streams.wire.control import (
     override_key,
 )
 from streams.wire.events import (
-    LISTED_TYPE,
+    RESERVED_TYPES,
     Decoded,
     Event,
     Intake,
@@ -45,9 +45,10 @@ from streams.wire.events import (
     decode_event,
     decode_together,
     encode_listed,
-    is_listed,
+    encode_memory,
     refusals,
     refuse,
+    reserved_type,
 )
 from streams.wire.incident_records import decode_incident, encode_incident, incident_headers
 from streams.wire.notice_records import Notice, decode_notice, encode_notice
@@ -78,10 +79,10 @@ __all__ = [
     "COUNTED_PLATFORMS_MAX",
     "DEAD_LETTER_BYTES_MAX",
     "EVERYONE",
-    "LISTED_TYPE",
     "ONCE_VERSION",
     "RAILS_TIMES_MAX",
     "RAILS_VERSION",
+    "RESERVED_TYPES",
     "Ack",
     "AckState",
     "AuditRecord",
@@ -127,6 +128,7 @@ __all__ = [
     "encode_episode",
     "encode_incident",
     "encode_listed",
+    "encode_memory",
     "encode_notice",
     "encode_override",
     "encode_part",
@@ -134,7 +136,6 @@ __all__ = [
     "episode_headers",
     "hash_record",
     "incident_headers",
-    "is_listed",
     "key_parts",
     "override_id",
     "override_key",
@@ -142,4 +143,5 @@ __all__ = [
     "platform_headers",
     "refusals",
     "refuse",
+    "reserved_type",
 ]

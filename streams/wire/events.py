@@ -23,9 +23,19 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
-from detectors.model.event import TICK_OFFSETS, Batch, Block, EventKind, HotList, is_message
+from detectors.model.event import (
+    TICK_OFFSETS,
+    Batch,
+    Block,
+    EventKind,
+    HotList,
+    KnownPlatform,
+    MemoryRecord,
+    is_message,
+)
 from detectors.model.strings import StringBuffer, StringList, Strings, join_strings
 from detectors.model.times import EPOCH_S
+from detectors.recipients.row import BORN
 from detectors.thresholds import HOT_MAX
 from streams.common.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 from streams.wire.layout import Fitted, Keys, Layouts
@@ -53,6 +63,13 @@ LISTED_TYPE: Final = "hot"
 """The event type of a list of hot platforms. Only the platform agent writes such events. Every
 component that imports events from outside refuses this type."""
 
+MEMORY_TYPE: Final = "memory"
+"""The event type of a memory record: what another state knows about one recipient. Only
+`otpguard memory import` writes such events; everywhere else they are refused like lists."""
+
+RESERVED_TYPES: Final = frozenset({LISTED_TYPE, MEMORY_TYPE})
+"""Event types that only otpguard itself writes."""
+
 
 class RejectReason(StrEnum):
     """Reasons to refuse a record: all values of a dead letter header and a metric label."""
@@ -77,6 +94,7 @@ class Outcome(StrEnum):
     COUNTED = "counted"
     RECYCLED = "recycled"
     LISTED = "listed"  # a list of hot platforms; its own metric is `hot_lists_total`
+    MEMORY = "memory"  # a memory record; its own metric is `memory_records_total`
     OTHER_TYPE = "other_type"
     LATER_SEGMENT = "later_segment"  # counts only if its platform did not come within a day
     LATER_ATTEMPT = "later_attempt"  # likewise
@@ -85,7 +103,7 @@ class Outcome(StrEnum):
 
 
 _OUTCOMES: Final = (
-    Outcome.COUNTED, Outcome.RECYCLED, Outcome.LISTED, Outcome.LATER_SEGMENT,
+    Outcome.COUNTED, Outcome.RECYCLED, Outcome.LISTED, Outcome.MEMORY, Outcome.LATER_SEGMENT,
     Outcome.LATER_ATTEMPT,
 )  # fmt: skip
 """Outcomes of the events that reach the core, in the order of `EventKind`."""
@@ -164,6 +182,7 @@ class Intake:
     ahead_max_ms: int = AHEAD_MAX_MS
     partitions: int = 0  # number of input partitions; 0 for a file, where no key is misplaced
     listed: bool = False  # True if lists of hot platforms are accepted
+    memory: bool = False  # True if memory records are accepted
     layouts: Layouts = field(default_factory=lambda: Layouts(_KEYS), compare=False)
 
     @property
@@ -172,6 +191,8 @@ class Intake:
         kinds: dict[str | None, int] = {"recycled": int(EventKind.RECYCLED)}
         if self.listed:
             kinds[LISTED_TYPE] = int(EventKind.LISTED)
+        if self.memory:
+            kinds[MEMORY_TYPE] = int(EventKind.MEMORY)
         kinds[self.counted_type] = int(EventKind.MESSAGE)
         if self.counted_type == "submit":
             kinds[None] = int(EventKind.MESSAGE)
@@ -296,8 +317,9 @@ def decode_together(
     recipient, tokens, nobody = intake.numbers.column(read.strings["recipient"])
     read, fits, ahead = _check_times(read, stamps, intake.ahead_max_ms, reasons)
     listed = indices(read.kind == int(EventKind.LISTED))
-    if len(listed):
-        _not_of_later(read, listed, stamps, reasons, fits)
+    signed = np.append(listed, indices(read.kind == int(EventKind.MEMORY)))
+    if len(signed):
+        _not_of_later(read, signed, stamps, reasons, fits)
     if nobody or not fits.all():
         fits[nobody] = False
         reasons.update((at, RejectReason.BAD_RECIPIENT) for at in read.row[nobody].tolist())
@@ -384,21 +406,21 @@ def _check_times(
 
 def _not_of_later(
     read: _Read,
-    listed: NDArray[np.int64],
+    signed: NDArray[np.int64],
     stamps: NDArray[np.int64] | None,
     reasons: dict[int, RejectReason],
     fits: NDArray[np.bool_],
 ) -> None:
-    """Refuse lists of hot platforms whose time is more than `AHEAD_MAX_MS` after their record's.
+    """Refuse lists and memory records whose time is over `AHEAD_MAX_MS` after their record's.
 
     This limit does not depend on the setting for events. A list with tomorrow's date would block
     all lists of today.
     """
-    rows = read.row[listed]
-    stamp = read.ingest_time_ms[listed] if stamps is None else stamps[rows]
-    late = (stamp >= 0) & (read.event_time_ms[listed] - AHEAD_MAX_MS > stamp) & fits[listed]
+    rows = read.row[signed]
+    stamp = read.ingest_time_ms[signed] if stamps is None else stamps[rows]
+    late = (stamp >= 0) & (read.event_time_ms[signed] - AHEAD_MAX_MS > stamp) & fits[signed]
     reasons.update((at, RejectReason.EVENT_TIME_AHEAD) for at in rows[late].tolist())
-    fits[listed[late]] = False
+    fits[signed[late]] = False
 
 
 def _batch(
@@ -438,6 +460,7 @@ def _batch(
         blocks=several,
         origin=origins.of,
         listed=origins.list_at,
+        memory=origins.memory_at,
     )
 
 
@@ -482,6 +505,27 @@ class _Listed(msgspec.Struct, gc=False):
 
 _decode_listed: Final = msgspec.json.Decoder(_Listed).decode
 
+_Day = Annotated[int, Meta(ge=1, le=BORN)]
+
+
+class _Memory(msgspec.Struct, gc=False):
+    """The field `memory` of a memory record."""
+
+    name_version: int
+    born_day: _Day
+    platforms: tuple[tuple[Word32, _Day, Annotated[int, Meta(ge=1, le=2)]], ...]
+    mac: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class _Remembered(msgspec.Struct, gc=False):
+    """The fields that are read from a memory record."""
+
+    event_time_ms: _TimeMs
+    memory: _Memory
+
+
+_decode_remembered: Final = msgspec.json.Decoder(_Remembered).decode
+
 
 LISTED_RECIPIENT: Final = "h0:0000000000000000"
 """Recipient in an event that has no recipient: a token that belongs to no number."""
@@ -502,6 +546,21 @@ def encode_listed(told: HotList) -> bytes:
     )
 
 
+def encode_memory(recipient: str, told: MemoryRecord) -> bytes:
+    """Return the value of a memory record. Its key is the recipient's canonical form."""
+    return msgspec.json.encode(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "recipient": recipient,
+            "sender": "otpguard",
+            "event_time_ms": told.as_of_ms,
+            "message_id": f"{MEMORY_TYPE}-{told.as_of_ms}",
+            "event_type": MEMORY_TYPE,
+            "memory": _Memory(told.name_version, told.born_day, told.platforms, told.mac),
+        }
+    )
+
+
 class _Type(msgspec.Struct, gc=False):
     event_type: Any = None
 
@@ -509,18 +568,19 @@ class _Type(msgspec.Struct, gc=False):
 _decode_type: Final = msgspec.json.Decoder(_Type).decode
 
 
-def is_listed(value: bytes) -> bool:
-    """Return whether a value has the event type of a list of hot platforms.
+def reserved_type(value: bytes) -> str:
+    """Return the event type of a value if only otpguard writes this type, else "".
 
-    >>> is_listed(b'{"event_type": "hot"}'), is_listed(b'{"event_type": "submit"}')
-    (True, False)
+    >>> reserved_type(b'{"event_type": "hot"}'), reserved_type(b'{"event_type": "submit"}')
+    ('hot', '')
     """
-    if LISTED_TYPE.encode() not in value and b"\\" not in value:
-        return False  # fast path for most values: no escape and no such type
+    if b"hot" not in value and b"memory" not in value and b"\\" not in value:
+        return ""  # fast path for most values: no escape and no such type
     try:
-        return bool(_decode_type(value).event_type == LISTED_TYPE)
+        found = _decode_type(value).event_type
     except (ValueError, RecursionError):
-        return False
+        return ""
+    return found if isinstance(found, str) and found in RESERVED_TYPES else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -548,6 +608,18 @@ class Origins:
             return None
         hot = read.hot
         return HotList(read.event_time_ms, hot.valid_until_ms, hot.platforms, hot.mac)
+
+    def memory_at(self, i: int) -> MemoryRecord | None:
+        """Return the memory record in event `i`, or None if it has none."""
+        try:
+            read = _decode_remembered(self.values[int(self.row[i])] or b"")
+        except (ValueError, RecursionError):
+            return None
+        held = read.memory
+        platforms = tuple(map(KnownPlatform._make, held.platforms))
+        return MemoryRecord(
+            read.event_time_ms, held.name_version, held.born_day, platforms, held.mac
+        )
 
 
 def refuse(

@@ -152,6 +152,8 @@ class Naive:
         self.params = params
         self.hot = hot  # ids of platforms, the same all the time
         self.people: dict[int, Person] = {}
+        self.recycled: dict[int, int] = {}  # the day on which a number got a new owner
+        self.names: dict[int, str] = {}  # of the platforms in memory records, by id
         self.alarms: list[Alarm] = []
         self.trusted: set[str] = set()
         # Recipients for whom a row's memory may differ, and from which offset on. A platform that
@@ -172,6 +174,8 @@ class Naive:
                 self.samples.append(event.at_ms)
             if event.kind is EventKind.RECYCLED:
                 self.recycle(offset, event)
+            elif event.kind is EventKind.MEMORY:
+                self.remember(event)
             elif event.platform:
                 self.message(offset, event)
             self.next_offset = offset + 1
@@ -286,7 +290,26 @@ class Naive:
                 return True
         return False
 
+    def remember(self, event: Event) -> None:
+        """Adds the platforms that the record knows, but none that came here, or of a flood here.
+
+        Valid where the record is signed and fresh, and its platforms came over a week ago.
+        """
+        told = event.memory
+        assert told is not None
+        if told.born_day <= self.recycled.get(event.recipient, 0):
+            return
+        person = self.people.setdefault(event.recipient, Person(born=told.born_day))
+        person.born = min(person.born, told.born_day)
+        here = {platform_id(p) for p in person.seen}
+        here |= {platform_id(p) for p in person.earlier.platforms} if person.earlier else set()
+        for each in told.platforms:
+            if each.platform not in here:
+                name = self.names[each.platform]
+                person.seen[name] = Seen(each.last_day * DAY, novel=each.days < 2)
+
     def recycle(self, offset: int, event: Event) -> None:
+        self.recycled[event.recipient] = (event.at_ms // 1000 - EPOCH) // DAY
         person = self.people.pop(event.recipient, None)
         if person and person.flood:
             self.alarms.append(Alarm(offset, event.recipient, "recycled", Level.CLEAR))

@@ -19,6 +19,7 @@ from detectors.model.event import (
     Block,
     EventKind,
     HotList,
+    MemoryRecord,
     name_check,
     platform_id,
     platform_print,
@@ -42,6 +43,7 @@ class Event(NamedTuple):
     told: HotList | None = None  # of one of kind LISTED
     page: int = 0  # template of a text that names nobody, from a number
     message_id: str = ""  # empty: one of its own
+    memory: MemoryRecord | None = None  # of one of kind MEMORY
 
 
 @cache
@@ -95,6 +97,7 @@ def batch_of(
         tokens={e.recipient: f"h1:{e.recipient:x}" for e in events if e.recipient & TOKEN_BIT},
         origin=lambda i: ("account", events[i].message_id or f"id {offsets[i]}"),
         listed=lambda i: events[i].told,
+        memory=lambda i: events[i].memory,
     )
 
 

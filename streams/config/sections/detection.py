@@ -186,6 +186,12 @@ class Detect(Section):
     hot_old_key_file: Path | None = Field(
         None, description="file with the previous key, until the input has no list that it signed"
     )
+    memory_key_file: Path | None = Field(
+        None,
+        description="file with the key that signs memory records, at least 16 characters. With it "
+        "the worker adopts what `otpguard memory import` writes to the input; without it such "
+        "records are passed over. Only workers and who imports may read it",
+    )
     again: bool = Field(
         default=True,
         description="retry windows: if a lease refused a platform's code, its next code "

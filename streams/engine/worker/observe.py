@@ -1,6 +1,7 @@
 """Updates the worker's metrics: counters with each batch of events, gauges at regular times."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ class Observer:
             by_gateway.clear()
         self._event_ms |= decoded.batch.newest_ms()
         for partition, some in decided.items():
-            if some.actions or some.episodes or some.lists or some.windows:  # few have any
+            if some.actions or some.episodes or some.lists or some.memories or some.windows:  # few
                 self._count_decisions(partition, some)
         if any(decisions.windows for decisions in each):
             self._show_windows()
@@ -107,6 +108,8 @@ class Observer:
                 self._count_rise(record)
         for outcome in decisions.lists:
             self.metrics.add("hot_lists_total", outcome=outcome)
+        for became, number in Counter(decisions.memories).items():
+            self.metrics.add("memory_records_total", number, outcome=became)
         for window in decisions.windows:
             self._windows[partition] = window
 

@@ -19,10 +19,16 @@ from kafka import KafkaProducer
 from streams.common import clock, tr
 from streams.gateways.feeds.csv import Target
 from streams.gateways.feeds.file_records import EVENT_BYTES_MAX, FileLine, Lines
-from streams.gateways.feeds.mapping import FieldMap, LackingError, UnmappableError, far_ahead
+from streams.gateways.feeds.mapping import (
+    FieldMap,
+    LackingError,
+    UnmappableError,
+    far_ahead,
+    refuse_reserved,
+)
 from streams.gateways.feeds.record_keys import canonical_keys
 from streams.telemetry.metrics import Metrics
-from streams.wire import LISTED_TYPE, Numbers
+from streams.wire import Numbers
 from streams.wire.events import EVENT_TIME_MAX_MS
 from streams.wire.version import UNDECODABLE, encode_json
 
@@ -167,8 +173,7 @@ def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
     # As the newest event, it would shift all others by a wrong amount.
     if row["event_time_ms"] > EVENT_TIME_MAX_MS:
         raise far_ahead()
-    if row.get("event_type") == LISTED_TYPE:
-        raise UnmappableError(tr("event_type hot is the platform agent's own"))
+    refuse_reserved(row)
     return row
 
 

@@ -25,7 +25,7 @@ from streams.common import ConfigError, OtpguardError, UnavailableError, UsageEr
 from streams.gateways.feeds.mapping import FieldMap, UnmappableError
 from streams.gateways.feeds.record_keys import canonical_keys, decode_recipient
 from streams.telemetry.metrics import Metrics
-from streams.wire import Numbers, is_listed
+from streams.wire import Numbers, reserved_type
 
 POLL_S: Final = 0.2
 POLL_RECORDS: Final = 20_000
@@ -168,8 +168,8 @@ class Rekeyer:
         unread: set[int] = set()
         for at, found in enumerate(given):
             value = found or b""
-            # Only the platform agent may publish hot lists, so the value is dropped.
-            if is_listed(value):
+            # Only otpguard itself may publish lists and memory records, so the value is dropped.
+            if reserved_type(value):
                 value = b""
             try:
                 if self._rules is None:

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from streams.common.clock import zone_named
 from streams.common.errors import UsageError
 from streams.common.language import suggest, tr
-from streams.wire.events import EVENT_TIME_MAX_MS, LISTED_TYPE
+from streams.wire.events import EVENT_TIME_MAX_MS, RESERVED_TYPES
 
 REQUIRED: Final = frozenset({"recipient", "sender", "event_time_ms"})
 """Fields that have no default. A message id can be made from the record's position."""
@@ -88,8 +88,10 @@ class FieldMap:
             if name not in FIELDS:
                 sentence = tr("sms.delivery.v1 has no field {name!r}").format(name=name)
                 raise UsageError(suggest(sentence, name, FIELDS))
-        if given.get("event_type") == LISTED_TYPE:
-            raise UsageError(tr("event_type hot is the platform agent's own: no feed brings it"))
+        try:
+            refuse_reserved(given)
+        except UnmappableError as error:
+            raise UsageError(str(error)) from None
         try:
             numbers = {name: int(text) if name in NUMBERS else text for name, text in given.items()}
         except ValueError:
@@ -169,11 +171,17 @@ class FieldMap:
                     raise UnmappableError(form.format(source=source, target=target)) from None
         if message_id:
             value.setdefault("message_id", message_id)
-        if value.get("event_type") == LISTED_TYPE:
-            raise UnmappableError(tr("event_type hot is the platform agent's own"))
+        refuse_reserved(value)
         if not value.keys() >= REQUIRED:
             raise LackingError(tr("no {name}").format(name=min(REQUIRED - value.keys())))
         return value
+
+
+def refuse_reserved(event: Mapping[str, Any]) -> None:
+    """Raise UnmappableError if only otpguard itself may write events of this type."""
+    found = event.get("event_type")
+    if isinstance(found, str) and found in RESERVED_TYPES:
+        raise UnmappableError(tr("event_type {name} is otpguard's own").format(name=found))
 
 
 def flatten(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -33,7 +33,7 @@ from streams.cluster.read import reading
 from streams.common import clock
 from streams.common.errors import UsageError
 from streams.common.language import tr
-from streams.wire import LISTED_TYPE, Intake, decode, is_listed
+from streams.wire import Intake, decode, reserved_type
 from streams.wire.partitioner import partition_of
 
 BATCH: Final = 200
@@ -352,9 +352,9 @@ class Replayer:
 
         This program version and its settings decide.
         """
-        if is_listed(record.value or b""):
-            # The platform agent publishes such lists again itself, and only the agent may.
-            return LISTED_TYPE
+        if found := reserved_type(record.value or b""):
+            # The agent publishes such lists again itself. A memory record is imported again.
+            return found
         if self.unchecked:
             return None
         rejects = decode(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ CHANGES: dict[str, Any] = {
     "hot_key": "a key of sixteen",
     "hot_key_file": "nothing reads it where no list is taken",
     "hot_old_key_file": "likewise",
+    "memory_key_file": Path(__file__),  # its first line is a key
     "hot_lead": 10,
     "hot_cold_half": True,
     "again": False,

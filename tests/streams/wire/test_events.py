@@ -12,10 +12,19 @@ import pytest
 from hypothesis import given, strategies as st
 
 from detectors.hot.network import sign_list
-from detectors.model.event import TOKEN_BIT, EventKind
+from detectors.memory_records import sign_memory
+from detectors.model.event import TOKEN_BIT, EventKind, KnownPlatform, MemoryRecord
 from streams import wire
 from streams.common.limits import VALUE_BYTES_MAX
-from streams.wire import Decoded, Intake, Outcome, RejectReason, encode_listed
+from streams.wire import (
+    Decoded,
+    Intake,
+    Outcome,
+    RejectReason,
+    encode_listed,
+    encode_memory,
+    reserved_type,
+)
 from streams.wire.events import BLOCK, CACHED
 from streams.wire.layout import LEARN_ROWS, ROWS_MIN
 from streams.wire.partitioner import partition_of
@@ -527,6 +536,71 @@ def test_a_list_of_hot_platforms_is_read_at_its_place(before: int) -> None:
     assert decoded.outcomes[Outcome.COUNTED] == n - 1
     assert not decoded.noncanonical_keys, "its key says nothing"
     assert decoded.misplaced_keys == n - 1, "all others lie in a wrong partition"
+
+
+REMEMBERING = replace(CHINA, memory=True, partitions=32)
+KNOWN = (KnownPlatform(4_000_000_000, 2400, 2), KnownPlatform(65_535, 2399, 1))
+MEMORY = sign_memory(b"k", 8617000000001, MemoryRecord(NOW_MS, 2, 2000, KNOWN, ""))
+
+
+@pytest.mark.parametrize("before", [0, 3, CACHED, BLOCK - 1, BLOCK, BLOCK + 1])
+def test_a_memory_record_is_read_at_its_place(before: int) -> None:
+    n = before + 2
+    values = [value(message_id=str(i)) for i in range(n)]
+    values[before] = encode_memory("8617000000001", MEMORY)
+    decoded = decode(values, [b"8617000000001"] * n, REMEMBERING)
+    batch = decoded.batch
+    assert batch.kind.tolist().index(EventKind.MEMORY) == before
+    assert batch.recipient.tolist() == [8617000000001] * n
+    assert batch.memory is not None
+    assert batch.memory(before) == MEMORY
+    assert batch.memory(n - 1) is None
+    assert decoded.outcomes[Outcome.MEMORY] == 1
+    assert decoded.outcomes[Outcome.COUNTED] == n - 1
+    assert decoded.misplaced_keys == n, "a memory record belongs to its recipient's partition"
+
+
+@pytest.mark.parametrize("intake", [CHINA, LISTING], ids=["without", "lists only"])
+def test_who_takes_no_memory_records_passes_over_them(intake: Intake) -> None:
+    decoded = decode([encode_memory("8617000000001", MEMORY)], [b"8617000000001"], intake)
+    assert decoded.outcomes[Outcome.OTHER_TYPE] == 1
+    assert not len(decoded.batch)
+    assert not decoded.rejects
+
+
+def test_a_memory_record_from_after_its_record_is_refused() -> None:
+    late = encode_memory("8617000000001", MEMORY._replace(as_of_ms=NOW_MS + 300_001))
+    decoded = decode([late], None, replace(REMEMBERING, ahead_max_ms=3_600_000))
+    assert [r.reason for r in decoded.rejects] == ["event_time_ahead"]
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        ..., None, 7, [], {},
+        {"name_version": 2, "born_day": 0, "platforms": [], "mac": "0" * 64},
+        {"name_version": 2, "born_day": 1 << 15, "platforms": [], "mac": "0" * 64},
+        {"name_version": 2, "born_day": 1, "platforms": [[1, 1]], "mac": "0" * 64},
+        {"name_version": 2, "born_day": 1, "platforms": [[1 << 32, 1, 1]], "mac": "0" * 64},
+        {"name_version": 2, "born_day": 1, "platforms": [[1, 1, 3]], "mac": "0" * 64},
+        {"name_version": 2, "born_day": 1, "platforms": [], "mac": "0"},
+    ],
+)  # fmt: skip
+def test_a_memory_record_that_cannot_be_read_is_none(memory: Any) -> None:
+    batch = decode([value(event_type="memory", memory=memory)], None, REMEMBERING).batch
+    assert batch.kind.tolist() == [EventKind.MEMORY]
+    assert batch.memory is not None
+    assert batch.memory(0) is None
+
+
+def test_event_types_that_only_otpguard_writes_are_found_in_any_spelling() -> None:
+    for name in ("hot", "memory"):
+        assert reserved_type(value(event_type=name)) == name
+        escaped = "".join(f"\\u{ord(c):04x}" for c in name)
+        assert reserved_type(b'{"event_type": "%s"}' % escaped.encode()) == name
+    assert not reserved_type(value(event_type="hotel", text="hot memory"))
+    assert not reserved_type(b'{"event_type": ["hot"]}')
+    assert not reserved_type(b'{"event_type": "memory"')
 
 
 def test_who_takes_no_lists_passes_over_them() -> None:

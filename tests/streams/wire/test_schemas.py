@@ -100,7 +100,7 @@ def test_golden_events_are_taken_in_as_they_should_be() -> None:
     assert {outcome: count for outcome, count in decoded.outcomes.items() if count} == {
         Outcome.COUNTED: 8,
         Outcome.RECYCLED: 1,
-        Outcome.OTHER_TYPE: 3,
+        Outcome.OTHER_TYPE: 4,
         Outcome.LATER_SEGMENT: 1,
         Outcome.LATER_ATTEMPT: 1,
         Outcome.MOBILE_ORIGINATED: 1,

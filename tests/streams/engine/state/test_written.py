@@ -62,3 +62,9 @@ def test_a_value_of_another_type_or_range_is_refused(wrong: object) -> None:
     rest["names"][0][0] = wrong
     with pytest.raises(ValueError, match="names"):
         check_types(rest)
+
+
+def test_a_checkpoint_from_before_memory_records_has_no_recycled_numbers() -> None:
+    rest = chain.snapshot(chain.Partition(chain.Params())).rest
+    del rest["recycled"]
+    assert check_types(rest)["recycled"] == []

@@ -116,9 +116,10 @@ def test_mappings_that_give_other_values_are_described_otherwise() -> None:
     assert len(others | {same}) == 5
 
 
-def test_a_list_of_abused_platforms_is_brought_in_by_nobody() -> None:
-    with pytest.raises(UsageError, match="the platform agent's own"):
-        plain(constants=("event_type=hot",))
-    with pytest.raises(UnmappableError, match="the platform agent's own"):
-        plain().value({**ROW, "event_type": "hot"})
+@pytest.mark.parametrize("name", ["hot", "memory"])
+def test_records_that_only_otpguard_writes_are_brought_in_by_nobody(name: str) -> None:
+    with pytest.raises(UsageError, match=f"event_type {name} is otpguard's own"):
+        plain(constants=(f"event_type={name}",))
+    with pytest.raises(UnmappableError, match=f"event_type {name} is otpguard's own"):
+        plain().value({**ROW, "event_type": name})
     assert plain().value({**ROW, "event_type": "hotel"})["event_type"] == "hotel"

@@ -1,0 +1,181 @@
+"""Memory records: what another state knows about a recipient, merged into a partition.
+
+It takes weeks to learn which platforms a recipient uses. A memory record carries this knowledge to
+another cluster, or to a topic with more partitions. A record stands in the partition's own log, and
+the partition merges it at its own offset. A replay, a restart or another owner then repeats every
+decision.
+
+The merge is a union. It never displaces what the partition has learned itself:
+
+- A platform with a sighting here stays as it is: this sighting is at least as new.
+- A platform that was first seen in a flood here stays unknown.
+- Other platforms go behind those that are remembered here, the latest used first. So they are
+  dropped first if the recipient's memory is full.
+- A number that was recycled here does not get the memory of its former owner.
+
+Several records of one recipient give the same knowledge in any order, as long as all of it fits.
+
+Records are signed, because the topic's access rights do not distinguish them from events, and who
+can write them can teach a row platforms.
+"""
+
+import hmac
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from detectors.model.arrays import indices
+from detectors.model.event import (
+    TICK_OFFSETS,
+    KnownPlatform,
+    MemoryOutcome,
+    MemoryRecord,
+    platform_print,
+)
+from detectors.model.log_time import latest
+from detectors.model.records import utc_ms
+from detectors.model.times import DAY_MS, DAY_S, EPOCH_S
+from detectors.partition import Partition
+from detectors.recipients.row import (
+    BORN,
+    RING_WORDS,
+    Memory,
+    halves,
+    pack,
+    unpack,
+    word,
+)
+from detectors.recognise.fold import NAME_VERSION
+from detectors.thresholds import MEMORY_AGE_MS, MEMORY_MAX, RECYCLED_MAX
+
+_PURPOSE: Final = b"otpguard memory 1\n"
+"""Prefix of the signed data, so that a signature made for another purpose with the same key is not
+valid for a memory record."""
+_NOBODY: Final = 0  # key in `Partition.recycled` for the recipients that it forgot
+_EPOCH_DAY: Final = EPOCH_S // DAY_S
+
+
+def sign_memory(key: bytes, recipient: int, told: MemoryRecord) -> MemoryRecord:
+    """Return the record with its signature. `recipient`: as in `Batch.recipient`."""
+    return told._replace(mac=_mac(key, recipient, told))
+
+
+def _mac(key: bytes, recipient: int, told: MemoryRecord) -> str:
+    head = (recipient, told.as_of_ms, told.name_version, told.born_day, *sum(told.platforms, ()))
+    return hmac.digest(key, _PURPOSE + repr(head).encode(), "sha256").hex()
+
+
+def adopt_memory(
+    partition: Partition, keys: Sequence[bytes], recipient: int, told: MemoryRecord | None
+) -> MemoryOutcome:
+    """Check a memory record, merge it if it is valid, and return the outcome.
+
+    `told`: the record; None if it could not be parsed. A rejected record changes nothing.
+    """
+    if told is None:
+        return "unreadable"
+    if len(told.platforms) > MEMORY_MAX:
+        return "oversized"
+    macs = (_mac(key, recipient, told).encode() for key in keys)
+    if not any(hmac.compare_digest(mac, told.mac.encode()) for mac in macs):
+        return "forged"
+    if told.name_version != NAME_VERSION:
+        return "foreign"
+    if told.as_of_ms <= partition.watermark_ms - MEMORY_AGE_MS:
+        return "old"
+    forgotten_day = partition.recycled.get(_NOBODY, 0)
+    as_of_day = told.as_of_ms // DAY_MS - _EPOCH_DAY
+    if told.born_day <= partition.recycled.get(recipient, 0) or as_of_day <= forgotten_day:
+        return "recycled"
+    _merge(partition, recipient, told)
+    return "adopted"
+
+
+def note_recycled(partition: Partition, recipient: int, at_s: int) -> None:
+    """Remember the day on which a number got a new owner.
+
+    If too many are remembered, the first is forgotten. Then no record that is as old as it counts.
+    """
+    recycled = partition.recycled
+    recycled.pop(recipient, None)
+    recycled[recipient] = at_s // DAY_S
+    if len(recycled) > RECYCLED_MAX:
+        first = next(each for each in recycled if each != _NOBODY)
+        recycled[_NOBODY] = max(recycled.pop(first), recycled.get(_NOBODY, 0))
+
+
+def _merge(partition: Partition, recipient: int, told: MemoryRecord) -> None:
+    relapse = partition.book.relapses.get(recipient)
+    barred = () if relapse is None else relapse.platforms
+    suspect = partition.suspects.get(recipient)
+    if suspect is not None:
+        suspect.memory = _join(suspect.memory, told, {*suspect.seen, *barred})
+        return
+    table = partition.table
+    at = table.find_or_add(np.array([recipient], np.uint64))[0]
+    row = table.words[at]  # the matrix may be another one than before
+    ring, memory = unpack(row, table.overflow)
+    memory = _join(memory, told, {*(each & 0xFFFF_FFFF for each in ring), *barred})
+    pack(row, ring, memory, table.overflow)
+    window, counts = int(row[1]) >> 32, int(row[1]) & 0xFFFF
+    if not counts:  # its time of last use decides when it is evicted
+        last_day = max((each.last_day for each in told.platforms), default=told.born_day)
+        newest = max(window, last_day * DAY_S // partition.window_s)
+        row[1] = newest << 32 | int(row[1]) & 0xFFFF_FFFF
+    # A record can take more blocks than the messages of its offset, so room is checked at once.
+    table.overflow.is_open &= table.overflow.has_room
+
+
+def _join(memory: Memory, told: MemoryRecord, held: Iterable[int]) -> Memory:
+    """Return a memory with the record's platforms, without those whose print is `held` here."""
+    born_day = min(memory.born_day or told.born_day, told.born_day)
+    skipped = {*map(platform_print, held), *memory.marks}
+    prints = [(platform_print(each.platform), each.days) for each in told.platforms]
+    kept, once = (
+        [print_ for print_, days in prints if (days > 1) is often and print_ not in skipped]
+        for often in (True, False)
+    )
+    return Memory(born_day, (*memory.kept, *kept), (*memory.once, *once), memory.marks)
+
+
+def list_memories(partition: Partition) -> Iterator[tuple[int, MemoryRecord]]:
+    """Yield each recipient of a partition with an unsigned record of what is known about it.
+
+    A platform whose first code came less than a day ago is not known yet, and is not included. The
+    same holds for a platform that was first seen in a flood. A print has no time. It left the ring
+    before the oldest known sighting came, so the day of this sighting stands for its last use.
+    """
+    table, window_s = partition.table, partition.window_s
+    words = table.words[: table.used]
+    now_s = latest(partition.watermark_s, partition.medians_s, partition.recent_s)
+    # A partition that has only adopted records yet has no time of its own.
+    now_s = now_s or int(words[:, 1].max(initial=1 << 32)) // (1 << 32) * window_s
+    limit, as_of_ms = word(now_s - DAY_S + 1, 0, 0), utc_ms(now_s)
+    live = indices(words[:, 0])
+    for at in range(0, len(live), TICK_OFFSETS):  # few at a time, because lists take memory
+        rows = live[at : at + TICK_OFFSETS]
+        some = words[rows]
+        for row, held, prints in zip(
+            rows.tolist(), some.tolist(), halves(some).T.tolist(), strict=True
+        ):
+            suspect, (born, count) = partition.suspects.get(held[0]), prints[:2]
+            ring = [each for each in held[RING_WORDS] if each]
+            kept, once = prints[2 : 2 + count], prints[2 + count :]
+            if suspect is not None or held[1] >> 28 & 15:  # what is known is not in the row alone
+                memory = suspect.memory if suspect else unpack(words[row], table.overflow)[1]
+                born, kept, once = memory.born_day, [*memory.kept], [*memory.once]
+            if suspect is not None:
+                known = set(suspect.list_known(now_s))
+                ring = [each for each in suspect.sightings if each & 0xFFFF_FFFF in known]
+            else:
+                ring = [each for each in ring if not each >> 32 & 1 or each < limit]
+            day = max(1, (ring[0] >> 33 if ring else (held[1] >> 32) * window_s) // DAY_S)
+            platforms = [
+                KnownPlatform(each & 0xFFFF_FFFF, (each >> 33) // DAY_S, 2 - (each >> 32 & 1))
+                for each in reversed(ring)
+            ]
+            platforms += [KnownPlatform(each, day, 2) for each in kept if each]
+            platforms += [KnownPlatform(each, day, 1) for each in once if each]
+            told = MemoryRecord(as_of_ms, NAME_VERSION, born & BORN, tuple(platforms), "")
+            yield held[0], told

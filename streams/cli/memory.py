@@ -1,0 +1,178 @@
+"""`otpguard memory`: takes what is known about subscribers to another cluster or topic."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import kafka
+import typer
+
+from detectors import chain
+from detectors.memory_records import list_memories
+from detectors.model.strings import StringList
+from streams import wire
+from streams.cli import calibrate
+from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, zone_of
+from streams.cli.replay import FilesArgument, QuietOption
+from streams.cli.shared import SettingsOption, group, progress, stopping, writing
+from streams.cluster import admin
+from streams.common.errors import ConfigError, UnavailableError
+from streams.common.language import tr
+from streams.gateways.feeds import guess_options
+from streams.tools.calibrate import survey
+from streams.tools.operate import memory_file
+
+app = group("Take what is known about subscribers to another cluster or topic.")
+
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="FILE", help="Write the file here (JSON lines, gzip).")
+]
+
+
+@app.callback()
+def memory() -> None:
+    """Take what is known about subscribers to another cluster or topic."""
+
+
+@app.command("export")
+def export_(
+    settings: SettingsOption,
+    out: OutOption,
+    *,
+    tokens: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            metavar="KEYID FILE",
+            help="Write tokens made with the key in this file, in place of numbers.",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    r"""Write what the newest checkpoints know to a file; no worker is stopped.
+
+    Left out is what a flood brought, and what came for the first time within a day. The file has
+    phone numbers, unless --tokens replaces them.
+
+    \b
+    Examples:
+      otpguard memory export --out memory.jsonl.gz
+      otpguard memory export --out memory.jsonl.gz --tokens k1 token.key
+    """
+    # Neither lists nor memory records are checked here, so no key is needed.
+    detect = settings.detect.model_copy(update={"hot": "partition", "memory_key_file": None})
+    params = settings.model_copy(update={"detect": detect}).params()
+    name: memory_file.Name = memory_file.reduced_name
+    if tokens is not None:
+        from streams.cases.store import opening  # noqa: PLC0415 - an extra
+
+        token_of = opening.tokens(dict([tokens]))
+
+        def name(recipient: int) -> str:
+            known = memory_file.reduced_name(recipient)
+            return next(iter(token_of(known)), known)
+
+    found = memory_file.export(
+        admin.client_arguments(settings.kafka), settings.changelog, params, settings.epoch
+    )
+    with progress(str(out), None, quiet=quiet) as show, writing(out):
+        n = memory_file.write(out, settings.topics.partitions, found, name, show)
+    typer.echo(tr("{path}: {n} recipients").format(path=out, n=f"{n:,}"), err=True)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A memory file.", exists=True, dir_okay=False)],
+    settings: SettingsOption,
+    *,
+    rate: Annotated[
+        float, typer.Option(min=1, help="Recipients per second; all workers share them.")
+    ] = 2000,
+    quiet: QuietOption = False,
+) -> None:
+    r"""Append a memory file to the input topic, for the workers to adopt.
+
+    The topic may have any number of partitions. Each recipient is signed with the key in
+    detect.memory_key_file. After an interruption the same command goes on where it was: the
+    position is in FILE.progress. To import a file twice changes nothing.
+
+    \b
+    Example:
+      otpguard memory import memory.jsonl.gz --rate 5000
+    """
+    keys = settings.memory_keys()
+    if not keys:
+        raise ConfigError(tr("memory records need detect.memory_key_file"))
+    numbers = settings.intake().numbers
+
+    def number(recipient: str) -> int:
+        return int(numbers.column(StringList([recipient]))[0][0])
+
+    _, end = memory_file.check(file)
+    topic = settings.topics.input
+    admin.require_topic(settings.kafka, topic)
+    producer = kafka.KafkaProducer(
+        **admin.client_arguments(settings.kafka), client_id=f"{settings.app_id}-memory", acks="all",
+        linger_ms=5, compression_type="gzip",
+    )  # fmt: skip
+    with closing(producer), progress(file.name, end.recipients, quiet=quiet) as show:
+        done, whole = memory_file.publish(
+            file, producer, topic, keys[0], number, rate, stopping(), show
+        )
+    typer.echo(tr("published {n} of {all}").format(n=f"{done:,}", all=f"{whole:,}"), err=True)
+    if done < whole:
+        raise UnavailableError(tr("interrupted; the same command goes on from there"))
+
+
+@app.command()
+def learn(
+    files: FilesArgument,
+    settings: SettingsOption,
+    out: OutOption,
+    *,
+    maps: MapOption = None,
+    constants: SetOption = None,
+    time_format: TimeOption = None,
+    zone: ZoneOption = None,
+    columns: Annotated[
+        str | None, typer.Option(help="CSV: names of the fields, if the file has no header line.")
+    ] = None,
+    delimiter: Annotated[str, typer.Option(help="CSV: character between fields.")] = ",",
+    encoding: Annotated[str, typer.Option(help="CSV: encoding, such as gb18030.")] = "utf-8",
+    quiet: QuietOption = False,
+) -> None:
+    r"""Write what a worker would know that had seen this history, to a memory file.
+
+    Reads JSON lines or .csv, as `calibrate` does; several files are one log, in the order given.
+    Nothing is enforced or published.
+
+    \b
+    Examples:
+      otpguard memory learn march.jsonl.gz april.jsonl.gz --out memory.jsonl.gz
+      otpguard memory learn cdr/*.csv.gz --out memory.jsonl.gz \
+        --map recipient=called --time '%Y%m%d%H%M%S'
+    """
+    options = guess_options.FeedOptions(
+        tuple(maps or ()), tuple(constants or ()), time_format,
+        zone_of(settings, time_format, zone), columns, delimiter, encoding,
+    )  # fmt: skip
+    history = calibrate.file_history(settings, files, options)
+    params = survey.whole(settings.params(), settings.topics.partitions)
+    state, recogniser = chain.Partition(params), settings.recogniser()
+    intake, named = settings.intake(), dict[int, str]()
+    with progress(tr("learning"), history.total, of_bytes=True, quiet=quiet) as show:
+        for some in history.source(show):
+            batch = wire.decode(
+                intake, settings.topics.input, some.partition, some.values, some.keys,
+                some.offsets, some.timestamps_ms, some.next_offset,
+            ).batch  # fmt: skip
+            chain.process(params, state, batch, recogniser.columns(batch))
+            named |= batch.tokens
+    found = ((0, *each) for each in list_memories(state))
+    with writing(out):
+        n = memory_file.write(
+            out, 0, found, lambda r: named.get(r) or memory_file.reduced_name(r), lambda _: None
+        )
+    typer.echo(tr("{path}: {n} recipients").format(path=out, n=f"{n:,}"), err=True)

@@ -1,0 +1,225 @@
+"""Memory files: what states know about their recipients, exported, learned and imported.
+
+A file is gzip with JSON lines: a header, one line for each recipient, and a last line with the
+number of recipients and a checksum of all lines before it. A file is checked as a whole before any
+of its recipients is published. It has no signature: who imports it signs each record.
+"""
+
+import gzip
+import hashlib
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+from kafka import KafkaProducer
+
+from detectors.memory_records import list_memories, sign_memory
+from detectors.model.event import TOKEN_BIT, KnownPlatform, MemoryRecord
+from detectors.partition import Params
+from detectors.recognise.fold import NAME_VERSION
+from streams.cluster.admin import working
+from streams.cluster.read import reading
+from streams.common.clock import now_ms
+from streams.common.errors import UsageError
+from streams.common.files import replace_file, whole_file
+from streams.common.language import tr
+from streams.engine.state.checkpoint import ChangelogReader, rebuilt
+from streams.wire import encode_memory
+from streams.wire.version import UNDECODABLE
+
+TOGETHER: Final = 1000
+"""Recipients that are written or published together. Their acknowledgements are awaited before the
+position moves, so a killed import publishes at most so many again, which changes nothing."""
+REDUCED: Final = "h0:"
+"""Beginning of a token of which only the state's 63 bits are known. Such a recipient keeps its
+partition, because its key is not known."""
+
+Exported = tuple[int, int, MemoryRecord]
+"""Partition, recipient, and what is known."""
+Name = Callable[[int], str]
+"""Returns the canonical form of a recipient."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The first line. Another version of the format, or of platform names, cannot be imported."""
+
+    otpguard_memory: Literal[1]
+    name_version: int
+    partitions: int  # of the topic that the states belong to
+    made_ms: int
+
+
+class Recipient(NamedTuple):
+    """The line of one recipient."""
+
+    recipient: str
+    partition: int
+    as_of_ms: int
+    born_day: int
+    platforms: tuple[KnownPlatform, ...]
+
+
+class End(msgspec.Struct, frozen=True):
+    """The last line."""
+
+    recipients: int
+    digest: str
+
+
+class _Position(msgspec.Struct, frozen=True):
+    """How far a file is published to a topic."""
+
+    digest: str
+    topic: str
+    done: int
+
+
+_line: Final = msgspec.json.Decoder(Recipient).decode
+
+
+def reduced_name(recipient: int) -> str:
+    """Return a recipient as a state knows it: the digits of a number, or 63 bits of a token."""
+    return f"{REDUCED}{recipient:016x}" if recipient & TOKEN_BIT else str(recipient)
+
+
+def export(
+    clients: Mapping[str, Any], changelog: str, params: Params, epoch: int
+) -> Iterator[Exported]:
+    """Yield what the newest checkpoint of each partition knows; one partition is in memory.
+
+    No worker is stopped or asked. Raises CheckpointError if a checkpoint is damaged, and what
+    `reading` raises.
+    """
+    with reading(clients, changelog) as reader:
+        spans = reader.spans()
+        for partition in reader.partitions:
+            held = ChangelogReader()
+            for record in reader.records({partition: spans[partition]}):
+                held.put(record.key, record.value)
+            if (restored := held.restore(partition, epoch)) is not None:
+                state = rebuilt(params, partition, restored)
+                yield from ((partition, *each) for each in list_memories(state))
+
+
+def write(
+    path: Path, partitions: int, found: Iterable[Exported], name: Name, show: Callable[[int], None]
+) -> int:
+    """Write a file, which takes its name when it is complete; return the number of recipients."""
+    digest, encoder, number = hashlib.blake2b(digest_size=16), msgspec.json.Encoder(), 0
+    head = Head(1, NAME_VERSION, partitions, now_ms())
+    # Level 1: the fastest. Only its owner may read the file, because it has numbers.
+    with (
+        whole_file(path, path.name, mode=0o600) as out,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=out) as packed,
+    ):
+
+        def put(part: bytes) -> None:
+            digest.update(part)
+            packed.write(part)
+
+        put(encoder.encode(head) + b"\n")
+        lines = (
+            Recipient(name(recipient), partition, told.as_of_ms, told.born_day, told.platforms)
+            for partition, recipient, told in found
+        )
+        while some := list(islice(lines, TOGETHER)):
+            put(encoder.encode_lines(some))
+            number += len(some)
+            show(len(some))
+        packed.write(encoder.encode(End(number, digest.hexdigest())) + b"\n")
+    return number
+
+
+def check(path: Path) -> tuple[Head, End]:
+    """Read a whole file; return its first and last line. Raises UsageError if it is damaged."""
+    digest, last, number = hashlib.blake2b(digest_size=16), b"", -1
+    try:
+        with gzip.open(path) as lines:
+            head = msgspec.json.decode(last := next(lines, b""), type=Head)
+            for line in lines:
+                digest.update(last)
+                number, last = number + 1, line
+        end = msgspec.json.decode(last, type=End)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError(f"{path}: {why}") from None
+    except (EOFError, zlib.error, *UNDECODABLE):
+        raise _damaged(path) from None
+    if end != End(number, digest.hexdigest()):
+        raise _damaged(path)
+    if head.name_version != NAME_VERSION:
+        raise UsageError(
+            tr("{path}: its platform names are of version {found}, not {known}").format(
+                path=path, found=head.name_version, known=NAME_VERSION
+            )
+        )
+    return head, end
+
+
+def _damaged(path: Path) -> UsageError:
+    return UsageError(tr("{path}: no whole memory file of version 1").format(path=path))
+
+
+def publish(
+    path: Path,
+    producer: KafkaProducer,
+    topic: str,
+    key: bytes,
+    numbers: Callable[[str], int],
+    rate: float,
+    stop: threading.Event,
+    show: Callable[[int], None],
+) -> tuple[int, int]:
+    """Publish the recipients of a file, signed with `key`, and remember how far in a file beside.
+
+    `numbers`: returns a recipient's integer. `rate`: recipients per second. Returns how many are
+    published, earlier runs included, and how many there are. Raises UsageError for a file with
+    reduced tokens if the topic has another number of partitions.
+    """
+    head, end = check(path)
+    place = path.with_name(f"{path.name}.progress")
+    done, same = 0, len(producer.partitions_for(topic)) == head.partitions
+    with suppress(OSError, *UNDECODABLE):
+        held = msgspec.json.decode(place.read_bytes(), type=_Position)
+        if (held.digest, held.topic) == (end.digest, topic):
+            done = held.done
+    show(done)
+    began, first = time.monotonic(), done
+    with gzip.open(path) as lines, working(tr("cannot publish")):
+        rows = islice(lines, 1 + done, 1 + end.recipients)
+        while some := [_line(row) for row in islice(rows, TOGETHER)]:
+            if stop.wait(max(0.0, began + (done - first) / rate - time.monotonic())):
+                break
+            sent = []
+            for recipient, partition, as_of_ms, born_day, platforms in some:
+                whole = not recipient.startswith(REDUCED)
+                if not (whole or same):
+                    raise UsageError(
+                        tr(
+                            "{path}: its tokens can only go to a topic of {n} partitions; "
+                            "those of `memory learn` can go to any"
+                        ).format(path=path, n=head.partitions)
+                    )
+                told = MemoryRecord(as_of_ms, NAME_VERSION, born_day, platforms, "")
+                signed = sign_memory(key, numbers(recipient), told)
+                sent.append(
+                    producer.send(
+                        topic,
+                        encode_memory(recipient, signed),
+                        key=recipient.encode(),
+                        partition=None if whole else partition,
+                    )
+                )
+            producer.flush(timeout=60)
+            for future in sent:
+                future.get(timeout=1)
+            done += len(some)
+            replace_file(place, msgspec.json.encode(_Position(end.digest, topic, done)))
+            show(len(some))
+    return done, end.recipients

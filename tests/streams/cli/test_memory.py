@@ -1,0 +1,129 @@
+"""`otpguard memory`: what is learned from history is what a worker has that saw it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from detectors import chain
+from detectors.chain import snapshot
+from detectors.memory_records import list_memories
+from streams import wire
+from streams.cli.memory import app
+from streams.common.errors import ConfigError, UsageError
+from streams.config import Settings
+from streams.engine.state.checkpoint import ChangelogReader, CheckpointWriter, PutRecord, rebuilt
+from streams.tools.operate import memory_file
+from tests.detectors.stand_in import DAY_MS, START_MS
+
+TOKEN = "hk1:" + "0123456789abcdef" * 4
+
+
+def history(days: int = 30, people: int = 40) -> list[dict[str, Any]]:
+    """A month of codes; one of the people is flooded for an hour."""
+    rng = random.Random(1)
+    events: list[tuple[int, str, str]] = []
+    for person in range(people):
+        recipient = TOKEN if person == 3 else str(8613900000000 + person)
+        own = [f"p{i}" for i in rng.sample(range(200), rng.choice([3, 12, 30]))]
+        events += [
+            (START_MS + rng.randrange(days * DAY_MS), recipient, rng.choice(own))
+            for _ in range(rng.choice([5, 40, 120]))
+        ]
+    flood_ms = START_MS + (days - 1) * DAY_MS
+    events += [(flood_ms + i * 20_000, "8613900000000", f"flood{i}") for i in range(180)]
+    return [
+        {
+            "schema_version": 1, "recipient": recipient, "sender": "10690000",
+            "event_time_ms": at_ms, "message_id": f"m{i}", "category": "otp",
+            "platform_id": platform,
+        }
+        for i, (at_ms, recipient, platform) in enumerate(sorted(events))
+    ]  # fmt: skip
+
+
+def memory_of_a_worker(settings: Settings, events: list[dict[str, Any]]) -> list[Any]:
+    """What the checkpoint of a worker knows that read these events from Kafka, in small polls."""
+    state, recogniser = chain.Partition(settings.params()), settings.recogniser()
+    for at in range(0, len(events), 77):
+        some = [msgspec.json.encode(each) for each in events[at : at + 77]]
+        offsets = np.arange(at, at + len(some))
+        stamps = [each["event_time_ms"] for each in events[at : at + 77]]
+        keys = [each["recipient"].encode() for each in events[at : at + 77]]
+        batch = wire.decode(
+            settings.intake(), "in", 0, some, keys, offsets, stamps, at + len(some)
+        ).batch
+        chain.process(settings.params(), state, batch, recogniser.columns(batch))
+    reader = ChangelogReader()
+    for step in CheckpointWriter(0, "w", 0).checkpoint(snapshot(state), state.next_offset, 0):
+        if isinstance(step, PutRecord):
+            reader.put(step.key, step.value)
+    restored = reader.restore(0, 0)
+    assert restored is not None
+    return list(list_memories(rebuilt(settings.params(), 0, restored)))
+
+
+def learned(arguments: list[str], out: Path) -> list[Any]:
+    done = CliRunner().invoke(app, ["learn", *arguments, "--out", str(out), "--quiet"])
+    assert done.exit_code == 0, done.output
+    memory_file.check(out)
+    return [json.loads(line) for line in gzip.decompress(out.read_bytes()).splitlines()[1:-1]]
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("OTPGUARD_INPUT_COUNTRY", "CN")
+    return Settings(input={"country": "CN"})
+
+
+@pytest.mark.parametrize("form", ["jsonl", "jsonl.gz", "csv"])
+def test_what_is_learned_is_what_a_worker_has_that_saw_the_history(
+    settings: Settings, tmp_path: Path, form: str
+) -> None:
+    events = history()
+    path = tmp_path / f"history.{form}"
+    lines = b"".join(msgspec.json.encode(each) + b"\n" for each in events)
+    match form:
+        case "csv":
+            with path.open("w", newline="") as out:
+                rows = csv.DictWriter(out, [*events[0]])
+                rows.writeheader()
+                rows.writerows(events)
+        case _:
+            path.write_bytes(gzip.compress(lines) if form.endswith("gz") else lines)
+    more = ["--time", "ms"] if form == "csv" else []
+    found = {each[0]: each[2:] for each in learned([str(path), *more], tmp_path / "m.gz")}
+    wanted = {
+        TOKEN if recipient >> 63 else str(recipient):
+        [told.as_of_ms, told.born_day, [[*each] for each in told.platforms]]
+        for recipient, told in memory_of_a_worker(settings, events)
+    }  # fmt: skip
+    assert found == wanted
+    assert len(found) == 40
+    assert max(len(each[2]) for each in found.values()) > 14
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_mixture_of_forms_is_refused(tmp_path: Path) -> None:
+    out = str(tmp_path / "m.gz")
+    done = CliRunner().invoke(app, ["learn", "a.csv", "b.jsonl", "--out", out])
+    assert isinstance(done.exception, UsageError)
+    assert not Path(out).exists()
+
+
+@pytest.mark.usefixtures("settings")
+def test_an_import_needs_the_key(tmp_path: Path) -> None:
+    path = tmp_path / "m.gz"
+    memory_file.write(path, 1, [], memory_file.reduced_name, lambda _: None)
+    done = CliRunner().invoke(app, ["import", str(path)])
+    assert isinstance(done.exception, ConfigError)
+    assert "detect.memory_key_file" in str(done.exception)

@@ -1,0 +1,278 @@
+"""Memory files: written, checked, and brought to a topic with any number of partitions."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from detectors.chain import Partition, process, snapshot
+from detectors.memory_records import adopt_memory, list_memories
+from detectors.model.event import TOKEN_BIT, KnownPlatform, MemoryRecord
+from detectors.recognise.fold import NAME_VERSION
+from streams import wire
+from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.read import records
+from streams.common.errors import UsageError
+from streams.config import Kafka, Settings
+from streams.engine.state.checkpoint import CheckpointWriter, PutRecord
+from streams.tools.operate import memory_file
+from streams.wire import Intake, Numbers, Outcome
+from tests.builders.detectors.memory_records import PARAMS, TODAY, known
+from tests.detectors.stand_in import DAY_MS, START_MS, Event, batch_of, codes_of
+from tests.nodes import Broker
+from tests.waiting import wait_until
+
+KEY = PARAMS.memory_keys[-1]
+FIRST = 8613900000000
+TOKEN = TOKEN_BIT | 0x1234
+NUMBERS = Numbers("CN")
+ROOT = Path(__file__).parents[4]
+
+
+def states(partitions: int = 2, people: int = 1500) -> list[Partition]:
+    """States of a worker that saw some days of codes."""
+    made = []
+    for number in range(partitions):
+        state = Partition(PARAMS)
+        events = [
+            Event(START_MS + day * 3 * DAY_MS + i * 20, FIRST + number * people + i, f"p {i % 40}")
+            for day in range(3)
+            for i in range(people)
+        ]
+        events.append(Event(events[-1].at_ms, TOKEN + number, "p 1"))
+        batch = batch_of(events, range(len(events)))
+        process(PARAMS, state, batch, codes_of(batch))
+        made.append(state)
+    return made
+
+
+def exported(found: Sequence[Partition]) -> list[memory_file.Exported]:
+    return [(i, *each) for i, state in enumerate(found) for each in list_memories(state)]
+
+
+def number(recipient: str) -> int:
+    from detectors.model.strings import StringList
+
+    return int(NUMBERS.column(StringList([recipient]))[0][0])
+
+
+def written(path: Path, found: Sequence[memory_file.Exported], partitions: int = 2) -> Path:
+    n = memory_file.write(path, partitions, found, memory_file.reduced_name, lambda _: None)
+    assert n == len(found)
+    return path
+
+
+ONE = MemoryRecord(START_MS, NAME_VERSION, TODAY - 9, (KnownPlatform(7, TODAY - 3, 2),), "")
+
+
+def test_a_file_says_what_was_exported_and_nobody_else_may_read_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "m.gz", [(3, FIRST, ONE), (4, TOKEN, ONE)])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    head, end = memory_file.check(path)
+    assert (head.partitions, head.name_version, end.recipients) == (2, NAME_VERSION, 2)
+    lines = gzip.decompress(path.read_bytes()).splitlines()
+    platforms = f"[[7,{TODAY - 3},2]]"
+    assert lines[1:3] == [
+        f'["{FIRST}",3,{START_MS},{TODAY - 9},{platforms}]'.encode(),
+        f'["h0:8000000000001234",4,{START_MS},{TODAY - 9},{platforms}]'.encode(),
+    ]
+    assert number("h0:8000000000001234") == TOKEN
+
+
+@pytest.mark.parametrize("people", [0, 1, memory_file.TOGETHER, memory_file.TOGETHER + 1])
+def test_any_number_of_recipients_is_a_whole_file(tmp_path: Path, people: int) -> None:
+    path = written(tmp_path / "m.gz", [(0, FIRST + i, ONE) for i in range(people)])
+    assert memory_file.check(path)[1].recipients == people
+
+
+def test_a_damaged_file_is_refused_as_a_whole(tmp_path: Path) -> None:
+    good = gzip.decompress(written(tmp_path / "m", [(0, FIRST, ONE)] * 3).read_bytes())
+    lines = good.splitlines(keepends=True)
+    for bad in (
+        b"", b"x", good.replace(b"[[7,", b"[[8,"), b"".join(lines[:-1]), b"".join(lines[1:]),
+        b"".join([*lines[:2], *lines[3:]]), good + lines[1], lines[0], lines[-1], b"{}\n" + good,
+        good.replace(b'"otpguard_memory":1', b'"otpguard_memory":2'),
+    ):  # fmt: skip
+        path = tmp_path / "bad.gz"
+        path.write_bytes(gzip.compress(bad))
+        with pytest.raises(UsageError, match="no whole memory file"):
+            memory_file.check(path)
+    packed = gzip.compress(good)
+    for cut in (packed[:-9], packed[:20], good):
+        path.write_bytes(cut)
+        with pytest.raises(UsageError, match=r"bad\.gz: "):
+            memory_file.check(path)
+    with pytest.raises(UsageError, match="No such file"):
+        memory_file.check(tmp_path / "absent.gz")
+
+
+def test_a_file_of_other_platform_names_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "m.gz", [(0, FIRST, ONE)])
+    monkeypatch.setattr(memory_file, "NAME_VERSION", NAME_VERSION + 1)
+    with pytest.raises(UsageError, match="of version 2, not 3"):
+        memory_file.check(path)
+
+
+class Site:
+    """A cluster's topics, with clients."""
+
+    def __init__(self, broker: Broker, name: str, partitions: int) -> None:
+        self.kafka = Kafka(bootstrap=broker.bootstrap)
+        self.clients = client_arguments(self.kafka)
+        self.settings = Settings(
+            app_id=name, kafka=self.kafka, topics={"input": f"{name}-in", "partitions": partitions}
+        )
+        self.input, self.changelog = self.settings.topics.input, self.settings.changelog
+        self.partitions = partitions
+        with Cluster(self.kafka) as cluster:
+            for topic in (self.input, self.changelog):
+                cluster.create(topic, partitions, 1, {})
+
+    def save(self, found: Sequence[Partition]) -> None:
+        """Writes checkpoints as a worker does."""
+        producer = KafkaProducer(**self.clients, acks="all")
+        for number, state in enumerate(found):
+            writer = CheckpointWriter(number, "w1", self.settings.epoch)
+            for step in writer.checkpoint(snapshot(state), state.next_offset, 0):
+                if isinstance(step, PutRecord):
+                    producer.send(self.changelog, step.value, step.key, partition=number).get(10)
+        producer.close()
+
+    def bring(
+        self, path: Path, stop: threading.Event, show: Any = lambda _: None
+    ) -> tuple[int, int]:
+        producer = KafkaProducer(**self.clients, acks="all")
+        try:
+            return memory_file.publish(path, producer, self.input, KEY, number, 1e9, stop, show)
+        finally:
+            producer.close()
+
+    def adopted(self) -> tuple[dict[int, Partition], int]:
+        """States of a worker that saw only the input's memory records, and their number."""
+        intake = Intake(NUMBERS, partitions=self.partitions, memory=True)
+        found: dict[int, Partition] = {}
+        number = 0
+        for record in records(self.clients, self.input):
+            decoded = wire.decode(
+                intake, self.input, record.partition, [record.value], [record.key],
+                [record.offset], [record.timestamp], record.offset + 1,
+            )  # fmt: skip
+            batch = decoded.batch
+            assert decoded.outcomes[Outcome.MEMORY] == 1
+            whole = not record.key.startswith(b"h0:")
+            assert not (decoded.misplaced_keys and whole)
+            assert not decoded.noncanonical_keys
+            assert batch.memory is not None
+            state = found.setdefault(record.partition, Partition(PARAMS))
+            told = batch.memory(0)
+            assert adopt_memory(state, (KEY,), int(batch.recipient[0]), told) == "adopted"
+            number += 1
+        return found, number
+
+
+def command_of(site: Site, folder: Path, *words: str) -> list[str]:
+    """The command line of `otpguard memory`, with the settings of a site."""
+    (folder / "memory.key").write_bytes(KEY)
+    path = folder / "otpguard.toml"
+    path.write_text(
+        f'app_id = "{site.settings.app_id}"\n[kafka]\nbootstrap = "{site.kafka.bootstrap}"\n'
+        f'[topics]\ninput = "{site.input}"\npartitions = {site.partitions}\n'
+        f'[detect]\nmemory_key_file = "{folder / "memory.key"}"\n[input]\ncountry = "CN"\n'
+    )
+    return [sys.executable, "-m", "streams", "memory", *words, "-c", str(path)]
+
+
+def called(site: Site, folder: Path, *words: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command_of(site, folder, *words), capture_output=True, text=True, check=True, cwd=folder,
+        env=environment,
+    ).stderr  # fmt: skip
+
+
+def everybody(found: Sequence[Partition]) -> dict[int, dict[int, int]]:
+    return {r: known(state, r) for state in found for r, _ in list_memories(state)}
+
+
+@pytest.mark.broker
+def test_checkpoints_are_exported_and_adopted_by_other_partitions(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    one, other = Site(broker, f"{unique}-a", 2), Site(broker, f"{unique}-b", 5)
+    saved, epoch = states(), one.settings.epoch
+    one.save(saved)
+    found = list(memory_file.export(one.clients, one.changelog, PARAMS, epoch))
+    assert found == exported(saved)
+    assert not list(memory_file.export(one.clients, one.changelog, PARAMS, epoch + 1))
+    (tmp_path / "token.key").write_bytes(KEY)
+    command = ["export", "--out", str(tmp_path / "t.gz"), "--tokens", "k1", "token.key"]
+    called(one, tmp_path, *command)
+    lines = gzip.decompress((tmp_path / "t.gz").read_bytes()).splitlines()[1:-1]
+    assert memory_file.check(tmp_path / "t.gz")[1].recipients == len(found) == len(lines)
+    tokens = [line for line in lines if line.startswith(b'["hk1:')]
+    assert len(tokens) == len(found) - 2, "those of tokens stay as they are"
+    assert not any(b'"8613' in line for line in lines)
+    people = [each for each in found if not each[1] & TOKEN_BIT]
+    path = written(tmp_path / "m.gz", people)
+    n = len(people)
+    assert other.bring(path, threading.Event()) == (n, n)
+    states_there, records_there = other.adopted()
+    assert records_there == n
+    assert len(states_there) == 5
+    wanted = {r: k for r, k in everybody(saved).items() if not r & TOKEN_BIT}
+    assert everybody([*states_there.values()]) == wanted
+    assert other.bring(path, threading.Event()) == (n, n)
+    assert other.adopted()[1] == n, "what is published is not published again"
+
+
+@pytest.mark.broker
+def test_reduced_tokens_keep_their_partition_or_are_refused(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "m.gz", exported(states(people=20)))
+    with pytest.raises(UsageError, match="only go to a topic of 2 partitions"):
+        Site(broker, f"{unique}-a", 3).bring(path, threading.Event())
+    same = Site(broker, f"{unique}-b", 2)
+    same.bring(path, threading.Event())
+    found, _ = same.adopted()
+    for number_, state in found.items():
+        assert [r for r, _ in list_memories(state) if r & TOKEN_BIT] == [TOKEN + number_]
+
+
+@pytest.mark.broker
+def test_an_import_that_is_killed_goes_on_where_it_was(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    site = Site(broker, unique, 3)
+    path = written(tmp_path / "m.gz", [(0, FIRST + i, ONE) for i in range(5500)], 3)
+    place = tmp_path / "m.gz.progress"
+    process_ = subprocess.Popen(
+        command_of(site, tmp_path, "import", str(path), "--rate", "1000"), cwd=ROOT
+    )
+    try:
+        wait_until(place.exists, "a position is written")
+    finally:
+        os.kill(process_.pid, signal.SIGKILL)
+        process_.wait()
+    killed_at = site.adopted()[1]
+    assert killed_at < 5500
+    done = called(site, tmp_path, "import", str(path), "--rate", "100000")
+    assert "published 5,500 of 5,500" in done
+    found, number_ = site.adopted()
+    assert {r for state in found.values() for r, _ in list_memories(state)} == {
+        FIRST + i for i in range(5500)
+    }
+    assert 5500 <= number_ <= 5500 + memory_file.TOGETHER
