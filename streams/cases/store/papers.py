@@ -68,6 +68,18 @@ class Papers:
             ticket=_word(ticket), outcome=_word(outcome),
         )  # fmt: skip
 
+    def find_calls(self, named: str, agent: str = "") -> tuple[Call, ...]:
+        """Return the newest calls with this ticket or this case; with `agent`, only this person's.
+
+        Calls about a number without a case are left out.
+        """
+        either = (calls.c.ticket == named) | (calls.c.episode_id == named)
+        wanted = select(calls).where(either, calls.c.episode_id != "")
+        if agent:
+            wanted = wanted.where(calls.c.agent == agent)
+        newest = wanted.order_by(calls.c.call_id.desc()).limit(LIST_MAX)
+        return tuple(Call(**row) for row in self._rows(newest))
+
     # --- appeals -----------------------------------------------------------------------------
 
     def add_appeal(

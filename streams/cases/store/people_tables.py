@@ -83,12 +83,12 @@ calls = Table(
     PEOPLE,
     Column("call_id", _Id, primary_key=True, autoincrement=True),
     Column("recipient", String, nullable=False, index=True),
-    Column("episode_id", String, nullable=False),
+    Column("episode_id", String, nullable=False, index=True),
     Column("agent", String, nullable=False, index=True),
-    Column("at_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False, index=True),
     Column("identified_by", String, nullable=False),
     Column("same_caller", Boolean, nullable=False),
-    Column("ticket", String, nullable=False),
+    Column("ticket", String, nullable=False, index=True),
     Column("outcome", String, nullable=False),
 )
 

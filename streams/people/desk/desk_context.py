@@ -170,13 +170,13 @@ class Desk:
             yield Banner("", banner(off), "alarm")
         elif self.settings.mode == "shadow":
             yield Banner(
-                tr("Shadow mode."),
-                tr("The detector publishes leases that nobody obeys: nothing is refused."),
+                tr("Only observing."),
+                tr("Floods are noticed, and nothing is refused."),
             )
         yield from _rails(words, self.store.rail_refusals())
         if not fresh.read_ms or fresh.lag_ms > self.stale_ms:
             yield Banner(
-                tr("The index is old."),
+                tr("These pages are old."),
                 tr("{how} What happened since is not on any page: “nothing found” means nothing.")
                 .format(how=fresh_sentence(fresh, self.stale_ms)),
                 "alarm",

@@ -150,10 +150,7 @@ class OversightPages:
             more["mode"] = what
         elif what == "allow":
             verb = "allow"
-            written = visit.read_field("platform", 200)
-            if ":" not in written:
-                raise UsageError(tr("A platform's key is needed, such as sig:某校 or port:1069…."))
-            more["platform"] = named_platform(self.desk, written)
+            more["platform"] = named_platform(self.desk, visit.read_field("platform", 200))
         elif what == "exempt":
             verb = "exempt"
             recipient = (

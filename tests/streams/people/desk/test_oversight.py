@@ -132,7 +132,7 @@ def test_a_rejected_proposal_is_over(wide: World) -> None:
         {"what": "off", "span": "1h", "reason": ""},
         {"what": "off", "span": "", "reason": "x"},
         {"what": "", "span": "1h", "reason": "x"},
-        {"what": "allow", "span": "1h", "reason": "x", "platform": "nothing"},
+        {"what": "allow", "span": "1h", "reason": "x", "platform": "!!"},
         {"what": "exempt", "span": "1h", "reason": "x", "number": "nobody"},
     ],
 )
