@@ -37,6 +37,7 @@ PEOPLE: Final = {
 SCREENS: Final = (
     ("li.lei", "search"), ("li.lei", "case"), ("li.lei", "nothing"), ("li.lei", "done"),
     ("li.lei", "refused"), ("li.lei", "account"), ("li.lei", "help"), ("li.lei", "live"),
+    ("li.lei", "mine"), ("han.mei", "shift"),
     ("han.mei", "live"), ("han.mei", "unmasked"), ("han.mei", "proposals"),
     ("fen.xi", "campaigns"), ("fen.xi", "platforms"), ("zhao", "proposals"),
     ("shen.ji", "audit"), ("root", "users"),
@@ -55,6 +56,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
               for verb in ("search", "view", "allow", "release"))))  # fmt: skip
         for name, roles in PEOPLE.items():
             running.store.accounts.add(name, roles, password=PASSWORD, shown_name=name)
+        case = running.store.find("8617000000001").newest
+        assert case is not None
+        about = {"recipient": case.line.recipient, "episode_id": case.line.episode_id}
+        running.store.papers.hand_over("wang.fang", "role:agent", "她等验证码", **about)
+        running.store.papers.add_call("li.lei", **about, identified_by="own_line", ticket="T-7",
+                                      same_caller=True, outcome="release")  # fmt: skip
         running.store.papers.propose("wang.fang", "mode", b"{}", "mode off", "reason", "T-1")
         yield running
 

@@ -26,7 +26,7 @@ from streams.people.desk.call_view import (
     view,
     word_sentence,
 )
-from streams.people.desk.desk_context import Desk
+from streams.people.desk.desk_context import Desk, receivers_of
 from streams.people.desk.masks import mask_mentions, mask_recipient, whole
 from streams.people.desk.override_publisher import Said
 from streams.people.desk.render import Flash
@@ -117,7 +117,7 @@ class CasePages:
         outcome = "done" if found.newest else "nothing"
         self.desk.audit(visit, "search", outcome, subject=recipient, episode_id=episode_id)
         if found.newest:
-            return RedirectResponse(self._path(visit, episode_id), 303)
+            return RedirectResponse(self.path(visit, episode_id), 303)
         return self._nothing(visit, found)
 
     def _find_named(self, visit: Visit, named: str) -> Response:
@@ -162,8 +162,8 @@ class CasePages:
 
     def _found(self, visit: Visit, lines: Sequence[CaseLine]) -> Response:
         if len(lines) == 1:
-            return RedirectResponse(self._path(visit, lines[0].episode_id), 303)
-        found = [(each, self._path(visit, each.episode_id)) for each in lines]
+            return RedirectResponse(self.path(visit, lines[0].episode_id), 303)
+        found = [(each, self.path(visit, each.episode_id)) for each in lines]
         return self.desk.pages.page(visit, "found", found=found, states=STATES, tones=TONES)
 
     def _nothing(
@@ -193,6 +193,9 @@ class CasePages:
         self.desk.audit(
             visit, "view", "done", subject=file.line.recipient, episode_id=file.line.episode_id
         )
+        self.desk.store.papers.read_handovers(
+            visit.person.account.name, receivers_of(visit), file.line.episode_id
+        )
         said = visit.request.query_params.get("said", "")
         flashes = [self._describe_answers(said)] if WORD_ID.fullmatch(said) else []
         if flashes:  # load again: the index may have the override by now
@@ -215,9 +218,10 @@ class CasePages:
             "notices": file.notices,
             "held": file.papers.held,
             "earlier": [
-                (each, self._path(visit, each.episode_id)) for each in file.others[:CALLS_SHOWN]
+                (each, self.path(visit, each.episode_id)) for each in file.others[:CALLS_SHOWN]
             ],
             "gateways": self._gateways(file),
+            "receivers": self.desk.receivers(visit) if visit.may(DeskRight.NOTE) else {},
             **self._choices(visit, file.papers.calls),
             **more,
         }
@@ -277,7 +281,7 @@ class CasePages:
             outcome=word.verb,
         )
         if subject.episode_id:
-            path = self._path(visit, subject.episode_id)
+            path = self.path(visit, subject.episode_id)
             joint = "&" if "?" in path else "?"
             return RedirectResponse(f"{path}{joint}said={said.word_id}", 303)
         return self._nothing(visit, self.desk.store.find(subject.recipient), [_flash(said)])
@@ -454,7 +458,8 @@ class CasePages:
     def _grant(self, visit: Visit, episode_id: str) -> str:
         return "" if visit.may(DeskRight.BROWSE) else self.desk.grant(visit, episode_id)
 
-    def _path(self, visit: Visit, episode_id: str) -> str:
+    def path(self, visit: Visit, episode_id: str) -> str:
+        """Return the URL of a case, with a grant if the person needs one."""
         grant = self._grant(visit, episode_id)
         return f"/case/{quote(episode_id, safe='')}" + (f"?k={grant}" if grant else "")
 

@@ -34,6 +34,7 @@ from streams.people.desk.oidc import OidcEntry
 from streams.people.desk.oversight import OversightPages
 from streams.people.desk.render import Flash, static_files
 from streams.people.desk.rights import DeskRight
+from streams.people.desk.shift_pages import ShiftPages
 from streams.people.desk.visit import RefusedError, Visit, visit_of
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
     """Return all routes of the console. A test requests each of them with every role."""
     entry, cases, lists = EntryPages(desk), CasePages(desk), ListPages(desk)
     oversight, oidc = OversightPages(desk), OidcEntry(desk, entry)
+    shifts = ShiftPages(desk, cases)
     wide = (DeskRight.PROPOSE, DeskRight.APPROVE)
     return [
         Door("GET", "/login", OPEN, entry.login_page),
@@ -85,6 +87,9 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("POST", "/unmask", (DeskRight.UNMASK,), cases.unmask, cases.again),
         Door("POST", "/evidence", (DeskRight.EVIDENCE,), EvidencePages(desk, cases).make,
              cases.again),
+        Door("POST", "/handover", (DeskRight.NOTE,), shifts.hand_over, cases.again),
+        Door("GET", "/mine", (DeskRight.SEARCH,), shifts.mine, view="mine"),
+        Door("GET", "/shift", (DeskRight.SHIFT,), shifts.shift, view="shift"),
         Door("GET", "/live", (DeskRight.LIVE,), lists.live, view="live"),
         Door("POST", "/live", (DeskRight.LIVE,), lists.live, view="live"),
         Door("POST", "/live/export", (DeskRight.BROWSE,), lists.export),

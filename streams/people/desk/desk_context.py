@@ -6,6 +6,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,11 +21,15 @@ from streams.people.desk.desk_audit import DeskLedger
 from streams.people.desk.guard import Site
 from streams.people.desk.override_publisher import Speaker
 from streams.people.desk.render import Banner, Pages
+from streams.people.desk.rights import ROLE_NAMES, DeskRight, may
 from streams.people.desk.visit import RefusedError, Visit
 from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
 from streams.wire import Override
 
 log = logging.getLogger(__name__)
+
+TEAM: Final = "role:"
+"""Prefix of a handover's receiver if the receiver is a role and not one person."""
 
 BANNERS_MS: Final = 1_000
 """Time (ms) for which banners and the age of the index are cached for all pages."""
@@ -91,7 +96,7 @@ class Desk:
     """Per language: when they were read (ms), the banners, and the age of the index."""
 
     def __post_init__(self) -> None:
-        self.pages = Pages(self.now_ms, self.banners, self.freshness)
+        self.pages = Pages(self.now_ms, self.banners, self.freshness, self.unread)
 
     @property
     def stale_ms(self) -> float:
@@ -187,6 +192,30 @@ class Desk:
                 tr("What came in the last minutes is not judged yet. Call the NOC."),
             )
 
+    # --- handovers ---------------------------------------------------------------------------
+
+    def unread(self, visit: Visit) -> int:
+        """Return how many cases others handed to this person or her teams and nobody opened."""
+        if visit.may(DeskRight.SEARCH):
+            with suppress(UnavailableError):  # the error page has a navigation bar too
+                name = visit.person.account.name
+                return self.store.papers.count_unread(name, receivers_of(visit))
+        return 0
+
+    def receivers(self, visit: Visit) -> dict[str, str]:
+        """Return the teams and colleagues who may take a case over, by key, with their names."""
+        teams = {
+            f"{TEAM}{role}": tr("everybody: {role}").format(role=tr(name))
+            for role, name in ROLE_NAMES.items()
+            if may([role], DeskRight.SEARCH)
+        }
+        return teams | {
+            each.name: each.shown_name or each.name
+            for each in self.store.accounts.all()
+            if may(each.roles, DeskRight.SEARCH) and not each.disabled
+            and each.name != visit.person.account.name
+        }  # fmt: skip
+
     # --- grants: a person may open the cases that she searched for ---------------------------
 
     def grant(self, visit: Visit, about: str) -> str:
@@ -201,6 +230,11 @@ class Desk:
     def is_granted(self, visit: Visit, about: str, word: str) -> bool:
         """Return true if the token `word` lets this session open the case or number `about`."""
         return hmac.compare_digest(self.grant(visit, about).encode(), word.encode())
+
+
+def receivers_of(visit: Visit) -> list[str]:
+    """Return the receivers that stand for a person: her name and her teams."""
+    return [visit.person.account.name, *(f"{TEAM}{role}" for role in visit.person.roles)]
 
 
 def _rails(words: Sequence[Override], refused: int) -> Iterator[Banner]:

@@ -27,6 +27,7 @@ class DeskRight(StrEnum):
     PROPOSE = "propose"  # propose overrides that need a second person
     APPROVE = "approve"  # approve or reject proposals
     AUDIT = "audit"  # read the audit log
+    SHIFT = "shift"  # see the calls of all agents in a shift, with masked numbers
     USERS = "users"  # manage accounts
 
 
@@ -44,6 +45,7 @@ RIGHTS: Final[Mapping[DeskRole, frozenset[DeskRight]]] = MappingProxyType(
                 DeskRight.UNMASK,
                 DeskRight.LIVE,
                 DeskRight.BROWSE,
+                DeskRight.SHIFT,
                 DeskRight.PLATFORMS,
                 DeskRight.PROPOSE,
             }
