@@ -40,7 +40,7 @@ SCREENS: Final = (
     ("li.lei", "mine"), ("han.mei", "shift"),
     ("han.mei", "live"), ("han.mei", "unmasked"), ("han.mei", "proposals"),
     ("fen.xi", "campaigns"), ("fen.xi", "platforms"), ("zhao", "proposals"),
-    ("shen.ji", "audit"), ("root", "users"),
+    ("shen.ji", "audit"), ("root", "users"), ("root", "health"),
 )  # fmt: skip
 
 
@@ -142,7 +142,7 @@ def test_every_screen_fits_and_axe_finds_nothing(
                 if (wide := page.evaluate("document.documentElement.scrollWidth")) != width:
                     wrong.append(f"{place} is {wide} wide")
                 wrong += [f"{place}: {each}" for each in violations(page)]
-                page.emulate_media(color_scheme="dark")
+                page.emulate_media(color_scheme="dark", reduced_motion="reduce")
                 wrong += [f"{place} in the dark: {each}" for each in violations(page)]
                 page.emulate_media(color_scheme="light")
     assert wrong == []

@@ -103,6 +103,8 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
              oversight.proposals),
         Door("GET", "/audit", (DeskRight.AUDIT,), oversight.audit),
         Door("POST", "/audit", (DeskRight.AUDIT,), oversight.audit),
+        Door("GET", "/health", (DeskRight.HEALTH,), oversight.health, view="health"),
+        Door("POST", "/health", (DeskRight.HEALTH,), oversight.health, view="health"),
         Door("GET", "/users", (DeskRight.USERS,), oversight.users, view="people"),
         Door("POST", "/users", (DeskRight.USERS,), oversight.change_user, oversight.users),
     ]  # fmt: skip

@@ -5,7 +5,7 @@ import hmac
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -90,6 +90,8 @@ class Desk:
     now_ms: Callable[[], int]
     now_s: Callable[[], float]  # a monotonic clock, for rate limits
     limits: dict[str, RateLimit]
+    # Returns checks of the installation (`otpguard doctor`); true: also of brokers and topics.
+    examine: Callable[[bool], Iterable[Any]] = lambda _: ()
     ticket: LoginTicket | None = None  # one-time log-in link, only in the demo
     pages: Pages = field(init=False)
     _banners: dict[str, tuple[int, Sequence[Banner], str]] = field(default_factory=dict)
@@ -198,8 +200,9 @@ class Desk:
         """Return how many cases others handed to this person or her teams and nobody opened."""
         if visit.may(DeskRight.SEARCH):
             with suppress(UnavailableError):  # the error page has a navigation bar too
-                name = visit.person.account.name
-                return self.store.papers.count_unread(name, receivers_of(visit))
+                return self.store.papers.count_unread(
+                    visit.person.account.name, receivers_of(visit)
+                )
         return 0
 
     def receivers(self, visit: Visit) -> dict[str, str]:

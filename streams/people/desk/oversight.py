@@ -236,6 +236,18 @@ class OversightPages:
         flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {name_unanswered(said)}"
         return self.proposals(visit, Flash(flash.rstrip(), "bad" if said.missing else "good"))
 
+    # --- health ------------------------------------------------------------------------------
+
+    def health(self, visit: Visit) -> Response:
+        """Show what runs and what is wrong. POST also checks brokers and topics: some seconds."""
+        store = self.desk.store
+        return self.desk.pages.page(
+            visit, "health", age=store.freshness(), rails=store.rail_refusals(),
+            modes=[each.word for each in store.words_now() if each.word.verb == "mode"],
+            mode=self.desk.settings.mode, gateways=store.gateways(),
+            checks=list(self.desk.examine(visit.request.scope["method"] == "POST")),
+        )  # fmt: skip
+
     # --- accounts ----------------------------------------------------------------------------
 
     def users(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:

@@ -47,6 +47,7 @@ PAGES: Final = (
     NavPage("/proposals", "Proposals", DeskRight.PROPOSE),
     NavPage("/proposals", "Proposals", DeskRight.APPROVE),
     NavPage("/audit", "Audit", DeskRight.AUDIT),
+    NavPage("/health", "Health", DeskRight.HEALTH),
     NavPage("/users", "Accounts", DeskRight.USERS),
 )
 
