@@ -41,6 +41,8 @@ TABLES: Final = (
     "streams.cases.call_answer:ALOUD",
     "streams.people.evidence.gaps:GAPS",
     "streams.people.evidence.pack_report:KIND_NAMES",
+    "streams.people.desk.list_pages:LIVE_ORDERS",
+    "streams.people.desk.list_pages:CSV_COLUMNS",
     "streams.people.desk.rights:ROLE_NAMES",
     "streams.people.desk.render:PAGES:name",
     "streams.people.desk.call_view:STATES",

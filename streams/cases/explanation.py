@@ -298,7 +298,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         settings=record.config or tr("unsigned"),
     )
     if record.level is Level.THROTTLE and record.mode == "shadow":
-        yield tr("in shadow: published, but not enforced by gateways")
+        yield tr("only observed: published, but not enforced by gateways")
     if record.chronic:
         yield tr(
             "throttled on many of 14 days: a test number or a public inbox, and no victim? then "
@@ -422,7 +422,7 @@ def _say_refused(record: EpisodeRecord) -> str:
         )
     throttled = Level.THROTTLE in {record.level, *(step.level for step in record.path)}
     if record.kind != "limit" and not throttled:
-        return tr("nothing: WATCH refuses nothing")
+        return tr("nothing: a watched number is not throttled")
     if record.level is Level.CLEAR:
         return tr("nothing any more")
     what = tr(
@@ -430,7 +430,7 @@ def _say_refused(record: EpisodeRecord) -> str:
     )
     if record.mode == "enforce":
         return what
-    return tr("nothing yet (shadow); enforced, {what}").format(what=what)
+    return tr("nothing yet (only observed); enforced, {what}").format(what=what)
 
 
 def _platforms(n: int) -> str:

@@ -195,7 +195,7 @@ SAYS: Final = MappingProxyType(
         Doing.RELEASED: "released by the operator: nothing is refused",
         Doing.EXEMPT: "exempt by an operator's override: nothing is refused",
         Doing.OFF: "the kill switch is on: nothing is refused",
-        Doing.SHADOW: "in shadow: nothing is refused",
+        Doing.SHADOW: "only observed: nothing is refused",
         Doing.LAPSED: "its last lease has ended: nothing is refused",
         Doing.WATCHED: "watched: nothing is refused",
         Doing.OVER: "over: nothing is refused",

@@ -69,12 +69,17 @@ def serve(
       otpguard desk serve
       otpguard desk serve --config /etc/otpguard/otpguard.toml --no-index
     """
+    from streams.tools.operate import diagnosis, local_checks  # noqa: PLC0415 - start-up time
+
     log_to_stderr()
     told = tr("the desk is at {address}")
     console_server.serve(
         settings,
         index=not no_index,
         started=lambda address: typer.echo(told.format(address=address), err=True),
+        examine=lambda whole: (diagnosis.examine if whole else local_checks.examine_role)(
+            settings, "desk", now_ms()
+        ),
     )
 
 

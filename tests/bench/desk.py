@@ -351,7 +351,7 @@ def searches(store: CaseStore, number: int, asked: int = 2_000) -> dict[str, Any
     }
     store.case(store.find(with_case[0]).cases[0].episode_id)
     for name, ask, least in (
-        ("live, 100", lambda _: store.live(100), 100),
+        ("live, 100", lambda _: store.live(100)[0], 100),
         ("platforms of a week", lambda _: store.platforms()[0], 100),
         ("campaigns of a day", lambda _: store.campaigns()[0], 0),
     ):

@@ -28,6 +28,7 @@ AFTER_MIDNIGHT_MS: Final = 1_764_346_800_000
 """20 minutes into 29 November 2025 where the desk is: a flood of two days has the longest times."""
 
 PICTURES: Final = CACHE / "desk"
+CLIPBOARD: Final = ("clipboard-read", "clipboard-write")
 NUMBER: Final = "0086 170-0000 0001"
 PEOPLE: Final = {
     "li.lei": (DeskRole.AGENT,), "han.mei": (DeskRole.LEAD,), "zhao": (DeskRole.APPROVER,),
@@ -36,9 +37,10 @@ PEOPLE: Final = {
 SCREENS: Final = (
     ("li.lei", "search"), ("li.lei", "case"), ("li.lei", "nothing"), ("li.lei", "done"),
     ("li.lei", "refused"), ("li.lei", "account"), ("li.lei", "help"), ("li.lei", "live"),
+    ("li.lei", "mine"), ("han.mei", "shift"),
     ("han.mei", "live"), ("han.mei", "unmasked"), ("han.mei", "proposals"),
     ("fen.xi", "campaigns"), ("fen.xi", "platforms"), ("zhao", "proposals"),
-    ("shen.ji", "audit"), ("root", "users"),
+    ("shen.ji", "audit"), ("root", "users"), ("root", "health"),
 )  # fmt: skip
 
 
@@ -54,6 +56,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
               for verb in ("search", "view", "allow", "release"))))  # fmt: skip
         for name, roles in PEOPLE.items():
             running.store.accounts.add(name, roles, password=PASSWORD, shown_name=name)
+        case = running.store.find("8617000000001").newest
+        assert case is not None
+        about = {"recipient": case.line.recipient, "episode_id": case.line.episode_id}
+        running.store.papers.hand_over("wang.fang", "role:agent", "她等验证码", **about)
+        running.store.papers.add_call("li.lei", **about, identified_by="own_line", ticket="T-7",
+                                      same_caller=True, outcome="release")  # fmt: skip
         running.store.papers.propose("wang.fang", "mode", b"{}", "mode off", "reason", "T-1")
         yield running
 
@@ -134,6 +142,9 @@ def test_every_screen_fits_and_axe_finds_nothing(
                 if (wide := page.evaluate("document.documentElement.scrollWidth")) != width:
                     wrong.append(f"{place} is {wide} wide")
                 wrong += [f"{place}: {each}" for each in violations(page)]
+                page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+                wrong += [f"{place} in the dark: {each}" for each in violations(page)]
+                page.emulate_media(color_scheme="light")
     assert wrong == []
 
 
@@ -193,6 +204,72 @@ def test_a_caller_is_helped_by_the_keyboard_alone(opened: Browser, world: World)
             page.keyboard.press("Enter")
         assert [word.verb for word in world.gateways.said[said:]] == ["release"]
         assert page.locator(".message[role=status]").count() == 1
+
+
+def test_single_keys_lead_to_the_search_and_the_next_call_until_they_are_switched_off(
+    opened: Browser, world: World
+) -> None:
+    with inside(opened, world, "li.lei", "zh-CN", 1280) as page:
+        go(page, world, "case")
+        with page.expect_navigation():
+            page.keyboard.press("n")
+        focused(page, "number")
+        page.keyboard.type("n/")
+        assert page.input_value("#number") == "n/", "in a field a key is a letter"
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("/")
+        focused(page, "number")
+        page.goto(f"{world.place.url}/help")
+        with page.expect_navigation():
+            page.keyboard.press("/")
+        focused(page, "number")
+        page.goto(f"{world.place.url}/account")
+        page.uncheck("#keys")
+        page.goto(f"{world.place.url}/help")
+        page.keyboard.press("/")
+        page.keyboard.press("Tab")
+        assert page.url.endswith("/help")
+
+
+def test_the_masked_number_is_copied_even_where_the_whole_one_is_shown(
+    opened: Browser, world: World
+) -> None:
+    with inside(opened, world, "han.mei", "zh-CN", 360, permissions=CLIPBOARD) as page:
+        go(page, world, "unmasked")
+        page.click("[data-copy]")
+        wait_until(lambda: "已复制" in page.inner_text(".top"), "it is copied")
+        assert page.evaluate("navigator.clipboard.readText()") == "+86 170 •••• 0001"
+
+
+def test_a_long_live_list_fits_a_phone_and_has_pages(opened: Browser, tmp_path: Path) -> None:
+    with served(tmp_path) as world:
+        busy(world, world.store.at_ms)
+        for n in range(20, 60):
+            world.flood(n, recipient=f"86139000000{n}", at_ms=world.store.at_ms)
+        world.store.accounts.add("han.mei", (DeskRole.LEAD,), password=PASSWORD)
+        with inside(opened, world, "han.mei", "zh-CN", 360) as page:
+            page.goto(f"{world.place.url}/live")
+            rows = page.locator("#floods tbody tr")
+            assert rows.count() == 25
+            assert page.evaluate("document.documentElement.scrollHeight") < 3_500
+            assert violations(page) == []
+            page.screenshot(path=PICTURES / "live-long-360.png", full_page=True)
+            shown = page.inner_text("#floods")
+            with page.expect_navigation():
+                page.click("button[name='page'][value='2']")
+            assert rows.count() == 48 - 25
+            assert page.inner_text("#floods") != shown
+            page.fill("#platform", "听潮课堂")
+            page.select_option("#order", "messages")
+            with page.expect_navigation():
+                page.click("form[action='/live'] button:not([formaction])")
+            assert rows.count() == 8
+            with page.expect_download() as saved:
+                page.click("button[formaction='/live/export']")
+            table = saved.value.path().read_text("utf-8-sig").splitlines()
+            assert len(table) == 1 + 8
+            assert "170 •••• 0001" in table[1]
+            assert violations(page) == []
 
 
 KEY_S, CLICK_S, READ_PER_S, ANSWER_S = 0.25, 1.3, 5, 0.7

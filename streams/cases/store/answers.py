@@ -145,6 +145,21 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Handover:
+    """A case that one person hands over to another person or to a team."""
+
+    handover_id: int
+    episode_id: str
+    recipient: str
+    author: str
+    receiver: str  # name of an account, or "role:" and a role
+    at_ms: int
+    text: str
+    read_ms: int | None  # when a receiver first opened the case; None: nobody did
+    read_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Appeal:
     """An appeal against a throttle. The law demands a record, a deadline and an outcome."""
 

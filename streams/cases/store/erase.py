@@ -38,6 +38,7 @@ from streams.cases.store.people_tables import (
     appeals,
     calls,
     erased,
+    handovers,
     holds,
     notes,
     proposals,
@@ -255,7 +256,7 @@ def _find_audit_lines(connection: Connection, forms: Sequence[str]) -> list[tupl
 
 def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
     rows: Counter[str] = Counter()
-    for table in (notes, calls, appeals):
+    for table in (notes, calls, appeals, handovers):
         rows[table.name] += connection.execute(
             delete(table).where(table.c.recipient.in_(forms))
         ).rowcount
@@ -268,7 +269,7 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
             cut = {name: without_mention(text, one, GONE) for name, text in cut.items()}
         return {name: text for name, text in cut.items() if text != row[name]}
 
-    for table in (proposals, notes, calls, appeals, holds):
+    for table in (proposals, notes, calls, appeals, handovers, holds):
         columns, (key,) = _texts(table), table.primary_key
         for row in connection.execute(select(table)).mappings().all():
             changed = replace_mentions(row, columns)

@@ -3,11 +3,19 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal, TypeVar
 
-from sqlalchemy import Engine, RowMapping, and_, insert, select, update
+from sqlalchemy import Engine, RowMapping, and_, func, insert, select, update
 
-from streams.cases.store.answers import Appeal, Call, Hold, Note, PapersAbout
+from detectors.model.times import HOUR_MS
+from streams.cases.store.answers import Appeal, Call, Handover, Hold, Note, PapersAbout
 from streams.cases.store.engine import writing
-from streams.cases.store.people_tables import appeals, calls, holds, notes, proposals
+from streams.cases.store.people_tables import (
+    appeals,
+    calls,
+    handovers,
+    holds,
+    notes,
+    proposals,
+)
 from streams.cases.store.roles import Proposal
 from streams.common import UsageError, tr
 
@@ -66,6 +74,68 @@ class Papers:
             at_ms=self._now_ms(), identified_by=_word(identified_by), same_caller=same_caller,
             ticket=_word(ticket), outcome=_word(outcome),
         )  # fmt: skip
+
+    def find_calls(self, named: str, agent: str = "") -> tuple[Call, ...]:
+        """Return the newest calls with this ticket or this case; with `agent`, only this person's.
+
+        Calls about a number without a case are left out.
+        """
+        either = (calls.c.ticket == named) | (calls.c.episode_id == named)
+        wanted = select(calls).where(either, calls.c.episode_id != "")
+        if agent:
+            wanted = wanted.where(calls.c.agent == agent)
+        newest = wanted.order_by(calls.c.call_id.desc()).limit(LIST_MAX)
+        return tuple(Call(**row) for row in self._rows(newest))
+
+    def list_calls(self, since_ms: int, agent: str = "") -> tuple[Call, ...]:
+        """Return calls since a time, newest first; with `agent`, only this person's."""
+        wanted = select(calls).where(calls.c.at_ms >= since_ms)
+        if agent:
+            wanted = wanted.where(calls.c.agent == agent)
+        newest = wanted.order_by(calls.c.at_ms.desc()).limit(LIST_MAX)
+        return tuple(Call(**row) for row in self._rows(newest))
+
+    def count_calls(self, since_ms: int) -> list[tuple[int, str, int]]:
+        """Return the number of calls by hour since 1970 (UTC) and by agent, the oldest first."""
+        hour = (calls.c.at_ms // HOUR_MS).label("hour")
+        wanted = select(hour, calls.c.agent, func.count().label("n"))
+        told = wanted.where(calls.c.at_ms >= since_ms).group_by(hour, calls.c.agent)
+        rows = self._rows(told.order_by(hour, calls.c.agent))
+        return [(int(row["hour"]), row["agent"], row["n"]) for row in rows]
+
+    # --- handovers ---------------------------------------------------------------------------
+
+    def hand_over(
+        self, author: str, receiver: str, text: str, *, recipient: str, episode_id: str
+    ) -> Handover:
+        """Hand a case over, with a text for the receiver. Raise UsageError for an invalid text."""
+        return self._insert(
+            Handover, handovers, episode_id=episode_id, recipient=recipient, author=author,
+            receiver=receiver, at_ms=self._now_ms(), text=_text(text), read_ms=None, read_by="",
+        )  # fmt: skip
+
+    def list_handovers(
+        self, since_ms: int, receivers: Iterable[str] | None = None
+    ) -> tuple[Handover, ...]:
+        """Return handovers since a time, unread ones first; with `receivers`, only to these."""
+        wanted = select(handovers).where(handovers.c.at_ms >= since_ms)
+        if receivers is not None:
+            wanted = wanted.where(handovers.c.receiver.in_(list(receivers)))
+        order = handovers.c.read_ms.is_not(None), handovers.c.handover_id.desc()
+        return tuple(Handover(**row) for row in self._rows(wanted.order_by(*order).limit(LIST_MAX)))
+
+    def count_unread(self, name: str, receivers: Iterable[str]) -> int:
+        """Return how many cases others handed to these receivers that nobody has opened."""
+        (row,) = self._rows(select(func.count().label("n")).where(_unread(name, receivers)))
+        return int(row["n"])
+
+    def read_handovers(self, name: str, receivers: Iterable[str], episode_id: str) -> None:
+        """Note that this person has opened a case, if it was handed to one of the receivers."""
+        where = _unread(name, receivers) & (handovers.c.episode_id == episode_id)
+        if self._rows(select(handovers.c.handover_id).where(where)):
+            with self._writing.begin() as connection:
+                values = {"read_ms": self._now_ms(), "read_by": name}
+                connection.execute(update(handovers).where(where).values(values))
 
     # --- appeals -----------------------------------------------------------------------------
 
@@ -250,6 +320,12 @@ class Papers:
     def _rows(self, wanted: Any) -> list[RowMapping]:
         with self._engine.connect() as connection:
             return list(connection.execute(wanted).mappings())
+
+
+def _unread(name: str, receivers: Iterable[str]) -> Any:
+    """Return a condition: a handover to these receivers, not by `name`, that nobody has opened."""
+    to = handovers.c.receiver.in_(list(receivers))
+    return to & (handovers.c.author != name) & handovers.c.read_ms.is_(None)
 
 
 def _text(text: str) -> str:

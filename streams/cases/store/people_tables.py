@@ -83,13 +83,29 @@ calls = Table(
     PEOPLE,
     Column("call_id", _Id, primary_key=True, autoincrement=True),
     Column("recipient", String, nullable=False, index=True),
-    Column("episode_id", String, nullable=False),
+    Column("episode_id", String, nullable=False, index=True),
     Column("agent", String, nullable=False, index=True),
-    Column("at_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False, index=True),
     Column("identified_by", String, nullable=False),
     Column("same_caller", Boolean, nullable=False),
-    Column("ticket", String, nullable=False),
+    Column("ticket", String, nullable=False, index=True),
     Column("outcome", String, nullable=False),
+)
+
+# A case that one person hands to another person or to a team. `receiver` is an account's name, or
+# "role:" and a role.
+handovers = Table(
+    "handovers",
+    PEOPLE,
+    Column("handover_id", _Id, primary_key=True, autoincrement=True),
+    Column("episode_id", String, nullable=False, index=True),
+    Column("recipient", String, nullable=False, index=True),
+    Column("author", String, nullable=False),
+    Column("receiver", String, nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("read_ms", BigInteger),
+    Column("read_by", String, nullable=False),
 )
 
 appeals = Table(

@@ -26,7 +26,15 @@ from streams.cases.store.index_tables import (
     platform_days,
     words,
 )
-from streams.cases.store.people_tables import appeals, calls, erased, notes, proposals, sessions
+from streams.cases.store.people_tables import (
+    appeals,
+    calls,
+    erased,
+    handovers,
+    notes,
+    proposals,
+    sessions,
+)
 from streams.cases.store.store import CaseStore
 from streams.config import DeskSettings
 
@@ -147,6 +155,7 @@ def _old_papers(store: CaseStore, limit_ms: int, now_ms: int, held: Sequence[str
         (notes, and_(notes.c.at_ms < limit_ms, free(notes))),
         (calls, and_(calls.c.at_ms < limit_ms, free(calls))),
         (appeals, and_(appeals.c.decided_ms < limit_ms, free(appeals))),
+        (handovers, and_(handovers.c.at_ms < limit_ms, free(handovers))),
         (proposals, proposals.c.at_ms < limit_ms),
         (sessions, sessions.c.idle_end_ms < now_ms),
         (erased, erased.c.forget_ms < now_ms),

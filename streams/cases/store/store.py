@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
@@ -74,7 +75,7 @@ from streams.cases.store.index_tables import (
     words,
 )
 from streams.cases.store.index_writer import case_row, platform_counts
-from streams.cases.store.packing import kept_value, unpack
+from streams.cases.store.packing import ids_of, kept_value, unpack
 from streams.cases.store.papers import Papers
 from streams.common import ConfigError, UnavailableError, UsageError, now_ms, tr
 from streams.wire import (
@@ -100,6 +101,16 @@ LINES_MAX: Final = 500
 
 CHUNK: Final = 400
 """Values in one SQL `IN` list. Older SQLite versions allow at most 999 variables."""
+
+ORDERS: Final = MappingProxyType(
+    {
+        "newest": cases.c.last_ms.desc(),
+        "longest": cases.c.first_ms,
+        "messages": cases.c.messages.desc(),
+        "platforms": cases.c.platforms.desc(),
+    }
+)
+"""Orders of the live floods. `newest`: the newest message first; `longest`: the oldest first."""
 
 BEHIND: Final = "events_behind"
 """Key in the table `meta`: how many events the workers have not processed yet."""
@@ -217,6 +228,26 @@ class ReadModel:
         )
         return self._lines(select(cases).where(or_(*named_by)))
 
+    def find_many(self, ids: Sequence[str]) -> tuple[CaseLine, ...]:
+        """Return the cases with these ids, the newest message first. Others are left out."""
+        lines = self._lines(select(cases).where(cases.c.episode_id.in_(ids[:LINES_MAX])))
+        return tuple(sorted(lines, key=lambda each: -each.last_ms))
+
+    def find_tail(self, digits: str, since_ms: int, limit: int) -> tuple[CaseLine, ...]:
+        """Return cases of numbers that end with `digits`, the newest first.
+
+        Only cases that began at `since_ms` or later are found, and no tokens. The inner query reads
+        only the index of recipients: a scan of the cases would be several times slower.
+        """
+        numbers = (
+            select(cases.c.recipient)
+            .where(cases.c.recipient.like(f"%{digits}"), cases.c.first_ms >= since_ms)
+            .where(cases.c.recipient.not_like("%:%"))
+        )
+        wanted = select(cases).where(cases.c.recipient.in_(numbers), cases.c.first_ms >= since_ms)
+        newest = wanted.order_by(cases.c.first_ms.desc()).limit(limit)
+        return tuple(sorted(self._lines(newest), key=lambda each: -each.first_ms))
+
     def all(self, *, ended: bool) -> tuple[CaseLine, ...]:
         """Return all open cases, oldest first. With `ended`, ended cases are included."""
         wanted = select(cases) if ended else select(cases).where(cases.c.ended_ms.is_(None))
@@ -232,16 +263,30 @@ class ReadModel:
         with self.reading() as (connection, _):
             return list(_records(connection, episode_id))
 
-    def live(self, limit: int = 100) -> tuple[CaseLine, ...]:
-        """Return the throttled floods that go on now, the newest message first."""
-        wanted = self._live(select(cases)).order_by(cases.c.last_ms.desc())
-        limited = wanted.limit(min(limit, LINES_MAX))
-        return tuple(sorted(self._lines(limited), key=lambda each: -each.last_ms))
+    def live(
+        self,
+        limit: int = 100,
+        *,
+        skip: int = 0,
+        order: str = "newest",
+        platform_id: int | None = None,
+    ) -> tuple[tuple[CaseLine, ...], int]:
+        """Return throttled floods that go on now, and the number of all of them.
 
-    def live_count(self) -> int:
-        """Return the number of throttled floods that go on now, without the limit of a list."""
+        `order` is a key of `ORDERS`. `skip` is the number of floods on earlier pages. With
+        `platform_id`, only floods in which this platform was seen.
+        """
+        wanted = self._live(select(cases.c.episode_id, cases.c.platform_ids))
         with self.reading() as (connection, _):
-            return connection.scalar(self._live(select(func.count()).select_from(cases))) or 0
+            rows = connection.execute(wanted.order_by(ORDERS[order], cases.c.episode_id)).all()
+        ids = [
+            row.episode_id
+            for row in rows
+            if platform_id is None or platform_id in ids_of(row.platform_ids)
+        ]
+        some = ids[skip : skip + min(limit, LINES_MAX)]
+        lines = self._lines(select(cases).where(cases.c.episode_id.in_(some)))
+        return tuple(sorted(lines, key=lambda each: some.index(each.episode_id))), len(ids)
 
     def mark(self) -> str:
         """Return a version string of the index, which changes with every record that is read.
@@ -352,16 +397,18 @@ class ReadModel:
             told = _describe_overrides(_words(connection, (row.recipient,)), at_ms)
         return next(each for each in told if each.word_id == word_id)
 
-    def gateways(self) -> tuple[str, ...]:
-        """Return the gateways that acknowledged anything in the last 24 hours.
+    def gateways(self) -> dict[str, int]:
+        """Return the gateways that acknowledged anything in the last 24 hours, and when last (ms).
 
         An override is expected to reach each of these gateways.
         """
         with self.reading() as (connection, at_ms):
-            found = connection.scalars(
-                select(acks.c.gateway_id).where(acks.c.written_ms > at_ms - DAY_MS).distinct()
+            found = connection.execute(
+                select(acks.c.gateway_id, func.max(acks.c.written_ms))
+                .where(acks.c.written_ms > at_ms - DAY_MS)
+                .group_by(acks.c.gateway_id)
             )
-            return tuple(sorted(found))
+            return {row[0]: row[1] for row in sorted(map(tuple, found))}
 
     def audit(
         self,

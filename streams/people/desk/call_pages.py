@@ -10,10 +10,13 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import RedirectResponse, Response
 
-from streams.cases.store.answers import Answer, Call, CaseFile
+from detectors.model.times import DAY_MS
+from streams.cases.store.answers import Answer, Call, CaseFile, CaseLine
 from streams.common.errors import UnavailableError, UsageError
 from streams.common.language import join_list, tr, trc
 from streams.people.desk.call_view import (
+    STATES,
+    TONES,
     aloud_without,
     describe_confirmed,
     known_facts,
@@ -23,7 +26,7 @@ from streams.people.desk.call_view import (
     view,
     word_sentence,
 )
-from streams.people.desk.desk_context import Desk
+from streams.people.desk.desk_context import Desk, receivers_of
 from streams.people.desk.masks import mask_mentions, mask_recipient, whole
 from streams.people.desk.override_publisher import Said
 from streams.people.desk.render import Flash
@@ -62,6 +65,16 @@ EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
 
 REASON_MAX: Final = 200
 
+TAIL: Final = 4
+"""Number of last digits by which a lead may search: as many as a masked number shows."""
+
+TAIL_MS: Final = 30 * DAY_MS
+"""Age (ms) of the oldest case that a search by last digits finds. Chosen: complaints are younger.
+"""
+
+FOUND_MAX: Final = 100
+"""Maximum number of cases that a search by last digits shows."""
+
 WORD_ID: Final = re.compile(r"override(-all)?-\d{1,19}")
 CALLS_SHOWN: Final = 10
 CALL_MS: Final = 600_000
@@ -88,22 +101,70 @@ class CasePages:
 
     # --- search and read ---------------------------------------------------------------------
 
+    def search_page(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
+        flashes = [flash] if flash else []
+        return self.desk.pages.page(visit, "search", status=status, flashes=flashes)
+
     def search(self, visit: Visit) -> Response:
         """Redirect to the case of a number, or show what is known about a number without a case."""
         self.desk.take("searches", visit)
-        number = visit.read_field("number", 80)
+        number = visit.read_field("number", 128)
         recipient = self.desk.settings.intake().numbers.canonical(number) if number else None
         if recipient is None:
-            self.desk.audit(visit, "search", "refused")
-            says = tr("That is neither a number nor a token: digits, with or without +86 or 0086.")
-            return self.desk.pages.page(visit, "search", status=400, flashes=[Flash(says, "bad")])
+            return self._find_named(visit, number)
         found = self.desk.store.find(recipient)
         episode_id = found.newest.line.episode_id if found.newest else ""
         outcome = "done" if found.newest else "nothing"
         self.desk.audit(visit, "search", outcome, subject=recipient, episode_id=episode_id)
         if found.newest:
-            return RedirectResponse(self._path(visit, episode_id), 303)
+            return RedirectResponse(self.path(visit, episode_id), 303)
         return self._nothing(visit, found)
+
+    def _find_named(self, visit: Visit, named: str) -> Response:
+        """Show the cases of a case id or a ticket.
+
+        Ids count up, so anybody can guess one. A person who may not browse finds only cases of her
+        own calls. The text goes to no log: it may be a mistyped number.
+        """
+        browse = visit.may(DeskRight.BROWSE)
+        agent = "" if browse else visit.person.account.name
+        mine = self.desk.store.papers.find_calls(named, agent) if named else ()
+        ids = {each.episode_id: None for each in mine} | ({named: None} if browse else {})
+        lines = self.desk.store.find_many(list(ids)[-FOUND_MAX:])
+        for line in lines:
+            self.desk.audit(
+                visit, "search", "done", subject=line.recipient, episode_id=line.episode_id
+            )
+        if not lines:
+            self.desk.audit(visit, "search", "refused")
+            says = tr("That is neither a number nor a token, and no case or ticket that you may "
+                      "open.")  # fmt: skip
+            return self.search_page(visit, Flash(says, "bad"), 400)
+        return self._found(visit, lines)
+
+    def find_digits(self, visit: Visit) -> Response:
+        """Show recent cases of numbers that end with four digits, which every masked number shows.
+
+        A reason is required, and goes to the audit log with the digits.
+        """
+        self.desk.take("unmasks", visit)
+        digits, reason = visit.read_field("digits", 8), visit.read_field("reason", REASON_MAX)
+        if not (reason and len(digits) == TAIL and digits.isascii() and digits.isdecimal()):
+            raise UsageError(tr("Exactly four digits, and a reason, are needed."))
+        since_ms = self.desk.now_ms() - TAIL_MS
+        lines = self.desk.store.find_tail(digits, since_ms, FOUND_MAX)
+        for line in lines:
+            reason = mask_mentions(reason, line.recipient)
+        told = f"last digits {digits}, {len(lines)} cases"
+        outcome = "done" if lines else "nothing"
+        self.desk.audit(visit, "search", outcome, detail=told, reason=reason)
+        return self._found(visit, lines)
+
+    def _found(self, visit: Visit, lines: Sequence[CaseLine]) -> Response:
+        if len(lines) == 1:
+            return RedirectResponse(self.path(visit, lines[0].episode_id), 303)
+        found = [(each, self.path(visit, each.episode_id)) for each in lines]
+        return self.desk.pages.page(visit, "found", found=found, states=STATES, tones=TONES)
 
     def _nothing(
         self, visit: Visit, found: Answer, flashes: Sequence[Flash] = (), status: int = 200
@@ -132,6 +193,9 @@ class CasePages:
         self.desk.audit(
             visit, "view", "done", subject=file.line.recipient, episode_id=file.line.episode_id
         )
+        self.desk.store.papers.read_handovers(
+            visit.person.account.name, receivers_of(visit), file.line.episode_id
+        )
         said = visit.request.query_params.get("said", "")
         flashes = [self._describe_answers(said)] if WORD_ID.fullmatch(said) else []
         if flashes:  # load again: the index may have the override by now
@@ -154,9 +218,10 @@ class CasePages:
             "notices": file.notices,
             "held": file.papers.held,
             "earlier": [
-                (each, self._path(visit, each.episode_id)) for each in file.others[:CALLS_SHOWN]
+                (each, self.path(visit, each.episode_id)) for each in file.others[:CALLS_SHOWN]
             ],
             "gateways": self._gateways(file),
+            "receivers": self.desk.receivers(visit) if visit.may(DeskRight.NOTE) else {},
             **self._choices(visit, file.papers.calls),
             **more,
         }
@@ -216,7 +281,7 @@ class CasePages:
             outcome=word.verb,
         )
         if subject.episode_id:
-            path = self._path(visit, subject.episode_id)
+            path = self.path(visit, subject.episode_id)
             joint = "&" if "?" in path else "?"
             return RedirectResponse(f"{path}{joint}said={said.word_id}", 303)
         return self._nothing(visit, self.desk.store.find(subject.recipient), [_flash(said)])
@@ -393,7 +458,8 @@ class CasePages:
     def _grant(self, visit: Visit, episode_id: str) -> str:
         return "" if visit.may(DeskRight.BROWSE) else self.desk.grant(visit, episode_id)
 
-    def _path(self, visit: Visit, episode_id: str) -> str:
+    def path(self, visit: Visit, episode_id: str) -> str:
+        """Return the URL of a case, with a grant if the person needs one."""
         grant = self._grant(visit, episode_id)
         return f"/case/{quote(episode_id, safe='')}" + (f"?k={grant}" if grant else "")
 

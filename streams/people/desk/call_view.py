@@ -13,7 +13,7 @@ from detectors.model.event import Trust
 from detectors.model.records import NOWHERE, Level
 from detectors.model.times import MINUTE_MS
 from streams.cases.call_answer import REFUSING, CallAnswer, answer
-from streams.cases.explanation import at_least, explain, platform_count, platform_name
+from streams.cases.explanation import at_least, because, explain, platform_count, platform_name
 from streams.cases.standing import Doing, says
 from streams.cases.store.answers import Answer, CaseEvent, CaseFile, CaseLine, Freshness, WordLine
 from streams.common.language import (
@@ -42,7 +42,7 @@ STATES: Final = MappingProxyType(
         Doing.RELEASED: "released",
         Doing.EXEMPT: "exempt",
         Doing.OFF: "kill switch on",
-        Doing.SHADOW: "shadow",
+        Doing.SHADOW: "only observed",
         Doing.LAPSED: "lease ended",
         Doing.WATCHED: "watched",
         Doing.OVER: "over",
@@ -84,6 +84,7 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
     leases = [each.expires_at_ms for each in file.case.actions if each.verb != "release"]
     ends_ms = max(leases, default=0) if state in REFUSING else 0
     step_ms, found = bars([Dot(each.at_ms, each.would) for each in file.events])
+    told = explain(replace(file.case.last, recipient=hidden))
     title = tr("Messages of the flood by time. {what}").format(what=_happens(line))
     return {
         "number": hidden,
@@ -109,7 +110,9 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
         "timeline": Timeline(title, step_ms, found, _marks(file)),
         # Bars of the chart: start, passed, refused, unknown.
         "figures": [(bar.from_ms, *bar.counts) for bar in found if any(bar.counts)],
-        "explanation": explain(replace(file.case.last, recipient=hidden)),
+        "explanation": told,
+        "because": because(file.case.last),
+        "path": [(at, level.lower(), rule) for at, level, rule in told.path],
     }
 
 
@@ -236,7 +239,7 @@ def _name_platform(key: str, trust: Trust, *, novel: bool) -> str:
 def _marks(file: CaseFile) -> list[Mark]:
     """Return the labelled moments of the chart: level changes and overrides."""
     marks = [
-        Mark(step.at_ms, tr(step.level.name))
+        Mark(step.at_ms, tr(step.level.name.lower()))
         for step in file.case.last.path
         if step.level is not Level.CLEAR
     ]
@@ -291,15 +294,15 @@ def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:
         return tr("Nothing was read from the topics yet: a search finds nothing.")
     lag_s = fresh.lag_ms / 1000
     if fresh.lag_ms > stale_ms:
-        return tr("The index is {span} behind.").format(span=spell(fresh.lag_ms))
-    return tr("Index {lag} s behind the topics.").format(lag=f"{lag_s:.1f}")
+        return tr("These pages are {span} old.").format(span=spell(fresh.lag_ms))
+    return tr("Data of {lag} s ago.").format(lag=f"{lag_s:.1f}")
 
 
 def nothing_sentence(found: Answer, stale_ms: float) -> str:
     """Describe how reliable a search without a result is."""
     if found.freshness.lag_ms > stale_ms or not found.freshness.read_ms:
         return tr(
-            "The index is behind: a flood of the last minutes may be missing. Say that you cannot "
+            "These pages are old: a flood of the last minutes may be missing. Say that you cannot "
             "see it yet, and search again."
         )
     return tr("No flood of this number, as far as the topics were read.")

@@ -34,6 +34,7 @@ from streams.people.desk.oidc import OidcEntry
 from streams.people.desk.oversight import OversightPages
 from streams.people.desk.render import Flash, static_files
 from streams.people.desk.rights import DeskRight
+from streams.people.desk.shift_pages import ShiftPages
 from streams.people.desk.visit import RefusedError, Visit, visit_of
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
     """Return all routes of the console. A test requests each of them with every role."""
     entry, cases, lists = EntryPages(desk), CasePages(desk), ListPages(desk)
     oversight, oidc = OversightPages(desk), OidcEntry(desk, entry)
+    shifts = ShiftPages(desk, cases)
     wide = (DeskRight.PROPOSE, DeskRight.APPROVE)
     return [
         Door("GET", "/login", OPEN, entry.login_page),
@@ -75,8 +77,9 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("GET", "/account", (), entry.account_page),
         Door("POST", "/account/password", (), entry.password),
         Door("GET", "/help", (), lambda visit: desk.pages.page(visit, "help")),
-        Door("GET", "/", (DeskRight.SEARCH,), lambda visit: desk.pages.page(visit, "search")),
+        Door("GET", "/", (DeskRight.SEARCH,), cases.search_page),
         Door("POST", "/search", (DeskRight.SEARCH,), cases.search),
+        Door("POST", "/digits", (DeskRight.BROWSE,), cases.find_digits, cases.search_page),
         Door("GET", "/case/{episode_id}", (DeskRight.SEARCH,), cases.case_page),
         Door("POST", "/say", (DeskRight.ACT,), cases.say, cases.again),
         Door("POST", "/note", (DeskRight.NOTE,), cases.note, cases.again),
@@ -84,7 +87,12 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("POST", "/unmask", (DeskRight.UNMASK,), cases.unmask, cases.again),
         Door("POST", "/evidence", (DeskRight.EVIDENCE,), EvidencePages(desk, cases).make,
              cases.again),
+        Door("POST", "/handover", (DeskRight.NOTE,), shifts.hand_over, cases.again),
+        Door("GET", "/mine", (DeskRight.SEARCH,), shifts.mine, view="mine"),
+        Door("GET", "/shift", (DeskRight.SHIFT,), shifts.shift, view="shift"),
         Door("GET", "/live", (DeskRight.LIVE,), lists.live, view="live"),
+        Door("POST", "/live", (DeskRight.LIVE,), lists.live, view="live"),
+        Door("POST", "/live/export", (DeskRight.BROWSE,), lists.export),
         Door("GET", "/live/stream", (DeskRight.LIVE,), feed.stream),
         Door("GET", "/campaigns", (DeskRight.PLATFORMS,), lists.campaigns, view="campaigns"),
         Door("GET", "/platforms", (DeskRight.PLATFORMS,), lists.platforms, view="platforms"),
@@ -95,6 +103,8 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
              oversight.proposals),
         Door("GET", "/audit", (DeskRight.AUDIT,), oversight.audit),
         Door("POST", "/audit", (DeskRight.AUDIT,), oversight.audit),
+        Door("GET", "/health", (DeskRight.HEALTH,), oversight.health, view="health"),
+        Door("POST", "/health", (DeskRight.HEALTH,), oversight.health, view="health"),
         Door("GET", "/users", (DeskRight.USERS,), oversight.users, view="people"),
         Door("POST", "/users", (DeskRight.USERS,), oversight.change_user, oversight.users),
     ]  # fmt: skip

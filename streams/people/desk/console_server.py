@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
@@ -95,13 +95,15 @@ def serve(
     stop: threading.Event | None = None,
     clock: Callable[[], int] = now_ms,
     ticket: LoginTicket | None = None,
+    examine: Callable[[bool], Iterable[Any]] = lambda _: (),
 ) -> None:
     """Run the console until SIGTERM, Ctrl-C, or until `stop` is set.
 
     `started` is called with the URL. `index`: run the indexer too; if several consoles share a
     store, only one process may do so. Only the demo passes `clock` (the time for evaluating cases)
     and `ticket` (a one-time log-in without a password). Raise UnavailableError if a service does
-    not answer at the start, and ConfigError for an invalid setting.
+    not answer at the start, and ConfigError for an invalid setting. `examine` returns the checks of
+    the health page.
     """
     console = settings.console
     check_own("console", console.cert_file, console.key_file)
@@ -123,6 +125,7 @@ def serve(
             now_s=time.monotonic,
             limits=limits_of(settings),
             ticket=ticket,
+            examine=examine,
         )
         metrics.follow("index_lag_seconds", lambda: store.freshness().lag_ms / 1000)
         if index:

@@ -5,7 +5,8 @@ import hmac
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,11 +21,15 @@ from streams.people.desk.desk_audit import DeskLedger
 from streams.people.desk.guard import Site
 from streams.people.desk.override_publisher import Speaker
 from streams.people.desk.render import Banner, Pages
+from streams.people.desk.rights import ROLE_NAMES, DeskRight, may
 from streams.people.desk.visit import RefusedError, Visit
 from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
 from streams.wire import Override
 
 log = logging.getLogger(__name__)
+
+TEAM: Final = "role:"
+"""Prefix of a handover's receiver if the receiver is a role and not one person."""
 
 BANNERS_MS: Final = 1_000
 """Time (ms) for which banners and the age of the index are cached for all pages."""
@@ -85,13 +90,15 @@ class Desk:
     now_ms: Callable[[], int]
     now_s: Callable[[], float]  # a monotonic clock, for rate limits
     limits: dict[str, RateLimit]
+    # Returns checks of the installation (`otpguard doctor`); true: also of brokers and topics.
+    examine: Callable[[bool], Iterable[Any]] = lambda _: ()
     ticket: LoginTicket | None = None  # one-time log-in link, only in the demo
     pages: Pages = field(init=False)
     _banners: dict[str, tuple[int, Sequence[Banner], str]] = field(default_factory=dict)
     """Per language: when they were read (ms), the banners, and the age of the index."""
 
     def __post_init__(self) -> None:
-        self.pages = Pages(self.now_ms, self.banners, self.freshness)
+        self.pages = Pages(self.now_ms, self.banners, self.freshness, self.unread)
 
     @property
     def stale_ms(self) -> float:
@@ -170,13 +177,13 @@ class Desk:
             yield Banner("", banner(off), "alarm")
         elif self.settings.mode == "shadow":
             yield Banner(
-                tr("Shadow mode."),
-                tr("The detector publishes leases that nobody obeys: nothing is refused."),
+                tr("Only observing."),
+                tr("Floods are noticed, and nothing is refused."),
             )
         yield from _rails(words, self.store.rail_refusals())
         if not fresh.read_ms or fresh.lag_ms > self.stale_ms:
             yield Banner(
-                tr("The index is old."),
+                tr("These pages are old."),
                 tr("{how} What happened since is not on any page: “nothing found” means nothing.")
                 .format(how=fresh_sentence(fresh, self.stale_ms)),
                 "alarm",
@@ -186,6 +193,31 @@ class Desk:
                 tr("The detector is behind."),
                 tr("What came in the last minutes is not judged yet. Call the NOC."),
             )
+
+    # --- handovers ---------------------------------------------------------------------------
+
+    def unread(self, visit: Visit) -> int:
+        """Return how many cases others handed to this person or her teams and nobody opened."""
+        if visit.may(DeskRight.SEARCH):
+            with suppress(UnavailableError):  # the error page has a navigation bar too
+                return self.store.papers.count_unread(
+                    visit.person.account.name, receivers_of(visit)
+                )
+        return 0
+
+    def receivers(self, visit: Visit) -> dict[str, str]:
+        """Return the teams and colleagues who may take a case over, by key, with their names."""
+        teams = {
+            f"{TEAM}{role}": tr("everybody: {role}").format(role=tr(name))
+            for role, name in ROLE_NAMES.items()
+            if may([role], DeskRight.SEARCH)
+        }
+        return teams | {
+            each.name: each.shown_name or each.name
+            for each in self.store.accounts.all()
+            if may(each.roles, DeskRight.SEARCH) and not each.disabled
+            and each.name != visit.person.account.name
+        }  # fmt: skip
 
     # --- grants: a person may open the cases that she searched for ---------------------------
 
@@ -201,6 +233,11 @@ class Desk:
     def is_granted(self, visit: Visit, about: str, word: str) -> bool:
         """Return true if the token `word` lets this session open the case or number `about`."""
         return hmac.compare_digest(self.grant(visit, about).encode(), word.encode())
+
+
+def receivers_of(visit: Visit) -> list[str]:
+    """Return the receivers that stand for a person: her name and her teams."""
+    return [visit.person.account.name, *(f"{TEAM}{role}" for role in visit.person.roles)]
 
 
 def _rails(words: Sequence[Override], refused: int) -> Iterator[Banner]:

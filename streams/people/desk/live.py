@@ -85,8 +85,7 @@ class LiveFeed:
             mark = await to_thread.run_sync(self._desk.store.mark)
             if mark == self._mark and not anew:
                 return False
-            lines = await to_thread.run_sync(self._desk.store.live, LIVE_MAX)
-            count = await to_thread.run_sync(self._desk.store.live_count)
+            lines, count = await to_thread.run_sync(self._desk.store.live, LIVE_MAX)
             async with self._changed:
                 self._mark, self._lines, self._count = mark, lines, count
                 self._turn += 1

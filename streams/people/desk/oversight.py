@@ -150,10 +150,7 @@ class OversightPages:
             more["mode"] = what
         elif what == "allow":
             verb = "allow"
-            written = visit.read_field("platform", 200)
-            if ":" not in written:
-                raise UsageError(tr("A platform's key is needed, such as sig:某校 or port:1069…."))
-            more["platform"] = named_platform(self.desk, written)
+            more["platform"] = named_platform(self.desk, visit.read_field("platform", 200))
         elif what == "exempt":
             verb = "exempt"
             recipient = (
@@ -238,6 +235,18 @@ class OversightPages:
         told = tr("Approved and sent: {n} of {of} gateways have applied it.")
         flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {name_unanswered(said)}"
         return self.proposals(visit, Flash(flash.rstrip(), "bad" if said.missing else "good"))
+
+    # --- health ------------------------------------------------------------------------------
+
+    def health(self, visit: Visit) -> Response:
+        """Show what runs and what is wrong. POST also checks brokers and topics: some seconds."""
+        store = self.desk.store
+        return self.desk.pages.page(
+            visit, "health", age=store.freshness(), rails=store.rail_refusals(),
+            modes=[each.word for each in store.words_now() if each.word.verb == "mode"],
+            mode=self.desk.settings.mode, gateways=store.gateways(),
+            checks=list(self.desk.examine(visit.request.scope["method"] == "POST")),
+        )  # fmt: skip
 
     # --- accounts ----------------------------------------------------------------------------
 

@@ -34,12 +34,15 @@ class NavPage:
 
 PAGES: Final = (
     NavPage("/", "Search", DeskRight.SEARCH),
+    NavPage("/mine", "My cases", DeskRight.SEARCH),
     NavPage("/live", "Live floods", DeskRight.LIVE),
     NavPage("/campaigns", "Campaigns", DeskRight.PLATFORMS),
     NavPage("/platforms", "Platforms", DeskRight.PLATFORMS),
+    NavPage("/shift", "Shift", DeskRight.SHIFT),
     NavPage("/proposals", "Proposals", DeskRight.PROPOSE),
     NavPage("/proposals", "Proposals", DeskRight.APPROVE),
     NavPage("/audit", "Audit", DeskRight.AUDIT),
+    NavPage("/health", "Health", DeskRight.HEALTH),
     NavPage("/users", "Accounts", DeskRight.USERS),
 )
 
@@ -76,10 +79,12 @@ class Pages:
         now_ms: Callable[[], int],
         banners: Callable[[], Sequence[Banner]],
         freshness: Callable[[], str],
+        unread: Callable[[Visit], int],
     ) -> None:
         self._now_ms = now_ms
         self._banners = banners
         self._freshness = freshness
+        self._unread = unread
         made = environment("streams.people.desk", "templates")
         made.filters.update(masked=mask_recipient, platform=platform_name)
         made.globals.update(
@@ -117,6 +122,7 @@ class Pages:
             banners=self._banners() if inside else (),
             fresh=self._freshness() if inside else None,
             flashes=flashes,
+            unread=self._unread(visit),
             **values,
         )
         return HTMLResponse(body, status, dict(headers or {}))

@@ -27,6 +27,8 @@ class DeskRight(StrEnum):
     PROPOSE = "propose"  # propose overrides that need a second person
     APPROVE = "approve"  # approve or reject proposals
     AUDIT = "audit"  # read the audit log
+    SHIFT = "shift"  # see the calls of all agents in a shift, with masked numbers
+    HEALTH = "health"  # see the state of the installation: no case and no number
     USERS = "users"  # manage accounts
 
 
@@ -44,6 +46,7 @@ RIGHTS: Final[Mapping[DeskRole, frozenset[DeskRight]]] = MappingProxyType(
                 DeskRight.UNMASK,
                 DeskRight.LIVE,
                 DeskRight.BROWSE,
+                DeskRight.SHIFT,
                 DeskRight.PLATFORMS,
                 DeskRight.PROPOSE,
             }
@@ -54,7 +57,7 @@ RIGHTS: Final[Mapping[DeskRole, frozenset[DeskRight]]] = MappingProxyType(
         ),
         DeskRole.APPROVER: frozenset({DeskRight.LIVE, DeskRight.APPROVE}),
         DeskRole.AUDITOR: frozenset({DeskRight.AUDIT}),
-        DeskRole.ADMIN: frozenset({DeskRight.USERS}),
+        DeskRole.ADMIN: frozenset({DeskRight.USERS, DeskRight.HEALTH}),
     }
 )
 

@@ -339,7 +339,7 @@ def test_people_are_answered_in_chinese_on_their_own_clock_and_in_utc_on_request
     told = otpguard("explain", "-", "--last", given=records, **CHINESE)
     assert "速度超过真人登录" in told
     assert re.search(r"2026-03-02 11:3\d:\d\d\+08:00", told)
-    assert "影子模式" in told
+    assert "仅观察" in told
     in_utc = otpguard("explain", "-", "--last", "--utc", "--lang", "en", given=records, **CHINESE)
     assert "faster than people log in" in in_utc
     assert re.search(r"2026-03-02 03:3\d:\d\dZ", in_utc)

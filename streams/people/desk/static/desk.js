@@ -20,3 +20,37 @@
     if (age) age.textContent = String(Math.floor((now - shown) / OLD_MS));
   }, TICK_MS);
 })();
+// Single keys go where an element with this `data-key` is. A person can switch them off, because
+// speech input types single letters too. The choice is kept in this browser.
+(() => {
+  const choice = document.querySelector("[data-keys]");
+  if (choice) {
+    choice.hidden = false;
+    const box = choice.querySelector("input");
+    box.checked = localStorage.getItem("keys") !== "off";
+    box.addEventListener("change", () => localStorage.setItem("keys", box.checked ? "on" : "off"));
+  }
+  document.addEventListener("keydown", (told) => {
+    if (told.ctrlKey || told.metaKey || told.altKey || localStorage.getItem("keys") === "off") return;
+    if (told.target.closest("input, select, textarea")) return;
+    const named = `[data-key="${CSS.escape(told.key)}"]`;
+    const found = document.querySelector(`input${named}`) ?? document.querySelector(named);
+    if (!found) return;
+    told.preventDefault();
+    if (found.matches("input")) found.focus();
+    else found.click();
+  });
+})();
+// Copies a text of the page, such as a masked number for a ticket, and reports that it did.
+(() => {
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const said = button.nextElementSibling;
+      try {
+        await navigator.clipboard.writeText(button.dataset.copy);
+        said.textContent = button.dataset.done;
+      } catch { said.textContent = button.dataset.copy; }
+    });
+  }
+})();

@@ -84,7 +84,7 @@ def test_readers_go_on_while_somebody_writes(tmp_path: Path) -> None:
     store = opened(tmp_path)
     with writing(store.index).begin() as connection:
         connection.exec_driver_sql("INSERT INTO meta VALUES ('a', 'b')")
-        assert store.live() == ()
+        assert store.live() == ((), 0)
 
 
 def test_a_server_that_is_away_is_told_from_a_wrong_url_and_no_number_is_said() -> None:

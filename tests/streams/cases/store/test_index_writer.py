@@ -204,7 +204,7 @@ def test_counts_whose_sum_no_column_holds_are_refused(tmp_path: Path) -> None:
     largest = acked(lease, "expired", gateway="d", refused=2**40)
     batch = logged(store, [record, lease, *bad, part, refused, good, largest], START_MS)
     assert Writer(store.index).take(batch, []) == 4
-    assert store.live()[0].refused == 2 + 2**40
+    assert store.live()[0][0].refused == 2 + 2**40
 
 
 def test_one_record_that_the_database_never_keeps_is_passed_over(

@@ -129,7 +129,7 @@ def test_a_key_too_long_for_an_index_stops_no_other_record(store: FilledStore) -
     long = "".join(Random(7).choices(ascii_letters, k=20_000))
     batch = logged(store, [record, lease, acked(lease, gateway=long), acked(lease)], START_MS)
     assert Writer(store.index).take(batch, read(batch, {})) == 1
-    assert store.gateways() == ("smsc-1",)
+    assert set(store.gateways()) == {"smsc-1"}
 
 
 def test_migrations_make_the_same_tables(store: FilledStore) -> None:

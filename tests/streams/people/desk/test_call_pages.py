@@ -68,7 +68,7 @@ def test_a_number_without_a_case_gets_an_answer_with_the_indexs_age(world: World
     page = send(world.inside(DeskRole.AGENT), "/search", at="/", number="13911112222")
     assert page.status_code == 200
     assert "没有" in page.text
-    assert "索引滞后" in page.text
+    assert "秒前的状态" in page.text
     assert world.ledger.of("search")[-1]["outcome"] == "nothing"
     world.store.at_ms += 600_000
     old = send(world.inside(DeskRole.AGENT), "/search", at="/", number="13911112222")
@@ -374,3 +374,63 @@ def test_shadow_and_the_kill_switch_stand_on_every_page(world: World) -> None:
     assert "banner alarm" in page
     assert "complaints" in page
     assert "没有拦截任何短信" in page, "and nothing reads as if something were refused"
+
+
+def test_a_lead_finds_a_case_by_its_id_and_by_the_ticket_of_a_call(world: World) -> None:
+    case = world.flood()
+    add = world.store.papers.add_call
+    add("li.lei", RECIPIENT, identified_by="own_line", same_caller=True, episode_id=case,
+        ticket="T-4711")  # fmt: skip
+    lead = world.inside(DeskRole.LEAD, name="han.mei")
+    for named in (case, "T-4711"):
+        page = send(lead, "/search", at="/", number=named)
+        assert page.headers["location"] == f"/case/{quote(case, safe='')}", named
+        assert world.ledger.of("search")[-1]["subject"] == RECIPIENT
+    other = world.flood(7, recipient="8613900000007")
+    add("li.lei", "8613900000007", identified_by="none", same_caller=False, episode_id=other,
+        ticket="T-4711")  # fmt: skip
+    both = send(lead, "/search", at="/", number="T-4711").text
+    assert both.count('href="/case/') == 2
+    assert RECIPIENT not in both
+    assert send(lead, "/search", at="/", number="").status_code == 400
+
+
+def test_an_agent_finds_by_id_and_ticket_only_the_cases_of_her_own_calls(world: World) -> None:
+    case = world.flood()
+    world.store.papers.add_call("han.mei", RECIPIENT, identified_by="none", same_caller=False,
+                                episode_id=case, ticket="T-4711")  # fmt: skip
+    agent = world.inside(DeskRole.AGENT)
+    for named in (case, "T-4711", "T-9"):
+        page = send(agent, "/search", at="/", number=named)
+        assert page.status_code == 400
+        assert named not in page.text
+        assert world.ledger.of("search")[-1]["outcome"] == "refused"
+    world.store.papers.add_call("li.lei", RECIPIENT, identified_by="none", same_caller=False,
+                                episode_id=case, ticket="T-9")  # fmt: skip
+    assert send(agent, "/search", at="/", number="T-4711").status_code == 400, "of a colleague"
+    for named in (case, "T-9"):
+        way = send(agent, "/search", at="/", number=named).headers["location"]
+        assert agent.get(way).status_code == 200
+
+
+def test_last_digits_find_recent_cases_for_a_reason_that_is_recorded(world: World) -> None:
+    ids = [world.flood(n, recipient=f"861380{n}0044") for n in range(400, 403)]
+    world.flood(9, recipient="8613900000045")
+    world.flood(10, recipient="h1:00000000000044")
+    lead = world.inside(DeskRole.LEAD, name="han.mei")
+    page = send(lead, "/digits", at="/", digits="0044", reason="complaint about 8613804000044").text
+    assert page.count('href="/case/') == len(ids)
+    assert "8613" not in page
+    line = world.ledger.of("search")[-1]
+    assert line["detail"] == "last digits 0044, 3 cases"
+    assert line["reason"] == "complaint about +86 138 •••• 0044"
+    for wrong in ({"digits": "0044"}, {"digits": "044", "reason": "x"},
+                  {"digits": "%%%%", "reason": "x"}):  # fmt: skip
+        assert send(lead, "/digits", at="/", **wrong).status_code == 400, wrong
+    assert "没有以这四位" in send(lead, "/digits", at="/", digits="9999", reason="x").text
+    world.store.at_ms += 31 * 86_400_000
+    lead = world.inside(DeskRole.LEAD, name="han.mei")
+    assert "没有以这四位" in send(lead, "/digits", at="/", digits="0044", reason="x").text
+    tries = [send(lead, "/digits", at="/", digits="0044", reason="x").status_code
+             for _ in range(world.settings.console.unmasks_per_h + 1)]  # fmt: skip
+    assert tries[-1] == 429

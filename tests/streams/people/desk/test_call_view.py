@@ -166,7 +166,7 @@ def test_nothing_found_is_worth_what_the_index_is(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("read_ms", "told_"),
-    [(0, "Nothing was read"), (90_000, "Index 10.0 s behind"), (10_000, "The index is 2 min")],
+    [(0, "Nothing was read"), (90_000, "Data of 10.0 s ago"), (10_000, "These pages are 2 min")],
 )
 def test_the_age_of_the_index_is_a_sentence(read_ms: int, told_: str) -> None:
     assert fresh_sentence(Freshness(100_000, read_ms, None), 60_000).startswith(told_)

@@ -64,7 +64,7 @@ def test_an_index_that_is_old_or_empty_and_a_detector_that_is_behind_are_said_to
     assert world.desk.banners()[0].tone == "alarm", "nothing was read yet"
     world.flood()
     world.store.at_ms += 61_000
-    assert "behind" in world.desk.banners()[0].text
+    assert "1 min old" in world.desk.banners()[0].text
     world.flood(1)
     world.store.note_behind(7)
     world.store.at_ms += BANNERS_MS
@@ -113,4 +113,4 @@ def test_shadow_mode_is_said_and_not_in_the_words_of_an_alarm(world: World) -> N
     world.flood()
     world.desk.settings = world.settings.model_copy(update={"mode": "shadow"})
     (banner,) = world.desk.banners()
-    assert (banner.head, banner.tone) == ("Shadow mode.", "watch")
+    assert (banner.head, banner.tone) == ("Only observing.", "watch")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 from streams.cases.standing import Doing
@@ -108,3 +111,47 @@ def test_platforms_are_found_by_name_and_few_victims_are_not_told(world: World) 
 @pytest.mark.parametrize(("n", "told"), [(0, "0"), (1, "<5"), (4, "<5"), (5, "5")])
 def test_a_small_group_is_not_counted_out(n: int, told: str) -> None:
     assert few(n) == told
+
+
+def test_live_floods_have_an_order_a_platform_and_pages(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.people.desk.list_pages.LIVE_MAX", 3)
+    busy(world, world.store.at_ms)
+    lead = world.inside(DeskRole.LEAD)
+    first = send(lead, "/live", at="/live", order="messages").text
+    assert first.index("0001</a>") < first.index("0008</a>")
+    assert first.count("/case/") == 3
+    assert "hx-sse" not in first, "a list in another order does not move under the hand"
+    assert "第 1 页，共 3 页" in first
+    last = send(lead, "/live", at="/live", order="messages", page="3").text
+    assert last.count("/case/") == 2
+    assert send(lead, "/live", at="/live", page="9").text.count("/case/") == 0
+    assert send(lead, "/live", at="/live", page="x", order="' OR 1").status_code == 200
+    some = send(lead, "/live", at="/live", platform="牛角包考研").text
+    assert some.count("/case/") == 1, "only the largest flood has this platform"
+    agent = world.inside(DeskRole.AGENT, name="agent")
+    assert "当前 8 起轰炸" in send(agent, "/live", at="/live", platform="牛角包考研").text
+
+
+def test_a_list_is_exported_masked_and_recorded(world: World) -> None:
+    busy(world, world.store.at_ms)
+    lead = world.inside(DeskRole.LEAD)
+    file = send(lead, "/live/export", at="/live", order="messages")
+    assert file.headers["content-type"].startswith("text/csv")
+    rows = list(csv.reader(io.StringIO(file.content.decode("utf-8-sig"))))
+    assert len(rows) == 1 + 8
+    assert rows[1][0] == "86 170 •••• 0001"
+    assert NUMBER not in file.text
+    assert not any(cell[:1] in "=+-@" for row in rows for cell in row if cell)
+    (line,) = world.ledger.of("export")
+    assert (line["outcome"], line["detail"]) == ("done", "live floods, 8 lines")
+    world.ledger.away = True
+    assert send(lead, "/live/export", at="/account").status_code == 503, "no record, no file"
+
+
+def test_long_lists_of_campaigns_and_platforms_have_pages(world: World) -> None:
+    fill(world.store, *(campaign(n, victims=10 + n) for n in range(60)))
+    client = world.inside(DeskRole.ANALYST)
+    assert client.get("/campaigns").text.count('<tr role="row">') == 1 + 50
+    assert client.get("/campaigns?days=7&page=2").text.count('<tr role="row">') == 1 + 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import pytest
 
 from detectors.model.times import DAY_MS
 from streams.cases.store.roles import DeskRole
-from tests.enforce.records import RECIPIENT
+from streams.tools.operate.local_checks import Check
+from tests.enforce.records import RECIPIENT, override
 from tests.streams.cases.store.filled import audited, fill
 from tests.streams.people.desk.world import NOW_MS, PASSWORD, World, send
+
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
@@ -132,7 +136,7 @@ def test_a_rejected_proposal_is_over(wide: World) -> None:
         {"what": "off", "span": "1h", "reason": ""},
         {"what": "off", "span": "", "reason": "x"},
         {"what": "", "span": "1h", "reason": "x"},
-        {"what": "allow", "span": "1h", "reason": "x", "platform": "nothing"},
+        {"what": "allow", "span": "1h", "reason": "x", "platform": "!!"},
         {"what": "exempt", "span": "1h", "reason": "x", "number": "nobody"},
     ],
 )
@@ -237,3 +241,32 @@ def test_an_admin_makes_changes_and_ends_accounts_but_the_own(world: World) -> N
 
 def test_the_help_names_the_five_questions(world: World) -> None:
     assert world.inside(DeskRole.AGENT).get("/help").text.count("<dt>") == 5
+
+
+def test_an_administrator_sees_what_is_wrong_and_the_runbook_for_it(world: World) -> None:
+    world.flood()
+    fill(world.store, override("mode", "*", mode="off", actor="duty"))
+    asked: list[bool] = []
+
+    def examine(whole: bool) -> list[Check]:
+        asked.append(whole)
+        lag = Check("lag", "warn", "no worker has written a checkpoint yet", "start one")
+        return [Check("store", "ok", "fresh"), *([lag] if whole else [])]
+
+    world.desk.examine = examine
+    client = world.inside(DeskRole.ADMIN)
+    page = client.get("/health").text
+    for piece in ("smsc-1", "duty", "fresh", "OtpguardKillSwitchOn", "OtpguardRailTripped"):
+        assert piece in page, piece
+    assert "start one" not in page
+    assert RECIPIENT[-8:] not in page
+    page = send(client, "/health", at="/health").text
+    assert "start one" in page
+    assert "OtpguardEventLagGrowing" in page
+    assert asked == [False, False, True]
+    assert [line["detail"] for line in world.ledger.of("view")] == ["health"] * 3
+    books = set(re.findall(r"deploy/runbooks/\w+\.md", page))
+    template = files("streams.people.desk").joinpath("templates/health.html.j2").read_text("utf-8")
+    books |= {f"deploy/runbooks/{name}.md" for name in re.findall(r"Otpguard\w+", template)}
+    assert all((ROOT / each).is_file() for each in books)
+    assert len(books) > 8

@@ -40,6 +40,6 @@ def test_every_page_says_as_of_when_it_is_and_with_which_zone(world: World) -> N
     world.flood()
     page = world.inside(DeskRole.AGENT).get("/").text
     assert "+08:00</p>" in page
-    assert "索引滞后" in page
+    assert "秒前的状态" in page
     assert 'lang="zh-Hans"' in page
     assert "data-old" in page

@@ -22,7 +22,7 @@ def test_every_role_has_rights_and_a_name_and_the_settings_know_it() -> None:
         ),
         (DeskRole.ANALYST, {DeskRight.SEARCH, DeskRight.BROWSE, DeskRight.UNMASK, DeskRight.ACT}),
         (DeskRole.AUDITOR, set(DeskRight) - {DeskRight.AUDIT}),
-        (DeskRole.ADMIN, set(DeskRight) - {DeskRight.USERS}),
+        (DeskRole.ADMIN, set(DeskRight) - {DeskRight.USERS, DeskRight.HEALTH}),
         (DeskRole.APPROVER, {DeskRight.PROPOSE, DeskRight.ACT, DeskRight.SEARCH}),
         (DeskRole.LEAD, {DeskRight.APPROVE, DeskRight.AUDIT, DeskRight.USERS}),
     ],
