@@ -48,7 +48,17 @@ from detectors.recognise.scenes import (
     sells,
     weak_rule,
 )
-from detectors.recognise.scripts import LOAD_MAX, SCENE, Word, cues_of, last_name, says, scripts_of
+from detectors.recognise.scripts import (
+    LOAD_MAX,
+    LOGIN,
+    SCENE,
+    VERIFY,
+    Word,
+    cues_of,
+    last_name,
+    says,
+    scripts_of,
+)
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import (
     HOST_LINE,
@@ -478,12 +488,12 @@ def _unspent(body: str, found: list[Number]) -> list[Number]:
 def _logs_in(looked: Look, traits: Sequence[str]) -> bool:
     """Return whether the link of a text verifies its reader, as links to log in or sign up do.
 
-    The text is short, gives the purpose of a code, and neither sells nor lures. The link was made
-    for one recipient.
+    The text is short, and the sentence of the link names a log-in or what is verified. The text
+    neither sells nor lures. The link was made for one recipient.
     """
     return (
         len(looked.folded) <= _LINK_CHARS
-        and _links_for_a_purpose(looked.folded)
+        and _links_to_log_in(looked.folded)
         and _SOLD.isdisjoint(traits)
         and verifies(looked.folded)
         and not is_mentioned("lure", looked.folded)
@@ -506,9 +516,14 @@ def verifies(folded: str) -> bool:
     return False
 
 
-def _links_for_a_purpose(folded: str) -> bool:
+def _links_to_log_in(folded: str) -> bool:
+    """Return whether the sentence of a link names a log-in, or says what the link verifies."""
     body = without_links(folded).replace("\n", " ")
-    return any(cues_of(body, *sentence_span(body, start, end))[0] for start, end in links(folded))
+    return any(
+        says(body, LOGIN, first, last)
+        or (says(body, VERIFY, first, last) and is_mentioned("verified", body[first:last]))
+        for first, last in (sentence_span(body, start, end) for start, end in links(folded))
+    )
 
 
 def _of_letters(looked: Look, body: str, code: _Decision) -> bool:
