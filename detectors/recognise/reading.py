@@ -366,6 +366,7 @@ def may_be(looked: Look, reading: Reading) -> bool:
     return (
         reading.rule == "shapeless"
         and "long" not in reading.traits
+        and ("name" in reading.traits or not has_link(looked.folded))
         and _SEEN.random.search(looked.cased) is not None
     )
 
