@@ -272,13 +272,15 @@ def read(looked: Look) -> Reading:
     body = body_of(looked)
     if is_crowded(body) and not looked.host_line:
         return Reading("crowded")
-    part = _without_adverts(looked)
+    whole, part = None, _without_adverts(looked)
     if part and (says(body, SCENE) or sells(body)):
         rule, code, traits = _decide(part)
-        offered = not _ADVERT.isdisjoint(traits) and USED.isdisjoint(traits)
-        if rule in _BESIDE_ADVERTS and not (offered and _decide(looked)[0] == "spam"):
-            return Reading(rule, part.unfold(code), traits, part)
-    rule, code, traits = _decide(looked)
+        if rule in _BESIDE_ADVERTS:
+            offered = not _ADVERT.isdisjoint(traits) and USED.isdisjoint(traits)
+            whole = _decide(looked) if offered else None
+            if whole is None or whole[0] != "spam":
+                return Reading(rule, part.unfold(code), traits, part)
+    rule, code, traits = whole or _decide(looked)
     return Reading(rule, looked.unfold(code), traits)
 
 

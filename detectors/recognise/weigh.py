@@ -217,13 +217,12 @@ def _long_and_nameless(looked: Look, reading: Reading, traits: Sequence[str]) ->
     data therefore reaches the sum of a code. None of our own 924 codes that only the sum finds is
     such a text. The number of words counts too, for texts in languages with spaces.
     """
-    if "name" in traits:
-        return False
-    if reading.rule == "held" and "long" in traits and "weak name" not in traits:
-        return True
-    if "unsure" in traits and reading.rule not in _SHOWS_NONE and len(looked.folded) > _ODD_CHARS:
-        return True
-    return "long" in traits and "many words" in traits
+    odd = "unsure" in traits and reading.rule not in _SHOWS_NONE
+    return "name" not in traits and (
+        (reading.rule == "held" and "long" in traits and "weak name" not in traits)
+        or (odd and len(looked.folded) > _ODD_CHARS)
+        or ("long" in traits and "many words" in traits)
+    )
 
 
 def _lacks_a_word(looked: Look, reading: Reading, odds: int) -> bool:
@@ -233,17 +232,18 @@ def _lacks_a_word(looked: Look, reading: Reading, odds: int) -> bool:
     numbers to call, and laughter in Thai, where 5 is read "ha". A headline in Chinese, Japanese or
     Korean that begins with its number is never a code by the sum.
     """
-    if reading.rule not in _UNNAMED or not _NAMES.isdisjoint(reading.traits):
-        return False
-    odd = "unsure" in reading.traits and has_link(looked.folded)
+    folded, leads = looked.folded, "leads" in reading.traits
+    odd = "unsure" in reading.traits and has_link(folded)
     used = not (odd or USED.isdisjoint(reading.traits))
-    if "leads" in reading.traits:
-        if not used and _SEEN.leads_alone.match(looked.folded):
-            return True
-        enough = _RESCUE_LEADING
-    else:
-        enough = _RESCUE_USED if used else _RESCUE_UNNAMED
-    return odds < enough and len(_SEEN.listed.findall(looked.folded)) > 1
+    enough = _RESCUE_LEADING if leads else _RESCUE_USED if used else _RESCUE_UNNAMED
+    return (
+        reading.rule in _UNNAMED
+        and _NAMES.isdisjoint(reading.traits)
+        and (
+            (odds < enough and len(_SEEN.listed.findall(folded)) > 1)
+            or (leads and not used and _SEEN.leads_alone.match(folded) is not None)
+        )
+    )
 
 
 def is_barred(looked: Look, reading: Reading, odds: int) -> bool:
@@ -252,12 +252,12 @@ def is_barred(looked: Look, reading: Reading, odds: int) -> bool:
     This is true if nothing in the text can be a code. If the text sells something, or if its
     numbers have unusual shapes, a high sum is needed.
     """
-    if RULES[reading.rule].confidence >= CODE:
-        return False
     signs = sum(trait in SALE for trait in reading.traits)
-    if signs > 1 or (odds < RESCUE_IN_DOUBT and (signs or unusual(looked))):
-        return True
-    return not may_be(looked, reading)
+    return RULES[reading.rule].confidence < CODE and (
+        signs > 1
+        or (odds < RESCUE_IN_DOUBT and (signs > 0 or unusual(looked)))
+        or not may_be(looked, reading)
+    )
 
 
 def is_misled(looked: Look) -> bool:
