@@ -8,7 +8,7 @@ masked digits.
 import re
 import tomllib
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from detectors.recognise.lexicon import branches, join, list_heads
@@ -18,6 +18,9 @@ from detectors.recognise.words import all_words
 
 _RUN: Final = re.compile("0+")
 _RECEIPT_CHARS: Final = 48  # from the name of an authorisation code to the number
+_TEXTS: Final = 64
+"""Number of cached searches. Chosen: more than one reading of a text needs, because the rules look
+for the same words in a text and in its sentences several times."""
 
 
 class _Row(NamedTuple):
@@ -115,6 +118,7 @@ def is_owned(body: str, start: int, end: int, owner: str) -> bool:
     )
 
 
+@lru_cache(_TEXTS)
 def is_mentioned(name: str, body: str) -> bool:
     """Return whether a pattern of the section `text` is in a text."""
     return pattern(name).search(body) is not None

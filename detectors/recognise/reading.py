@@ -48,7 +48,17 @@ from detectors.recognise.scenes import (
     sells,
     weak_rule,
 )
-from detectors.recognise.scripts import LOAD_MAX, SCENE, Word, cues_of, last_name, says, scripts_of
+from detectors.recognise.scripts import (
+    LOAD_MAX,
+    LOGIN,
+    SCENE,
+    VERIFY,
+    Word,
+    cues_of,
+    last_name,
+    says,
+    scripts_of,
+)
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import (
     HOST_LINE,
@@ -262,13 +272,15 @@ def read(looked: Look) -> Reading:
     body = body_of(looked)
     if is_crowded(body) and not looked.host_line:
         return Reading("crowded")
-    part = _without_adverts(looked)
+    whole, part = None, _without_adverts(looked)
     if part and (says(body, SCENE) or sells(body)):
         rule, code, traits = _decide(part)
-        offered = not _ADVERT.isdisjoint(traits) and USED.isdisjoint(traits)
-        if rule in _BESIDE_ADVERTS and not (offered and _decide(looked)[0] == "spam"):
-            return Reading(rule, part.unfold(code), traits, part)
-    rule, code, traits = _decide(looked)
+        if rule in _BESIDE_ADVERTS:
+            offered = not _ADVERT.isdisjoint(traits) and USED.isdisjoint(traits)
+            whole = _decide(looked) if offered else None
+            if whole is None or whole[0] != "spam":
+                return Reading(rule, part.unfold(code), traits, part)
+    rule, code, traits = whole or _decide(looked)
     return Reading(rule, looked.unfold(code), traits)
 
 
@@ -356,6 +368,7 @@ def may_be(looked: Look, reading: Reading) -> bool:
     return (
         reading.rule == "shapeless"
         and "long" not in reading.traits
+        and ("name" in reading.traits or not has_link(looked.folded))
         and _SEEN.random.search(looked.cased) is not None
     )
 
@@ -478,12 +491,12 @@ def _unspent(body: str, found: list[Number]) -> list[Number]:
 def _logs_in(looked: Look, traits: Sequence[str]) -> bool:
     """Return whether the link of a text verifies its reader, as links to log in or sign up do.
 
-    The text is short, gives the purpose of a code, and neither sells nor lures. The link was made
-    for one recipient.
+    The text is short, and the sentence of the link names a log-in or what is verified. The text
+    neither sells nor lures. The link was made for one recipient.
     """
     return (
         len(looked.folded) <= _LINK_CHARS
-        and _links_for_a_purpose(looked.folded)
+        and _links_to_log_in(looked.folded)
         and _SOLD.isdisjoint(traits)
         and verifies(looked.folded)
         and not is_mentioned("lure", looked.folded)
@@ -506,9 +519,14 @@ def verifies(folded: str) -> bool:
     return False
 
 
-def _links_for_a_purpose(folded: str) -> bool:
+def _links_to_log_in(folded: str) -> bool:
+    """Return whether the sentence of a link names a log-in, or says what the link verifies."""
     body = without_links(folded).replace("\n", " ")
-    return any(cues_of(body, *sentence_span(body, start, end))[0] for start, end in links(folded))
+    return any(
+        says(body, LOGIN, first, last)
+        or (says(body, VERIFY, first, last) and is_mentioned("verified", body[first:last]))
+        for first, last in (sentence_span(body, start, end) for start, end in links(folded))
+    )
 
 
 def _of_letters(looked: Look, body: str, code: _Decision) -> bool:

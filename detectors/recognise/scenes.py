@@ -59,9 +59,9 @@ def is_to_keep(body: str, number: Number) -> bool:
 
     Advertising does neither.
     """
-    if number.form is not Form.DASHED and not number.sure:
-        return False
-    return cues_of(body)[1] or typed_in(body, *sentence_span(body, number.start, number.end))
+    return (number.form is Form.DASHED or number.sure) and (
+        cues_of(body)[1] or typed_in(body, *sentence_span(body, number.start, number.end))
+    )
 
 
 def is_other_scene(body: str, number: Number) -> bool:
@@ -74,7 +74,7 @@ def is_other_scene(body: str, number: Number) -> bool:
     """
     if is_mentioned("percent", body):
         return True
-    if number.sure or cues_of(body)[1]:
+    if is_mentioned("leave", body) and (number.sure or cues_of(body)[1]):
         body = pattern("leave").sub(lambda found: "_" * len(found[0]), body)
     if not says(body, SCENE):
         return False

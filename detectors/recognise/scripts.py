@@ -49,11 +49,20 @@ _FIELDS: Final = {kind: (kind.value,) for kind in WordKind} | {
 """The kinds in the tables with the words of each kind."""
 
 _NAMES: Final = _KINDS.index(WordKind.NAMES)
-SCENE, HAND, TELL, PURPOSE, SECRET, FIELD = range(len(_KINDS), len(_KINDS) + 6)
+SCENE, HAND, TELL, PURPOSE, SECRET, FIELD, LOGIN, VERIFY = range(len(_KINDS), len(_KINDS) + 8)
 """Numbers of further kinds of words, which do not name numbers. They follow the kinds above."""
-_SAID: Final = (("scene", "needless"), ("hand",), ("tell",), ("purpose",), ("secret",), ("field",))
+_SAID: Final = (
+    ("scene", "needless"),
+    ("hand",),
+    ("tell",),
+    ("purpose", "login", "verify"),
+    ("secret",),
+    ("field",),
+    ("login",),
+    ("verify",),
+)
 """The kinds in the tables with the words of these further kinds, in the same order."""
-_OPEN_ENDED: Final = frozenset({PURPOSE, SECRET, FIELD})
+_OPEN_ENDED: Final = frozenset({PURPOSE, SECRET, FIELD, LOGIN, VERIFY})
 """Kinds whose lists contain beginnings of words, because their words have many endings."""
 _TEXTS: Final = 8
 """Number of texts and sentences per script whose words are cached. Chosen: more than one reading of

@@ -140,6 +140,64 @@ def test_the_same_link_without_a_lure_verifies(text: str) -> None:
     assert otp(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Log in at https://harlow.example/m/8Kq2 to see your bill",
+        "Login now and win a weekend: https://harlow.example/l/8Kq2",
+        "Please open the link https://harlow.example/7Kq2 to view your statement",
+        "Renew online, continue here: https://harlow.example/c/8Kq2",
+        "Your new card is on its way. Confirm the address: https://harlow.example/s/8Kq2",
+        "Book by hand no more. Register now: https://harlow.example/r/8Kq2",
+        "Last reminder before your payments stop: https://harlow.example/confirm/8Kq2",
+        "To access the price list click on https://harlow.example/25Kq1",
+        "Everything your account can do: https://harlow.example/a/8Kq2",
+        "Confirm trip details: https://harlow.example/verify/8Kq2",
+        "登录 https://hw.example/b/8Kq2 查看您的账单",
+        "立即登录赢取手机：https://hw.example/w/8Kq2",
+        "请点击 https://hw.example/d/8Kq2 确认收货地址",
+        "您的账户本月有新功能：https://hw.example/n/8Kq2",
+        "支付前的最后提醒：https://hw.example/p/8Kq2",
+        "Inicie sesión en https://bahia.example/f/8Kq2 para ver su recibo",
+        "Entra ahora y gana un viaje: https://bahia.example/g/8Kq2",
+        "Nueva tarjeta disponible. Confirme la dirección de envío: https://bahia.example/d/8Kq2",
+        "Último aviso antes del pago: https://bahia.example/p/8Kq2",
+        "Masuk ke https://teluk.example/t/8Kq2 untuk melihat tagihan",
+        "Login sekarang dan menangkan motor: https://teluk.example/m/8Kq2",
+        "Konfirmasi alamat pengiriman: https://teluk.example/a/8Kq2",
+        "Transfer lebih hemat lewat aplikasi: https://teluk.example/h/8Kq2",
+        "Dernier rappel avant blocage des paiements : https://baie.example/p/8Kq2",
+        "Confirmez l'adresse d'envoi : https://baie.example/e/8Kq2",
+        "Continuez ici : https://baie.example/r/8Kq2",
+        "Connectez-vous sur https://baie.example/f/8Kq2 pour voir votre relevé",
+        "Ihr Kontoauszug ist da: https://bucht.example/k/8Kq2",
+        "Melden Sie sich unter https://bucht.example/r/8Kq2 an und sehen Sie Ihren Kontostand",
+    ],
+)
+def test_a_link_whose_sentence_names_no_log_in_verifies_nobody(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tap to sign in to Harlow: https://harlow.example/m/8Kq2",
+        "Confirm that this phone is yours: https://harlow.example/v/8Kq2",
+        "Finish signing in: https://harlow.example/m/8Kq2",
+        "点击链接完成登录验证：https://hw.example/l/9Kd2",
+        "请点击 https://hw.example/v/9Kd2 验证手机号码",
+        "Pulsa para iniciar sesión: https://bahia.example/v/8Kq2",
+        "Confirma tu número aquí: https://bahia.example/v/8Kq2",
+        "Klik untuk masuk ke akun Anda: https://teluk.example/v/8Kq2",
+        "Konfirmasi nomor Anda: https://teluk.example/v/8Kq2",
+        "Validez votre connexion : https://baie.example/v/8Kq2",
+        "Confirmez votre numéro : https://baie.example/v/8Kq2",
+    ],
+)
+def test_a_link_whose_sentence_says_what_it_verifies_is_a_code(text: str) -> None:
+    assert otp(text)
+
+
 def test_a_link_that_is_the_same_for_everybody_verifies_nobody() -> None:
     assert otp("Harlow: confirm your login at https://harlow.example/v/8Kq2")
     assert not otp("Harlow: confirm your login at https://harlow.example/")

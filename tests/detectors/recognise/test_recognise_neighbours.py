@@ -59,3 +59,51 @@ def test_the_hash_of_an_app_holds_no_code() -> None:
 def test_registering_in_thai_is_no_registration_number() -> None:
     text = "เทศบาลนครริมน้ำ รหัสยืนยันการลงทะเบียนคือ ๑๙๓๕๐๘ กรุณากรอกภายใน ๑๐ นาที"
     assert recognise(REGISTRY, text, "0994820173", "", "").otp
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your access key is 4829 for your visit to Elm Court. Share the key with the receptionist.",
+        "Show code 482913 to the nurse at your visit",
+        "Your code for Friday's appointment is 4829, show it at the front desk",
+        "Please visit Orla 48291 to verify that her wounds have healed. Thank you.",
+        "Please remind Orla (48291) to bring her card, she is due this week",
+        "Your patient number is 48291. It is valid for one year.",
+        "您的就诊码482913，就诊时请向护士出示",
+        "请在就诊时出示代码4829",
+        "Muestre el código 482913 a la enfermera en su visita",
+        "Por favor, visite a Elena 48291 para verificar su salud. ¡Gracias!",
+        "Visite Elena 48291 para verificar sinais de febre. Obrigado!",
+        "Montrez le code 482913 à l'infirmière lors de votre visite",
+        "S'il vous plaît visitez Odile 48291 pour vérifier son traitement. Merci.",
+        "Tunjukkan kode 482913 kepada perawat saat kunjungan",
+        "Kunjungi Wulan 48291 untuk verifikasi imunisasi. Terima kasih!",
+        "Minta pulsa 200.000 ke nomor baru",
+        "Isi pulsa 100000",
+        "Here is a unique code K8FGOPBF worth Rs.250, book at harlow.example/b",
+        "Kode klaim 4829 untuk hadiah",
+        "کد ۴۸۲۹۱ را به ۳۰۵۵۷ بفرست",
+    ],
+)
+def test_a_number_of_a_visit_a_patient_a_voucher_or_airtime_is_no_code(text: str) -> None:
+    assert not recognise(REGISTRY, text).otp
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "To confirm your visit enter 482913",
+        "Your code to register is 482913. Show it to nobody, not even to our receptionist.",
+        "Pulsa y escribe 482913 para entrar",
+        "Your verification code is 482913. It is valid for 5 minutes.",
+        "您的验证码482913，请勿告知他人",
+        "Az egyszer használatos jelszava: 48291357",
+        "**Bank** Az ön belépésre vonatkozó sms jelszava: k9TQ4m",
+        "OTP-tunnuksesi on 482913",
+        "OTP-tokenisi on 4829135",
+        "Tu código para registrarte es 482913",
+    ],
+)
+def test_a_code_keeps_such_words_beside_it(text: str) -> None:
+    assert recognise(REGISTRY, text).otp

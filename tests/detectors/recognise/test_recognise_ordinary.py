@@ -870,3 +870,22 @@ def test_a_code_beside_an_amount_a_tune_a_setting_is_one(text: str) -> None:
 )
 def test_a_code_whose_words_are_nearly_those_of_a_draw_is_one(text: str) -> None:
     assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Harbour nights 2019 with Osk and 1284 others on the pier",
+        "Halloween 2013 (@Northgate Hall and 1204 others) for you",
+        "1721～1724年在北岸大学任教",
+        "感谢0731琴行的各位老师",
+        "理财顾问提现五险一金3600",
+        "1840～1842年の人口調査について",
+        "Harap ingatkan Wulan (48291) untuk datang minggu ini dengan kartu",
+        "Dapatkan video dan film, kirim teks GO ke 81905 untuk gratis",
+        "فروش فوری خودرو مدل ۲۰۱۷ با قیمت قطعی خیابان شهدا تلفن ۰۱۳۴۸۲۹۱۳",
+        "Watch the QXKLTN video for your home now: https://rm3.example/jn6lsm",
+    ],
+)
+def test_a_number_without_a_word_for_codes_in_a_listed_language_is_none(text: str) -> None:
+    assert not recognise(REGISTRY, text).otp
