@@ -9,9 +9,8 @@ from typing import Annotated
 import kafka
 import typer
 
-from detectors import chain
-from detectors.memory_records import list_memories
-from detectors.model.strings import StringList
+from detectors import chain, memory_records
+from detectors.model import strings
 from streams import wire
 from streams.cli import calibrate
 from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, zone_of
@@ -108,7 +107,7 @@ def import_(
     numbers = settings.intake().numbers
 
     def number(recipient: str) -> int:
-        return int(numbers.column(StringList([recipient]))[0][0])
+        return int(numbers.column(strings.StringList([recipient]))[0][0])
 
     _, end = memory_file.check(file)
     topic = settings.topics.input
@@ -170,7 +169,7 @@ def learn(
             ).batch  # fmt: skip
             chain.process(params, state, batch, recogniser.columns(batch))
             named |= batch.tokens
-    found = ((0, *each) for each in list_memories(state))
+    found = ((0, *each) for each in memory_records.list_memories(state))
     with writing(out):
         n = memory_file.write(
             out, 0, found, lambda r: named.get(r) or memory_file.reduced_name(r), lambda _: None

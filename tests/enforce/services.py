@@ -136,8 +136,10 @@ class Server:
             self.start()
 
     def freeze(self) -> None:
-        """Let it keep its connections and answer nobody."""
+        """Let it keep its connections and answer nobody; return when it stands still."""
+        assert self.process is not None
         self._signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """Let it go on."""

@@ -115,6 +115,7 @@ def app(prog_name):
     raise ImportError("cannot import name")
 
 program.app = app
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A job in the background ignores it.
 program.main()
 """
 """The program, with Ctrl-C in an import that somebody swallows, so that a module lacks names."""

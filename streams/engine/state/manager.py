@@ -32,6 +32,7 @@ from streams.engine.state.checkpoint import (
     MarkCovered,
     NewerError,
     PutRecord,
+    Restored,
     Step,
     rebuilt,
 )
@@ -247,15 +248,18 @@ class StateManager:
         now = time.monotonic()
         return AssignedPartition(
             partition,
-            chain.Partition(self.params)
-            if restored is None
-            else rebuilt(self.params, partition, restored),
+            self._state(partition, restored),
             Outbox(self.send),
             writer,
             restored.next_offset if restored is not None else None,
             covered_at=now,
             changelog_offset=self._taken.get(partition, -1),
         )
+
+    def _state(self, partition: int, restored: Restored | None) -> chain.Partition:
+        if restored is None:
+            return chain.Partition(self.params)
+        return rebuilt(self.params, partition, restored)
 
     def _copy(self, assigned: AssignedPartition) -> chain.Snapshot:
         return chain.snapshot(assigned.state)
