@@ -712,8 +712,8 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " recipient did not know came within 24 hours",
         "returns": "{score:.0f} platforms that this recipient did not know sent a code again"
         " within 3 hours, each 10 minutes or more after its last one",
-        "relapse": "{score:.0f} platforms of this recipient's flood of the last 3 days sent codes"
-        " again within 10 minutes",
+        "relapse": "this recipient's flood of the last 3 days began again: {score:.0f} of its"
+        " platforms sent codes within 10 minutes",
         "limit_35min": "one platform that this recipient did not know sent {score:.0f} verification"
         " codes after its first one within 35 minutes",
         "limit_24h": "one platform that this recipient did not know sent {score:.0f} verification"
