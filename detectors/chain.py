@@ -500,7 +500,7 @@ def _look_back(
 def _set_apart(
     params: Params, partition: Partition, batch: Batch, i: int, decisions: Decisions
 ) -> None:
-    """Process an event that is no message: a recycled number, a list, or a memory record."""
+    """Process an event that is no message: a recycled number, a hot list, or a memory record."""
     if batch.kind[i] == EventKind.RECYCLED:
         _recycle(params, partition, batch, i, decisions)
     elif batch.kind[i] == EventKind.MEMORY:

@@ -97,7 +97,7 @@ class HotList(NamedTuple):
 
 
 class KnownPlatform(NamedTuple):
-    """A platform that a recipient knows, as a memory record names it."""
+    """One of the known platforms of a recipient, as it stands in a memory record."""
 
     platform: int  # platform id; the print, which is below 2**16, where only that is known
     last_day: int  # day of the last use, or an upper bound of it; days since `EPOCH_S`

@@ -226,24 +226,21 @@ def _long_and_nameless(looked: Look, reading: Reading, traits: Sequence[str]) ->
 
 
 def _lacks_a_word(looked: Look, reading: Reading, odds: int) -> bool:
-    """Return whether the sum is low for a text in a listed language without a word for codes.
+    """Return whether a text without a word for codes lacks the sum of weights that it then needs.
 
-    In such a language a code has a listed word near it. The other numbers are years, amounts,
-    numbers to call, and laughter in Thai, where 5 is read "ha". A headline in Chinese, Japanese or
-    Korean that begins with its number is never a code by the sum.
+    This holds for languages whose words are listed: a code has a listed word near it there. Other
+    numbers are years, amounts, numbers to call, and laughter in Thai, where 5 is read "ha". A
+    headline in Chinese, Japanese or Korean that begins with its number is never a code by the sum.
     """
+    if reading.rule not in _UNNAMED or not _NAMES.isdisjoint(reading.traits):
+        return False
     folded, leads = looked.folded, "leads" in reading.traits
     odd = "unsure" in reading.traits and has_link(folded)
     used = not (odd or USED.isdisjoint(reading.traits))
     enough = _RESCUE_LEADING if leads else _RESCUE_USED if used else _RESCUE_UNNAMED
-    return (
-        reading.rule in _UNNAMED
-        and _NAMES.isdisjoint(reading.traits)
-        and (
-            (odds < enough and len(_SEEN.listed.findall(folded)) > 1)
-            or (leads and not used and _SEEN.leads_alone.match(folded) is not None)
-        )
-    )
+    if leads and not used and _SEEN.leads_alone.match(folded):
+        return True
+    return odds < enough and len(_SEEN.listed.findall(folded)) > 1
 
 
 def is_barred(looked: Look, reading: Reading, odds: int) -> bool:

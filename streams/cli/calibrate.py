@@ -65,6 +65,11 @@ FilesArgument = Annotated[
         metavar="FILE…|-", help="JSON lines or .csv (.gz too), or - for stdin.", show_default=False
     ),
 ]
+ColumnsOption = Annotated[
+    str | None, typer.Option(help="CSV: names of the fields, if the file has no header line.")
+]
+DelimiterOption = Annotated[str, typer.Option(help="CSV: character between fields.")]
+EncodingOption = Annotated[str, typer.Option(help="CSV: encoding, such as gb18030.")]
 SinceOption = Annotated[
     str | None,
     typer.Option(help="With --kafka: start of the period, such as 30d or 2026-03-01T00:00Z."),
@@ -112,11 +117,9 @@ def calibrate(
     constants: SetOption = None,
     time_format: TimeOption = None,
     zone: ZoneOption = None,
-    columns: Annotated[
-        str | None, typer.Option(help="CSV: names of the fields, if the file has no header line.")
-    ] = None,
-    delimiter: Annotated[str, typer.Option(help="CSV: character between fields.")] = ",",
-    encoding: Annotated[str, typer.Option(help="CSV: encoding, such as gb18030.")] = "utf-8",
+    columns: ColumnsOption = None,
+    delimiter: DelimiterOption = ",",
+    encoding: EncodingOption = "utf-8",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -149,7 +152,7 @@ def calibrate(
         zone = zone_of(settings, time_format, zone)
         options = guess_options.FeedOptions(
             tuple(maps or ()), tuple(constants or ()), time_format, zone, columns, delimiter,
-            "utf-8" if encoding.lower().replace("_", "-") == "utf-8-sig" else encoding,
+            encoding,
         )  # fmt: skip
         history = file_history(settings, names, options)
     result = _run_passes(
@@ -195,6 +198,9 @@ def file_history(
     most = settings.input.value_bytes_max
     source: Source = partial(histories.from_lines, names, most, open_lines)
     if all(csv):
+        # A mark at the beginning of a file is skipped in UTF-8 anyway.
+        if (options.encoding or "").lower().replace("_", "-") == "utf-8-sig":
+            options = replace(options, encoding="utf-8")
         given = feed_csv.Given.parse(settings, options, presets.Preset(), ())
         source = partial(histories.from_csv, names, given.rules, open_lines)
     return _History(source, ", ".join(names), plain_bytes(names), "bytes", again="-" not in names)

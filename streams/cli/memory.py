@@ -13,12 +13,12 @@ from detectors import chain, memory_records
 from detectors.model import strings
 from streams import wire
 from streams.cli import calibrate
+from streams.cli.calibrate import ColumnsOption, DelimiterOption, EncodingOption
 from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, zone_of
 from streams.cli.replay import FilesArgument, QuietOption
 from streams.cli.shared import SettingsOption, group, progress, stopping, writing
 from streams.cluster import admin
-from streams.common.errors import ConfigError, UnavailableError
-from streams.common.language import tr
+from streams.common import ConfigError, UnavailableError, tr
 from streams.gateways.feeds import guess_options
 from streams.tools.calibrate import survey
 from streams.tools.operate import memory_file
@@ -135,11 +135,9 @@ def learn(
     constants: SetOption = None,
     time_format: TimeOption = None,
     zone: ZoneOption = None,
-    columns: Annotated[
-        str | None, typer.Option(help="CSV: names of the fields, if the file has no header line.")
-    ] = None,
-    delimiter: Annotated[str, typer.Option(help="CSV: character between fields.")] = ",",
-    encoding: Annotated[str, typer.Option(help="CSV: encoding, such as gb18030.")] = "utf-8",
+    columns: ColumnsOption = None,
+    delimiter: DelimiterOption = ",",
+    encoding: EncodingOption = "utf-8",
     quiet: QuietOption = False,
 ) -> None:
     r"""Write what a worker would know that had seen this history, to a memory file.

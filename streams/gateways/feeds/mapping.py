@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from streams.common.clock import zone_named
-from streams.common.errors import UsageError
-from streams.common.language import suggest, tr
+from streams.common import UsageError, suggest, tr, zone_named
 from streams.wire.events import EVENT_TIME_MAX_MS, RESERVED_TYPES
 
 REQUIRED: Final = frozenset({"recipient", "sender", "event_time_ms"})

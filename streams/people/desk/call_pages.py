@@ -12,8 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from detectors.model.times import DAY_MS
 from streams.cases.store.answers import Answer, Call, CaseFile, CaseLine
-from streams.common.errors import UnavailableError, UsageError
-from streams.common.language import join_list, tr, trc
+from streams.common import UnavailableError, UsageError, join_list, tr, trc
 from streams.people.desk.call_view import (
     STATES,
     TONES,

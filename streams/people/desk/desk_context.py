@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from streams.cases.standing import banner, switch
 from streams.cases.store.store import CaseStore
-from streams.common.errors import UnavailableError
-from streams.common.language import current_language, moment, tr, trn
+from streams.common import UnavailableError, current_language, moment, tr, trn
 from streams.common.rate_limits import RateLimit
 from streams.config import Settings
 from streams.people.desk.call_view import fresh_sentence

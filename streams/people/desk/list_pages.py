@@ -16,7 +16,7 @@ from streams.cases.explanation import platform_name
 from streams.cases.network_views import percent
 from streams.cases.store.answers import CaseLine
 from streams.cases.store.store import LINES_MAX
-from streams.common.language import moment, tr, trn
+from streams.common import moment, tr, trn
 from streams.people.desk.call_pages import named_platform
 from streams.people.desk.call_view import STATES, TONES, spell
 from streams.people.desk.desk_context import Desk

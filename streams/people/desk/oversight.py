@@ -14,8 +14,7 @@ from starlette.responses import Response
 from detectors.model.times import DAY_MS
 from streams.cases.store.answers import AuditPlace
 from streams.cases.store.roles import DeskRole
-from streams.common.errors import OtpguardError, UnavailableError, UsageError
-from streams.common.language import join_list, moment, tr
+from streams.common import OtpguardError, UnavailableError, UsageError, join_list, moment, tr
 from streams.people.desk.call_pages import DECIDED, REASON_MAX, named_platform
 from streams.people.desk.call_view import name_unanswered, spell, word_sentence
 from streams.people.desk.desk_context import Desk
@@ -239,7 +238,10 @@ class OversightPages:
     # --- health ------------------------------------------------------------------------------
 
     def health(self, visit: Visit) -> Response:
-        """Show what runs and what is wrong. POST also checks brokers and topics: some seconds."""
+        """Show what runs and what is wrong.
+
+        POST checks brokers and topics too, which takes some seconds.
+        """
         store = self.desk.store
         return self.desk.pages.page(
             visit, "health", age=store.freshness(), rails=store.rail_refusals(),

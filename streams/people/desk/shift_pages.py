@@ -7,8 +7,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from detectors.model.times import DAY_MS, HOUR_MS
-from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common import UsageError, tr
 from streams.people.desk.call_pages import IDENTIFIED, CasePages
 from streams.people.desk.desk_context import Desk, receivers_of
 from streams.people.desk.masks import mask_mentions

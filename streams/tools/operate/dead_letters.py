@@ -30,9 +30,7 @@ from kafka.errors import (
 from detectors.model.times import HOUR_MS
 from streams.cluster.admin import unusable, working
 from streams.cluster.read import reading
-from streams.common import clock
-from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common import UsageError, clock, tr
 from streams.wire import Intake, decode, reserved_type
 from streams.wire.partitioner import partition_of
 

@@ -25,10 +25,8 @@ from detectors.partition import Params
 from detectors.recognise.fold import NAME_VERSION
 from streams.cluster.admin import working
 from streams.cluster.read import reading
-from streams.common.clock import now_ms
-from streams.common.errors import UsageError
-from streams.common.files import replace_file, whole_file
-from streams.common.language import tr
+from streams.common import UsageError, now_ms, replace_file, tr
+from streams.common.files import whole_file
 from streams.engine.state.checkpoint import ChangelogReader, rebuilt
 from streams.wire import encode_memory
 from streams.wire.version import UNDECODABLE
@@ -84,7 +82,7 @@ _line: Final = msgspec.json.Decoder(Recipient).decode
 
 
 def reduced_name(recipient: int) -> str:
-    """Return a recipient as a state knows it: the digits of a number, or 63 bits of a token."""
+    """Return the text for a recipient: its number, or the 63 bits that are kept of its token."""
     return f"{REDUCED}{recipient:016x}" if recipient & TOKEN_BIT else str(recipient)
 
 

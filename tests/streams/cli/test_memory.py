@@ -94,13 +94,13 @@ def test_what_is_learned_is_what_a_worker_has_that_saw_the_history(
     lines = b"".join(msgspec.json.encode(each) + b"\n" for each in events)
     match form:
         case "csv":
-            with path.open("w", newline="") as out:
+            with path.open("w", encoding="utf-8-sig", newline="") as out:
                 rows = csv.DictWriter(out, [*events[0]])
                 rows.writeheader()
                 rows.writerows(events)
         case _:
             path.write_bytes(gzip.compress(lines) if form.endswith("gz") else lines)
-    more = ["--time", "ms"] if form == "csv" else []
+    more = ["--time", "ms", "--encoding", "UTF_8_sig"] if form == "csv" else []
     found = {each[0]: each[2:] for each in learned([str(path), *more], tmp_path / "m.gz")}
     wanted = {
         TOKEN if recipient >> 63 else str(recipient):
