@@ -117,18 +117,16 @@ def main() -> None:
     except OtpguardError as error:
         _end(error)
     except ModuleNotFoundError as error:
-        command = next((word for word in sys.argv[1:] if word in COMMANDS), "")
-        wanted = lacking(error, command)
+        wanted = lacking(error, next((word for word in sys.argv[1:] if word in COMMANDS), ""))
         if wanted is None:
             raise
         _end(wanted)
     except OSError as error:
         if error.errno not in FULL:
             raise
-        where = error.filename or "standard output"
         print(
             tr("otpguard: {where}: {strerror}; what was written is cut off").format(
-                where=where, strerror=error.strerror
+                where=error.filename or "standard output", strerror=error.strerror
             ),
             file=sys.stderr,
         )

@@ -286,8 +286,7 @@ def _rehearsals(
     """Yield the results of rehearsed attacks for each margin, the current one included."""
     params, recogniser, now = settings.params(), settings.recogniser(), settings.detect.burst_margin
     for margin in sorted({*MARGINS, now}):
-        judge = replace(params.judge, burst_margin=margin)
-        chosen = replace(params, judge=judge)
+        chosen = replace(params, judge=replace(params.judge, burst_margin=margin))
         yield margin, rehearse.rehearse(chosen, recogniser, incidents, measure=margin == now)
 
 
@@ -379,8 +378,7 @@ def _say_rates(found: dict[str, Any]) -> None:
     for rate in found["rates"]["current"].values():
         if rate["standing"] != "shown":
             typer.echo(tr("note: {sentence}").format(sentence=rate["sentence"]))
-    coarse = [g for g in found["gateways"] if g["class"] != "exact"]
-    for gateway in coarse:
+    for gateway in [g for g in found["gateways"] if g["class"] != "exact"]:
         typer.echo(
             tr("stamps of {gateway}: {kind}").format(
                 gateway=gateway["gateway"], kind=tr(gateway["class"].replace("_", " "))

@@ -114,8 +114,7 @@ def _svg(
         sink = io.StringIO()
         figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
     svg = sink.getvalue()
-    body = svg[svg.index("<svg") :]
-    head, _, rest = body.partition(">")
+    head, _, rest = svg[svg.index("<svg") :].partition(">")
     box = re.search(r'viewBox="[^"]*"', head)
     assert box is not None
     rest = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", rest, flags=re.DOTALL)

@@ -348,8 +348,7 @@ def _bursts(result: Result) -> Iterator[Picture]:
         head=tables.PEAKS,
         rows=tables.peaks(result),
     )
-    over = tables.over_pairs(result, tables.BARS)
-    if len(np.unique(over)) < DISTINCT_MIN:
+    if len(np.unique(tables.over_pairs(result, tables.BARS))) < DISTINCT_MIN:
         return
     yield draw_chart(
         "grid",
