@@ -124,9 +124,10 @@ def main() -> None:
     except OSError as error:
         if error.errno not in FULL:
             raise
+        where = error.filename or "standard output"
         print(
             tr("otpguard: {where}: {strerror}; what was written is cut off").format(
-                where=error.filename or "standard output", strerror=error.strerror
+                where=where, strerror=error.strerror
             ),
             file=sys.stderr,
         )
