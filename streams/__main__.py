@@ -117,8 +117,7 @@ def main() -> None:
     except OtpguardError as error:
         _end(error)
     except ModuleNotFoundError as error:
-        command = next((word for word in sys.argv[1:] if word in COMMANDS), "")
-        wanted = lacking(error, command)
+        wanted = lacking(error, next((word for word in sys.argv[1:] if word in COMMANDS), ""))
         if wanted is None:
             raise
         _end(wanted)

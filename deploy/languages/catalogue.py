@@ -81,12 +81,6 @@ TABLES: Final = (
     "streams.cli.desk:HOLDS",
     "streams.tools.operate.retention:ALWAYS",
     "streams.gateways.feeds.file_records:REASONS",
-    "streams.tools.calibrate.html_report:VERDICTS",
-    "streams.tools.calibrate.plots:COUNTED",
-    *(
-        f"streams.tools.calibrate.data_tables:{name}"
-        for name in ("WHAT_IF", "PRICE", "PEAKS", "GRID", "COUNTED", "PACE", "KNOWN", "NOVELTY")
-    ),
     "detectors.recognise.rules:RULES:says",
     "detectors.recognise.traits:TRAITS",
 )

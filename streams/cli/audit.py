@@ -122,8 +122,7 @@ def verify(
 
 
 def _records(settings: configs.Settings, since_ms: int) -> Iterator[wire.AuditRecord]:
-    clients = admin.client_arguments(settings.kafka)
-    found = records_shown(clients, settings.topics.audit, since_ms)
+    found = records_shown(admin.client_arguments(settings.kafka), settings.topics.audit, since_ms)
     yield from read.readable(found, wire.decode_audit)
 
 

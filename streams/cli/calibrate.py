@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial, reduce
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,20 +31,16 @@ from streams.cli.shared import (
 from streams.cluster import admin, read
 from streams.common import (
     MASK,
-    ConfigError,
     UsageError,
     escape_unprintable,
-    join_list,
     toml_value,
     tr,
     trn,
 )
-from streams.common.extras import how_to_install
 from streams.gateways.feeds import guess_options, presets
 from streams.tools.calibrate import (
     alarm_rates,
     history as histories,
-    html_report,
     propose,
     rehearse,
     result as results,
@@ -81,9 +74,6 @@ SubscribersOption = Annotated[
     int | None,
     typer.Option(min=1, help="Subscribers behind the history; default: those seen in it."),
 ]
-ReportOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write a page with plots here (HTML).")
-]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
@@ -112,7 +102,6 @@ def calibrate(
     write: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the proposed settings here (TOML).")
     ] = None,
-    report: ReportOption = None,
     maps: MapOption = None,
     constants: SetOption = None,
     time_format: TimeOption = None,
@@ -132,7 +121,7 @@ def calibrate(
 
     \b
     Examples:
-      otpguard calibrate march.jsonl.gz --subscribers 2000000 --report march.html
+      otpguard calibrate march.jsonl.gz --subscribers 2000000
       otpguard calibrate --kafka --since 30d --write otpguard.proposed.toml
       otpguard calibrate cdr/*.csv.gz --map recipient=called \
         --map sender=calling --map event_time_ms=time \
@@ -143,8 +132,6 @@ def calibrate(
         raise UsageError(tr("name files, or - for stdin, or --kafka: one of them"))
     if (since or until) and not kafka:
         raise UsageError(tr("--since and --until go with --kafka; a file is read whole"))
-    if report is not None:
-        _need_report()
     settings, names = settings_of(config), files or []
     if kafka:
         history = _topic(settings, since, until)
@@ -164,7 +151,7 @@ def calibrate(
         show_recipients=show_recipients,
         quiet=quiet,
     )
-    _tell(result, config, write, report, as_json=as_json)
+    _tell(result, config, write, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,26 +194,18 @@ def file_history(
 
 
 def _tell(
-    result: results.Result,
-    config: Path | None,
-    write: Path | None,
-    report: Path | None,
-    *,
-    as_json: bool,
+    result: results.Result, config: Path | None, write: Path | None, *, as_json: bool
 ) -> None:
     found = results.document(result)
     if write is not None:
         _write(write, config, result)
-    if report is not None:
-        html_report.write_page(result, found, report, shlex.join(["otpguard", *sys.argv[1:]]))
     if as_json:
         write_json(found)
         return
     _say(found)
-    settled = tr("proposed settings") if found["changes"] else tr("settings, as they are now")
-    for path, what in ((write, settled), (report, tr("report"))):
-        if path is not None:
-            typer.echo(tr("{what}: {path}").format(what=what, path=path.resolve()))
+    if write is not None:
+        what = tr("proposed settings") if found["changes"] else tr("settings, as they are now")
+        typer.echo(tr("{what}: {path}").format(what=what, path=write.resolve()))
 
 
 def _run_passes(
@@ -284,11 +263,10 @@ def _rehearsals(
     settings: configs.Settings, incidents: rehearse.Incidents
 ) -> Iterator[tuple[float, rehearse.Rehearsal]]:
     """Yield the results of rehearsed attacks for each margin, the current one included."""
-    params, recogniser, now = settings.params(), settings.recogniser(), settings.detect.burst_margin
-    for margin in sorted({*MARGINS, now}):
-        judge = replace(params.judge, burst_margin=margin)
-        chosen = replace(params, judge=judge)
-        yield margin, rehearse.rehearse(chosen, recogniser, incidents, measure=margin == now)
+    params, recogniser = settings.params(), settings.recogniser()
+    for margin in sorted({*MARGINS, settings.detect.burst_margin}):
+        chosen = replace(params, judge=replace(params.judge, burst_margin=margin))
+        yield margin, rehearse.rehearse(chosen, recogniser, incidents)
 
 
 def _run(survey: surveys.Survey, settings: configs.Settings, slices: Iterator[wire.Records]) -> int:
@@ -379,8 +357,7 @@ def _say_rates(found: dict[str, Any]) -> None:
     for rate in found["rates"]["current"].values():
         if rate["standing"] != "shown":
             typer.echo(tr("note: {sentence}").format(sentence=rate["sentence"]))
-    coarse = [g for g in found["gateways"] if g["class"] != "exact"]
-    for gateway in coarse:
+    for gateway in [g for g in found["gateways"] if g["class"] != "exact"]:
         typer.echo(
             tr("stamps of {gateway}: {kind}").format(
                 gateway=gateway["gateway"], kind=tr(gateway["class"].replace("_", " "))
@@ -614,18 +591,6 @@ def _withheld(
     if MASK in str(setting["value"]):
         return f"it lets in whoever reads it; it stands in {setting['source']}"
     return None
-
-
-def _need_report() -> None:
-    missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
-    if missing:
-        how = how_to_install("report")
-        raise ConfigError(
-            tr(
-                "--report needs {missing}: {how} (the figures alone need nothing: leave --report "
-                "out)"
-            ).format(missing=join_list(missing), how=how)
-        )
 
 
 def _moment(text: str | None) -> int | None:

@@ -257,8 +257,7 @@ def show_cases(
     """
     refuse_nobody(named)
     recipient = settings.intake().numbers.canonical(named)
-    by_id = standing.ID.fullmatch(named)
-    about = {"detail": named} if by_id else {"subject": recipient or ""}
+    about = {"detail": named} if standing.ID.fullmatch(named) else {"subject": recipient or ""}
     with (
         audit_look(settings, "search", **about),
         closing(read_topics(settings, since)) as model,

@@ -101,9 +101,8 @@ def ls(
         typer.echo("")
     for why, fates in found.counts().items():
         typer.echo(f"{why}: {fates.total()} ({format_counts(_words(fates))})")
-    left_out = len(found.letters) - len(listed)
     notes = {
-        "not listed (--limit)": left_out,
+        "not listed (--limit)": len(found.letters) - len(listed),
         "repeats of a dead letter, not counted": found.repeats,
         "records that are no dead letters": found.foreign,
     }

@@ -67,7 +67,7 @@ def redis(
     """
     with _running(settings) as (stop, metrics):
         admin.require_topic(settings.kafka, settings.topics.input)
-        feed = redis_feed.RedisFeed(
+        redis_feed.RedisFeed(
             redis_gateway.connect(settings.redis, timeout_s=redis_feed.SOCKET_S),
             librdkafka.arguments(settings.kafka),
             settings.topics.input,
@@ -75,8 +75,7 @@ def redis(
             metrics,
             stream=f"{settings.redis.prefix}submissions",
             consumer=consumer,
-        )
-        feed.run(stop)
+        ).run(stop)
 
 
 MapOption = Annotated[

@@ -69,8 +69,7 @@ def recognise(
                     '\'{{"text": "…"}}\' | otpguard recognise -'
                 ).format(name=given[0])
             )
-        is_listed = sys.stdout.isatty() and not (json or why)
-        _answer_files(settings, given, why=why, is_listed=is_listed)
+        _answer_files(settings, given, why=why, is_listed=sys.stdout.isatty() and not (json or why))
 
 
 def _is_name(argument: str) -> bool:
@@ -171,8 +170,7 @@ def _rows(told: reasons.Why) -> Iterator[tuple[str, Any]]:
     if told.odds is None:
         return
     for place, part in enumerate(told.parts[:12]):
-        style = "green" if part.adds > 0 else "red"
-        line = texts.Text(f"{part.adds:+.2f}  ", style=style).append(
+        line = texts.Text(f"{part.adds:+.2f}  ", style="green" if part.adds > 0 else "red").append(
             f"{tr(part.kind)}: {_translate_part(part.says)}", ""
         )
         yield "" if place else tr("weighed"), line

@@ -62,8 +62,7 @@ def report(
     if out is None:
         return
 
-    operator = settings.reports.org or settings.notify.operator
-    document = month_page.page(found, operator)
+    document = month_page.page(found, settings.reports.org or settings.notify.operator)
     written = {".html": document.encode(), ".json": msgspec.json.encode(months.figures(found))}
     if pdf:
         written[".pdf"] = month_page.pdf(document)

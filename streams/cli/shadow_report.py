@@ -114,8 +114,7 @@ def _read(
             for partition, (first, end) in reader.spans().items()
             if partition in starts
         }
-        batches = batches_shown(reader, tr("messages read"), spans)
-        yield from _messages(settings, leases, batches)
+        yield from _messages(settings, leases, batches_shown(reader, tr("messages read"), spans))
 
 
 def _messages(

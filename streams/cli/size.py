@@ -50,8 +50,7 @@ def size(
         (tr("… with the producer's lz4"), _bytes(found.input_day_lz4_bytes)),
     ]
     if found.installations > 1:
-        several = (tr("installations; what follows is of each"), f"{found.installations:,}")
-        rows.insert(0, several)
+        rows.insert(0, (tr("installations; what follows is of each"), f"{found.installations:,}"))
     write_table((tr("what"), tr("how much")), rows)
     if found.installations > 1:
         typer.echo(

@@ -247,8 +247,7 @@ class Cluster(ExitStack):
             except errors.CoordinatorNotAvailableError:
                 return {}
             done = {place: each.offset for place, each in found.items() if place.topic == topic}
-            ends = self._admin.list_partition_offsets(dict.fromkeys(done, OffsetSpec.LATEST))
-            until = dict(ends)
+            until = dict(self._admin.list_partition_offsets(dict.fromkeys(done, OffsetSpec.LATEST)))
             if before_ms is not None:
                 told = self._admin.list_partition_offsets(dict.fromkeys(done, before_ms))
                 until |= {place: each for place, each in told.items() if each.offset >= 0}

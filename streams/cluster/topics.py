@@ -207,7 +207,7 @@ def _missing(names: Sequence[str], blind: str | None) -> str:
     'topics a, b are missing, or user x has no right to see them; `otpguard topics acls` lists the
     rights of each role, `otpguard topics create`, as administrator, makes topics')
     """
-    told = {
+    return {
         (True, True): tr("topic {names} is missing; `otpguard topics create` makes it"),
         (True, False): tr("topics {names} are missing; `otpguard topics create` makes them"),
         (False, True): tr(
@@ -220,8 +220,7 @@ def _missing(names: Sequence[str], blind: str | None) -> str:
             "acls` lists the rights of each role, `otpguard topics create`, as administrator, "
             "makes topics"
         ),
-    }[blind is None, len(names) == 1]
-    return told.format(names=", ".join(names), blind=blind)
+    }[blind is None, len(names) == 1].format(names=", ".join(names), blind=blind)
 
 
 def blind(settings: Settings, cluster: Cluster) -> str | None:

@@ -1,7 +1,7 @@
 """Optional packages: which command needs which, and how to install them.
 
-The worker's image contains none. The tools image contains those of `cases`, `feed`, `gate` and
-`report`. The console's image contains all.
+The worker's image contains none. The tools image contains those of `cases`, `feed` and `gate`. The
+console's image contains all.
 """
 
 from collections.abc import Mapping
@@ -36,17 +36,17 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
 """Extra of pyproject.toml -> top-level modules that the extra installs."""
 
 USED_BY: Final[Mapping[str, str]] = {
-    "calibrate": "report", "demo": "demo", "desk": "desk", "evidence": "evidence", "feed": "feed",
+    "demo": "demo", "desk": "desk", "evidence": "evidence", "feed": "feed",
     "gate": "gate", "notify": "notices", "report": "notices", "signal": "desk", "top": "tui",
 }  # fmt: skip
 """Command -> the extra that it needs, for modules that belong to several extras."""
 
 CONSOLE_IMAGE: Final = "otpguard-console"
-CONSOLE_EXTRAS: Final = ("desk", "evidence", "notices", "tui")
+CONSOLE_EXTRAS: Final = ("desk", "evidence", "notices", "report", "tui")
 """Extras that only the console's image contains."""
 
 TOOLS_IMAGE: Final = "otpguard-tools"
-TOOLS_EXTRAS: Final = ("cases", "feed", "gate", "report")
+TOOLS_EXTRAS: Final = ("cases", "feed", "gate")
 """Extras that the tools image contains; the console's image contains them too."""
 
 

@@ -106,8 +106,7 @@ def choose_language(environment: Mapping[str, str]) -> str:
     >>> choose_language({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"})
     'en'
     """
-    asked = next(filter(None, map(environment.get, _VARIABLES)), "")
-    return matching(asked) or ENGLISH
+    return matching(next(filter(None, map(environment.get, _VARIABLES)), "")) or ENGLISH
 
 
 def tr(message: str) -> str:

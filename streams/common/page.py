@@ -85,29 +85,3 @@ def foreign(value: Any) -> Markup:
             parts += [escape(text[at : run.start()]), marked]
             at = run.end()
     return Markup("").join([*parts, escape(text[at:])])
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast ratio of two colours as defined by WCAG 2: 1 to 21.
-
-    >>> contrast("#000000", "#ffffff"), round(contrast("#767676", "#ffffff"), 2)
-    (21.0, 4.54)
-    """
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def readable_on(ground: str) -> str:
-    """Return black or white, whichever has more contrast: at least 4.58 on any background.
-
-    >>> readable_on("#c8323f"), readable_on("#fdeaec")
-    ('#ffffff', '#000000')
-    """
-    return max("#000000", "#ffffff", key=lambda ink: contrast(ink, ground))
-
-
-def _luminance(colour: str) -> float:
-    """Return the relative luminance of a colour "#rrggbb"."""
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

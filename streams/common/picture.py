@@ -59,7 +59,7 @@ class Picture:
     note: str
     description: str  # for people who cannot see the chart
     wide: Markup
-    narrow: Markup | None  # None: the wide version also fits a narrow page
+    narrow: Markup
     head: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     table: str = ""  # id of the page element with the figures, if the page has one
@@ -71,7 +71,7 @@ def draw_chart(
     draw: Draw,
     *,
     wide: Size,
-    narrow: Size | None,
+    narrow: Size,
     note: str = "",
     description: str,
     head: Sequence[str] = (),
@@ -81,14 +81,12 @@ def draw_chart(
 ) -> Picture:
     """Draw a chart. `left`: left margin of the wide version in inches, to align several charts."""
     label = f"{title}: {note}" if note else title
-    sizes = {"wide": wide, **({"narrow": narrow} if narrow else {})}
-    made = {
-        which: _svg(f"{name}-{which}", which if narrow else "only", label, description, draw, size,
-                    narrow=which == "narrow", left=left if which == "wide" else None)
-        for which, size in sizes.items()
-    }  # fmt: skip
-    return Picture(name, title, note, description, made["wide"], made.get("narrow"), head, rows,
-                   table)  # fmt: skip
+    large, small = (
+        _svg(f"{name}-{which}", which, label, description, draw, size,
+             narrow=which == "narrow", left=left if which == "wide" else None)
+        for which, size in (("wide", wide), ("narrow", narrow))
+    )  # fmt: skip
+    return Picture(name, title, note, description, large, small, head, rows, table)
 
 
 def _svg(
@@ -114,8 +112,7 @@ def _svg(
         sink = io.StringIO()
         figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
     svg = sink.getvalue()
-    body = svg[svg.index("<svg") :]
-    head, _, rest = body.partition(">")
+    head, _, rest = svg[svg.index("<svg") :].partition(">")
     box = re.search(r'viewBox="[^"]*"', head)
     assert box is not None
     rest = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", rest, flags=re.DOTALL)
@@ -137,20 +134,3 @@ def _font(found: re.Match[str]) -> str:
     """Return the weight and size of a text. The font family comes from the page."""
     weight = "font-weight: 700; " if re.search("bold|700", found[1]) else ""
     return f"{weight}font-size: {found[2]}"
-
-
-def bar_line(axes: Axes, at: float, label: str, ink: str, row: int = 0) -> None:
-    """Draw a dashed vertical line with its name, `row` rows below the top."""
-    axes.axvline(at, color=ink, lw=1, ls=(0, (4, 3)))
-    axes.annotate(
-        label,
-        (at, 1),
-        (4, -4 - 11 * row),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        va="top",
-        color=ink,
-        size=8.5,
-        weight="bold",
-        bbox={"facecolor": PALETTE["paper"], "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
-    )

@@ -187,8 +187,7 @@ def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, st
         if isinstance(value, BaseModel):
             yield from _leaves(value, f"{prefix}{name}.")
         elif isinstance(value, SecretStr):
-            hidden = MASK if value.get_secret_value() else ""
-            yield prefix + name, hidden, field.description or ""
+            yield prefix + name, MASK if value.get_secret_value() else "", field.description or ""
         elif isinstance(value, str):
             yield prefix + name, mask_url(value), field.description or ""
         else:

@@ -267,8 +267,7 @@ class Settings(BaseModel):
         if bool(given) == (detect.hot_key_file is not None):
             raise ConfigError(tr("detect.hot = network needs hot_key_file, or hot_key"))
         files = filter(None, (detect.hot_key_file, detect.hot_old_key_file))
-        keys = [given] * bool(given) + [_key_in(path) for path in files]
-        return _long_enough(keys)
+        return _long_enough([given] * bool(given) + [_key_in(path) for path in files])
 
     def memory_keys(self) -> tuple[bytes, ...]:
         """Return the key that signs memory records; none if such records are not used.

@@ -81,8 +81,7 @@ class CampaignAgent(Agent):
         since_ms = final_ms(self._floods)
         told = self._ledger.keep(choose_records(found, self._ledger.held, since_ms, seen=seen))
         self._show([each for each in found if each.open])
-        took_s = time.monotonic() - began
-        self._look_at = began + max(LOOK_S, 5 * took_s)
+        self._look_at = began + max(LOOK_S, 5 * (time.monotonic() - began))
         if told:
             log.info("%d campaigns changed, %d are open", told, sum(each.open for each in found))
 

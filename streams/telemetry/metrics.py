@@ -472,13 +472,12 @@ class Metrics:
 
     def _make(self, metric: Metric) -> None:
         make, series = self._kinds[metric.kind]
-        more = {"buckets": metric.buckets} if metric.kind == "histogram" else {}
         family = make(
             PREFIX + metric.name,
             metric.meaning,
             list(metric.labels),
             registry=self.registry,
-            **more,
+            **{"buckets": metric.buckets} if metric.kind == "histogram" else {},
         )
         self._families[metric.name] = family
         for each in product(*metric.labels.values()):

@@ -63,8 +63,7 @@ def serve(
                 "gives this process another, 0 any that is free"
             ).format(host=host, port=port, strerror=error.strerror, other=port + 10)
         ) from None
-    thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
-    thread.start()
+    threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     try:
         yield f"{host}:{server.server_address[1]}"
     finally:

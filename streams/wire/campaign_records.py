@@ -8,19 +8,19 @@ The topic is compacted. The records contain no phone numbers.
 from dataclasses import asdict
 from typing import Annotated, Final, Literal
 
-import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from detectors.campaigns.campaign import PLATFORMS_MAX, Abused, Campaign
 from streams.wire.outputs import EpisodeId, Headers, PlatformKey, agent_event
 from streams.wire.version import (
-    SCHEMA_VERSION,
     Number63,
-    TimeMs,
     UnreadableError,
     Word32,
+    derive,
     encode_json,
+    left_out,
     reader,
+    several,
 )
 
 SURGE_VERSION: Final = 2
@@ -28,39 +28,35 @@ SURGE_VERSION: Final = 2
 _Pace = Annotated[float, Meta(ge=0)]
 
 
-class _Abused(msgspec.Struct, frozen=True):
-    platform: PlatformKey
-    platform_id: Word32
-    victims: Number63
-
-
-class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of a record of `otpguard.campaign.v1`, in the order on the wire."""
-
-    schema_version: int = SCHEMA_VERSION
-    campaign_id: EpisodeId
-    open: bool
-    start_ms: TimeMs
-    opened_ms: TimeMs
-    newest_ms: TimeMs
-    end_ms: TimeMs
-    victims: Number63
-    victims_open: Number63
-    victims_throttled: Number63
-    messages: Number63
-    pace_per_minute: _Pace
-    growth_per_minute: _Pace
-    platforms: Annotated[tuple[_Abused, ...], Meta(max_length=PLATFORMS_MAX)]
-    platforms_total: Number63
-    kind: Literal["surge"] | msgspec.UnsetType = msgspec.UNSET  # absent in version 1
-
+_Abused: Final = derive(
+    Abused,
+    "platform platform_id victims",
+    platform=PlatformKey,
+    platform_id=Word32,
+    victims=Number63,
+)
+_Campaign: Final = derive(
+    Campaign,
+    "schema_version campaign_id open start_ms opened_ms newest_ms end_ms victims victims_open "
+    "victims_throttled messages pace_per_minute growth_per_minute platforms platforms_total kind",
+    campaign_id=EpisodeId,
+    victims=Number63,
+    victims_open=Number63,
+    victims_throttled=Number63,
+    messages=Number63,
+    pace_per_minute=_Pace,
+    growth_per_minute=_Pace,
+    platforms=several(_Abused, PLATFORMS_MAX),
+    platforms_total=Number63,
+    kind=left_out(Literal["surge"]),  # absent in version 1
+)
 
 _campaign: Final = reader(_Campaign, SURGE_VERSION)
 
 
 def encode_campaign(campaign: Campaign) -> bytes:
     """Return the value of the record. The record's key is the campaign's id."""
-    of_kind: dict[str, object] = {"kind": msgspec.UNSET}
+    of_kind: dict[str, object] = {"kind": UNSET}
     if campaign.kind == "surge":
         of_kind = {"schema_version": SURGE_VERSION}
     return encode_json(_Campaign(**asdict(campaign) | of_kind))

@@ -190,8 +190,7 @@ def take_override(book: DesiredState, override: Override) -> Iterable[str]:
     The last record of a key wins, whatever its timestamps are: the order of the log is the order in
     which the operator wrote.
     """
-    words = book.overrides.setdefault(override.recipient, {})
-    words[override.verb, override.platform] = override
+    book.overrides.setdefault(override.recipient, {})[override.verb, override.platform] = override
     if override.expires_at_ms is not None:
         _look_again(book, override.expires_at_ms, override.recipient)
         _look_again(book, _matters_until_ms(override), override.recipient)

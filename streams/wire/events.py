@@ -241,8 +241,7 @@ class Decoded:
     def refuse(self, reject: Reject) -> None:
         """Add a reject that was found before decoding, for example a whole Kafka batch."""
         self.rejects.append(reject)
-        refused = self.outcomes.get(Outcome.REJECTED, 0)
-        self.outcomes[Outcome.REJECTED] = refused + reject.records
+        self.outcomes[Outcome.REJECTED] = self.outcomes.get(Outcome.REJECTED, 0) + reject.records
 
 
 class Records(NamedTuple):
@@ -274,8 +273,7 @@ def decode(
     `ingest_time_ms` of each value is used instead, if present (files have no record times).
     """
     stamp = None if timestamps_ms is None else np.asarray(timestamps_ms, np.int64)
-    offset = np.asarray(offsets, np.int64)
-    records = Records(partition, next_offset, values, keys, offset, stamp)
+    records = Records(partition, next_offset, values, keys, np.asarray(offsets, np.int64), stamp)
     return decode_together(intake, topic, [records])[0]
 
 
@@ -302,8 +300,7 @@ def decode_together(
         places = odd[begin : begin + CACHED]
         events, errors = _parse(_at(tame, places))
         for at, error in errors.items():
-            value = values[places[at]]
-            reasons[places[at]] = _reason(value, intake.value_bytes_max, error)
+            reasons[places[at]] = _reason(values[places[at]], intake.value_bytes_max, error)
         counted = _find_counting(events, kinds)
         if len(counted) + len(errors) < len(events):
             other = set(range(len(events))).difference(counted, errors)
@@ -698,13 +695,12 @@ class _Read(NamedTuple):
 
     def only(self, chosen: NDArray[np.bool_]) -> _Read:
         """Return the events where the mask `chosen` (m,) is true."""
-        strings = {name: column.take(chosen) for name, column in self.strings.items()}
         return _Read(
             self.row[chosen],
             self.kind[chosen],
             self.event_time_ms[chosen],
             self.ingest_time_ms[chosen],
-            strings,
+            {name: column.take(chosen) for name, column in self.strings.items()},
         )
 
 

@@ -6,22 +6,19 @@ messages that pass have few.
 """
 
 import math
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final
 
-import msgspec
 from msgspec import Meta
 
 from detectors.model.incidents import (
     Basis,
-    ClockName,
     EarlierSighting,
-    Fate,
     FloodMessage,
     IncidentRecord,
     KnownPrint,
     Unlisted,
 )
-from detectors.model.records import Mode, Reason, Rung
+from detectors.model.records import Rung
 from detectors.thresholds import INCIDENT_RECORD_MAX
 from streams.wire.outputs import (
     TRUST_NAMES,
@@ -30,7 +27,6 @@ from streams.wire.outputs import (
     DetectorField,
     Headers,
     RungField,
-    TrustName,
     cause_of,
     cloud_event,
     floating,
@@ -39,10 +35,11 @@ from streams.wire.version import (
     SCHEMA_VERSION,
     Integer,
     Number63,
-    TimeMs,
     Word32,
+    derive,
     encode_json,
     reader,
+    several,
 )
 
 EARLIER_MAX: Final = 128
@@ -51,69 +48,52 @@ KNOWN_MAX: Final = 14
 _Print = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 
 
-class _Message(msgspec.Struct, omit_defaults=True, gc=False):  # created in millions
-    offset: Integer
-    at_ms: TimeMs
-    would: Fate
-    novel: bool
-    trust: TrustName
-    gateway_id: str = ""
-    platform: str = ""
-    platform_id: Word32 = 0
-    sender: str = ""
-    account_id: str = ""
-    message_id: str = ""
-    lease: Integer = -1
-
-
-class _Earlier(msgspec.Struct, omit_defaults=True, gc=False):
-    at_ms: TimeMs
-    novel: bool
-    trust: TrustName
-    platform: str = ""
-    platform_id: Word32 = 0
-    hot: bool = False
-    offset: Integer = -1
-
-
-class _Known(msgspec.Struct):
-    print: _Print
-    level: Literal[0, 1, 2]
-    last_ms: TimeMs
-
-
-class _Basis(msgspec.Struct):
-    reason: Reason
-    rungs: tuple[RungField, ...]
-    born_ms: TimeMs
-    known: Annotated[tuple[_Known, ...], Meta(max_length=KNOWN_MAX)]
-    clock: ClockName
-    list_version: Integer
-
-
-class _Unlisted(msgspec.Struct):
-    passed: Number63
-    refused: Number63
-
-
-class _Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The fields of a record of `otpguard.incident.v1`, in the order on the wire."""
-
-    schema_version: int
-    episode_id: str
-    epoch: Integer
-    revision: Integer
-    recipient: str
-    mode: Mode
-    at_ms: TimeMs
-    first: Number63
-    messages: Annotated[tuple[_Message, ...], Meta(max_length=INCIDENT_RECORD_MAX)]
-    unlisted: _Unlisted | None = None
-    basis: _Basis | None = None
-    earlier: Annotated[tuple[_Earlier, ...], Meta(max_length=EARLIER_MAX)] = ()
-    cause: CauseField
-    detector: DetectorField
-
+_Message: Final = derive(
+    FloodMessage,
+    "offset at_ms would novel trust gateway_id platform platform_id sender account_id message_id "
+    "lease",
+    gateway_id=(str, ""),
+    platform=(str, ""),
+    platform_id=(Word32, 0),
+    sender=(str, ""),
+    account_id=(str, ""),
+    message_id=(str, ""),
+    lease=(Integer, -1),
+    omit_defaults=True,
+    gc=False,  # created in millions
+)
+_Earlier: Final = derive(
+    EarlierSighting,
+    "at_ms novel trust platform platform_id hot offset",
+    platform=(str, ""),
+    platform_id=(Word32, 0),
+    hot=(bool, False),
+    offset=(Integer, -1),
+    omit_defaults=True,
+    gc=False,
+)
+_Known: Final = derive(KnownPrint, "print level last_ms", print=_Print)
+_Basis: Final = derive(
+    Basis,
+    "reason rungs born_ms known clock list_version",
+    rungs=several(RungField),
+    known=several(_Known, KNOWN_MAX),
+)
+_Unlisted: Final = derive(Unlisted, "passed refused", passed=Number63, refused=Number63)
+_Incident: Final = derive(
+    IncidentRecord,
+    "schema_version episode_id epoch revision recipient mode at_ms first messages unlisted basis "
+    "earlier cause detector",
+    schema_version=int,
+    first=Number63,
+    messages=several(_Message, INCIDENT_RECORD_MAX),
+    unlisted=(_Unlisted | None, None),
+    basis=(_Basis | None, None),
+    earlier=(several(_Earlier, EARLIER_MAX), ()),
+    cause=CauseField,
+    detector=DetectorField,
+    omit_defaults=True,
+)
 
 _incident: Final = reader(_Incident)
 
@@ -190,7 +170,7 @@ def incident_headers(record: IncidentRecord) -> Headers:
     return cloud_event("otpguard.incident.v1", identity, record.cause, record.at_ms)
 
 
-def _basis(basis: Basis) -> _Basis:
+def _basis(basis: Basis) -> Any:
     return _Basis(
         floating(basis.reason),
         tuple(
@@ -209,7 +189,7 @@ def _basis(basis: Basis) -> _Basis:
     )
 
 
-def _basis_of(read: _Basis) -> Basis:
+def _basis_of(read: Any) -> Basis:
     return Basis(
         read.reason,
         tuple(

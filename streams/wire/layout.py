@@ -94,8 +94,7 @@ class Page:
             self.buffer = b"".join((*values, bytes(SPARE)))
         self.octets = np.frombuffer(self.buffer, np.uint8)
         self.todo = self._plain(values)  # (m,) indices of values that matched no layout yet
-        marks = self.octets == _QUOTE if len(self.todo) else self.octets[:0]
-        self.quotes = indices(marks)
+        self.quotes = indices(self.octets == _QUOTE if len(self.todo) else self.octets[:0])
         self.first = self.quotes.searchsorted(self.start)  # (n,) number of each value's first quote
         self.number = np.diff(self.first, append=len(self.quotes))  # (n,) quotes per value
 
@@ -106,8 +105,7 @@ class Page:
             plain[[b"\\" in value for value in values]] = False
             if not plain.any():
                 return indices(plain)
-        low = indices(self.octets[:-SPARE] < _BLANK)
-        plain[self.stop.searchsorted(low, "right")] = False
+        plain[self.stop.searchsorted(indices(self.octets[:-SPARE] < _BLANK), "right")] = False
         try:
             self.buffer.decode()
         except UnicodeDecodeError:

@@ -1,17 +1,16 @@
 """Encode and decode the records that a worker publishes: leases, episodes and dead letters.
 
 An episode record explains a decision. A record's bytes depend on its content alone: fields have the
-order of the classes below, and numbers have their shortest form. A replay therefore repeats each
+order of the structs below, and numbers have their shortest form. A replay therefore repeats each
 record byte for byte.
 """
 
 import math
 from dataclasses import replace
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from detectors.model.event import Trust
 from detectors.model.records import (
@@ -20,18 +19,14 @@ from detectors.model.records import (
     Action,
     AgainWindow,
     Cause,
-    Change,
     EpisodeRecord,
     Evidence,
-    Kind,
     Level,
-    Mode,
     Reason,
     Rung,
     Scope,
     Sighting,
     Step,
-    Verb,
 )
 from detectors.thresholds import AGAIN_HELD
 from streams.common import utc_exact
@@ -39,11 +34,16 @@ from streams.wire.events import Reject, RejectReason as Refusal
 from streams.wire.version import (
     SCHEMA_VERSION,
     Integer,
+    LevelName,
     TimeMs,
+    TrustName,
     UnreadableError,
     Word32,
+    derive,
     encode_json,
+    left_out,
     reader,
+    several,
 )
 
 DEAD_LETTER_BYTES_MAX: Final = 100_000
@@ -70,9 +70,6 @@ PlatformKey = Annotated[str, Meta(max_length=PLATFORM_CHARS_MAX)]
 EpisodeId = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
 _Messages = Annotated[int, Meta(ge=0, le=MESSAGES_MAX)]
 Headers = tuple[tuple[str, bytes], ...]
-TrustName = Literal["none", "bank", "government", "carrier", "emergency"]
-LevelName = Literal["clear", "watch", "throttle"]
-
 TRUST_NAMES: Final[dict[Trust, TrustName]] = {
     Trust.NONE: "none",
     Trust.BANK: "bank",
@@ -90,99 +87,43 @@ _LEVELS: Final = {name: level for level, name in _LEVEL_NAMES.items()}
 _ALWAYS_PASS: Final = tuple(TRUST_NAMES[each] for each in ALWAYS_PASS)
 
 
-class _Scope(msgspec.Struct):
-    category: str
-    trust: tuple[TrustName, ...]
-    pass_ids: tuple[Word32, ...]
-    pass_prints: tuple[Word32, ...]
+_Scope: Final = derive(
+    Scope,
+    "category trust pass_ids pass_prints",
+    trust=several(TrustName),
+    pass_ids=several(Word32),
+    pass_prints=several(Word32),
+)
+CauseField: Final = derive(Cause, "topic partition offset")
+_Evidence: Final = derive(Evidence, "messages platforms novel first_ms last_ms", messages=_Messages)
+DetectorField: Final = derive(Action, "version config")
+_Window: Final = derive(
+    AgainWindow, "id from_ms until_ms hot", id=Word32, hot=(bool, False), omit_defaults=True
+)
+_Step: Final = derive(Step, "level at_ms offset rule score threshold", score=float, threshold=float)
+_Sighting: Final = derive(
+    Sighting,
+    "platform platform_id at_ms novel trust hot",
+    platform=PlatformKey,
+    platform_id=Word32,
+    hot=(bool, False),
+    omit_defaults=True,
+)
+RungField: Final = derive(Rung, "rule score watch throttle", throttle=float | None)
+"""One rule's score and its two thresholds. None is infinity, which JSON cannot represent."""
 
-
-class CauseField(msgspec.Struct):
-    """Place of the event that caused a record."""
-
-    topic: str
-    partition: Integer
-    offset: Integer
-
-
-class _Evidence(msgspec.Struct):
-    messages: _Messages
-    platforms: Integer
-    novel: Integer
-    first_ms: TimeMs
-    last_ms: TimeMs
-
-
-class DetectorField(msgspec.Struct):
-    """Program version and hash of the settings that produced a record."""
-
-    version: str
-    config: str
-
-
-class _Window(msgspec.Struct, omit_defaults=True):
-    """A retry window: the next code of a refused platform passes once within this time."""
-
-    id: Word32
-    from_ms: TimeMs
-    until_ms: TimeMs
-    hot: bool = False  # left out if false
-
-
-class _Throttle(msgspec.Struct, kw_only=True):
-    """The fields of a record of `otpguard.throttle.v1`, in the order on the wire."""
-
-    schema_version: int = SCHEMA_VERSION
-    action_id: str
-    episode_id: str
-    epoch: Integer
-    revision: Integer
-    recipient: str
-    verb: Verb
-    mode: Mode
-    scope: _Scope
-    issued_at_ms: TimeMs
-    expires_at_ms: TimeMs
-    opened_ms: TimeMs | None = None  # absent in records of older versions
-    level: LevelName
-    reason: Reason
-    evidence: _Evidence
-    cause: CauseField
-    detector: DetectorField
-    again: Annotated[tuple[_Window, ...], Meta(max_length=AGAIN_HELD)] | msgspec.UnsetType = (
-        msgspec.UNSET
-    )  # left out if there are none
-    refused_ids: Annotated[tuple[Word32, ...], Meta(max_length=REFUSED_MAX)] | msgspec.UnsetType = (
-        msgspec.UNSET
-    )  # left out if there are none
-
-
-class _Step(msgspec.Struct):
-    level: LevelName
-    at_ms: TimeMs
-    offset: Integer
-    rule: str
-    score: float
-    threshold: float
-
-
-class _Sighting(msgspec.Struct, omit_defaults=True):
-    platform: PlatformKey
-    platform_id: Word32
-    at_ms: TimeMs
-    novel: bool
-    trust: TrustName
-    hot: bool = False  # left out if false
-
-
-class RungField(msgspec.Struct):
-    """One rule's score and its two thresholds."""
-
-    rule: str
-    score: float
-    watch: float
-    throttle: float | None  # None means infinity, which JSON cannot represent
-
+_Throttle: Final = derive(
+    Action,
+    "schema_version action_id episode_id epoch revision recipient verb mode scope issued_at_ms "
+    "expires_at_ms opened_ms level reason evidence cause detector again refused_ids",
+    scope=_Scope,
+    opened_ms=(TimeMs | None, None),  # absent in records of older versions
+    evidence=_Evidence,
+    cause=CauseField,
+    detector=DetectorField,
+    again=left_out(several(_Window, AGAIN_HELD)),
+    refused_ids=left_out(several(Word32, REFUSED_MAX)),
+)
 
 NARROW_VERSION: Final = 2
 """Schema version of platform leases and retry-window records. A reader of version 1 skips them. It
@@ -198,36 +139,23 @@ LIMIT_VERSION: Final = 3
 """Schema version of the records of kind `limit`, which readers of version 1 and 2 skip."""
 
 
-class _Episode(msgspec.Struct, kw_only=True):
-    """The fields of a record of `otpguard.episode.v1`.
-
-    Only renewals leave out the fields that can be unset. The exception is `since_ms`, which only
-    renewals have.
-    """
-
-    schema_version: int = SCHEMA_VERSION
-    episode_id: EpisodeId
-    kind: Kind
-    change: Change
-    epoch: Integer
-    revision: Integer
-    recipient: str
-    level: LevelName
-    mode: Mode
-    at_ms: TimeMs
-    reason: Reason
-    evidence: _Evidence
-    since_ms: TimeMs | msgspec.UnsetType = msgspec.UNSET  # only in a renewal
-    path: tuple[_Step, ...] | msgspec.UnsetType = msgspec.UNSET
-    sightings: tuple[_Sighting, ...]
-    rungs: tuple[RungField, ...] | msgspec.UnsetType = msgspec.UNSET
-    scope: _Scope | msgspec.UnsetType = msgspec.UNSET
-    known: Integer | msgspec.UnsetType = msgspec.UNSET
-    memory_days: Integer | msgspec.UnsetType = msgspec.UNSET
-    chronic: bool | msgspec.UnsetType = msgspec.UNSET
-    cause: CauseField
-    detector: DetectorField
-
+_Episode: Final = derive(
+    EpisodeRecord,
+    "schema_version episode_id kind change epoch revision recipient level mode at_ms reason "
+    "evidence since_ms path sightings rungs scope known memory_days chronic cause detector",
+    episode_id=EpisodeId,
+    evidence=_Evidence,
+    since_ms=left_out(TimeMs),  # only in a renewal, which has no other such field
+    path=left_out(several(_Step)),
+    sightings=several(_Sighting),
+    rungs=left_out(several(RungField)),
+    scope=left_out(_Scope),
+    known=left_out(Integer),
+    memory_days=left_out(Integer),
+    chronic=left_out(bool),
+    cause=CauseField,
+    detector=DetectorField,
+)
 
 _throttle: Final = reader(_Throttle, NARROW_VERSION)
 _episode: Final = reader(_Episode, LIMIT_VERSION)
@@ -264,8 +192,8 @@ def encode_action(action: Action) -> bytes:
             evidence=_evidence(action.evidence),
             cause=CauseField(*action.cause[:3]),
             detector=DetectorField(action.version, action.config),
-            again=tuple([_Window(a, b, c, d) for a, b, c, d in action.again]) or msgspec.UNSET,
-            refused_ids=action.refused_ids or msgspec.UNSET,
+            again=tuple([_Window(a, b, c, d) for a, b, c, d in action.again]) or UNSET,
+            refused_ids=action.refused_ids or UNSET,
         )
     )
 
@@ -296,10 +224,8 @@ def decode_action(value: bytes) -> Action:
         cause=cause_of(read.cause, read.issued_at_ms),
         version=read.detector.version,
         config=read.detector.config,
-        again=()
-        if isinstance(read.again, msgspec.UnsetType)
-        else tuple(AgainWindow(w.id, w.from_ms, w.until_ms, w.hot) for w in read.again),
-        refused_ids=() if isinstance(read.refused_ids, msgspec.UnsetType) else read.refused_ids,
+        again=tuple(AgainWindow(w.id, w.from_ms, w.until_ms, w.hot) for w in read.again or ()),
+        refused_ids=read.refused_ids or (),
     )
 
 
@@ -384,17 +310,11 @@ def decode_episode(value: bytes) -> EpisodeRecord:
     if (read.kind == "limit") is not (read.schema_version == LIMIT_VERSION):
         raise UnreadableError("a kind of another schema version") from None
     if read.schema_version == RENEWAL_VERSION:
-        if isinstance(read.since_ms, msgspec.UnsetType) or read.change != "renewed":
+        if read.since_ms is UNSET or read.change != "renewed":
             raise UnreadableError("no renewal, or not since when") from None
         return replace(told, since_ms=read.since_ms)
-    if (
-        isinstance(read.path, msgspec.UnsetType)
-        or isinstance(read.rungs, msgspec.UnsetType)
-        or isinstance(read.scope, msgspec.UnsetType)
-        or isinstance(read.known, msgspec.UnsetType)
-        or isinstance(read.memory_days, msgspec.UnsetType)
-        or isinstance(read.chronic, msgspec.UnsetType)
-    ):
+    whole = read.path, read.rungs, read.scope, read.known, read.memory_days, read.chronic
+    if any(each is UNSET for each in whole):
         raise UnreadableError("no renewal, and not everything") from None
     return replace(
         told,
@@ -486,27 +406,27 @@ def _source(topic: str, partition: int) -> str:
     return f"/otpguard/{topic}/{partition}"
 
 
-def _scope(scope: Scope) -> _Scope:
+def _scope(scope: Scope) -> Any:
     trust = _ALWAYS_PASS  # faster than hashing enum members; only resends differ
     if scope.trust is not ALWAYS_PASS:
         trust = tuple(TRUST_NAMES[each] for each in scope.trust)
     return _Scope(scope.category, trust, scope.pass_ids, scope.pass_prints)
 
 
-def _scope_of(scope: _Scope) -> Scope:
+def _scope_of(scope: Any) -> Scope:
     trust = tuple(TRUSTS[each] for each in scope.trust)
     return Scope(scope.category, trust, scope.pass_ids, scope.pass_prints)
 
 
-def _evidence(given: Evidence) -> _Evidence:
+def _evidence(given: Evidence) -> Any:
     return _Evidence(given.messages, given.platforms, given.novel, given.first_ms, given.last_ms)
 
 
-def _evidence_of(read: _Evidence) -> Evidence:
+def _evidence_of(read: Any) -> Evidence:
     return Evidence(read.messages, read.platforms, read.novel, read.first_ms, read.last_ms)
 
 
-def cause_of(cause: CauseField, at_ms: int) -> Cause:
+def cause_of(cause: Any, at_ms: int) -> Cause:
     """Return the cause of a record. `at_ms` is the time of the record, which is the cause's too."""
     return Cause(cause.topic, cause.partition, cause.offset, at_ms)
 

@@ -53,8 +53,7 @@ def find_misplaced(
             places.setdefault(len(key), []).append(at)
     for width, some in places.items():
         octets = np.frombuffer(b"".join(keys[at] or b"" for at in some), np.uint8)
-        belongs = partitions_of(octets.reshape(len(some), width), partitions)
-        out[some] = belongs != found[some]
+        out[some] = partitions_of(octets.reshape(len(some), width), partitions) != found[some]
     return out
 
 

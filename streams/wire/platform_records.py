@@ -9,17 +9,16 @@ replay or another owner writes again has the same bytes and the same offset.
 from dataclasses import asdict
 from typing import Annotated, Final
 
-import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta
 from msgspec.structs import astuple
 
 from detectors.hot.published_sums import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import KEPT_DAYS, PlatformDay, PlatformFigures
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
 from detectors.platforms.first_contacts import PAIRS_PART, SweepPart, Thousand
-from detectors.platforms.sweeps import SWEEP_RULES, TOLD_MOST as SWEEP_TOLD, Sweep, SweepRule
+from detectors.platforms.sweeps import SWEEP_RULES, TOLD_MOST as SWEEP_TOLD, Sweep
 from streams.wire.outputs import Headers, PlatformKey, agent_event
-from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, encode_json, reader
+from streams.wire.version import Word32, derive, encode_json, left_out, reader, several
 
 PART_COUNT_MAX: Final = 2**32
 """Largest count of one partition in half an hour, about two million per second. The sum over a
@@ -30,80 +29,71 @@ _PartCount = Annotated[int, Meta(ge=0, le=PART_COUNT_MAX)]
 _Share = Annotated[float, Meta(ge=0, le=1)]
 
 
-class _Counts(msgspec.Struct, frozen=True, omit_defaults=True):
-    platform: PlatformKey
-    platform_id: Word32
-    codes: _PartCount
-    recipients: _PartCount = 0  # left out if 0, as are the next two
-    strangers: _PartCount = 0
-    flood_codes: _PartCount = 0
-
-
+_Counts: Final = derive(
+    PlatformCounts,
+    "platform platform_id codes recipients strangers flood_codes",
+    platform=PlatformKey,
+    platform_id=Word32,
+    codes=_PartCount,
+    recipients=(_PartCount, 0),
+    strangers=(_PartCount, 0),
+    flood_codes=(_PartCount, 0),
+    omit_defaults=True,
+)
 # The core's tuples (`VoteSum`, base counts, `Thousand`) are arrays on the wire, field by field.
 _Votes = tuple[Word32, _Count, _Count]
 _Met = tuple[Word32, _Count]
 _Thousand = tuple[Word32, _Count, _PartCount, _PartCount]
 
 
-class _Hot(msgspec.Struct, frozen=True, kw_only=True):
-    weight: _Count
-    votes: Annotated[tuple[_Votes, ...], Meta(max_length=TOLD_MOST)]
-    base_total: _Count
-    base: Annotated[tuple[_Met, ...], Meta(max_length=TOLD_MOST)] | UnsetType = (
-        UNSET  # left out if unchanged since the last part
-    )
-
-
-class _Strangers(msgspec.Struct, frozen=True, kw_only=True):
-    start_ms: TimeMs
-    thousands: Annotated[tuple[_Thousand, ...], Meta(max_length=PAIRS_PART)]
-
-
-class _Part(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of a record of `otpguard.platform.parts.v1`, in the order on the wire."""
-
-    schema_version: int = SCHEMA_VERSION
-    partition: _Count
-    offset: _Count
-    epoch: _Count
-    start_ms: TimeMs
-    platforms: Annotated[tuple[_Counts, ...], Meta(max_length=PART_PLATFORMS + 1)]
-    hot: _Hot | UnsetType = UNSET  # left out if there is nothing new
-    sweep: _Strangers | UnsetType = UNSET  # left out if there is nothing new
-
-
-class _Day(msgspec.Struct, frozen=True):
-    day_ms: TimeMs
-    codes: _Count
-    recipients: _Count
-    strangers: _Count
-    flood_codes: _Count
-
-
-class _Sweep(msgspec.Struct, frozen=True):
-    rule: SweepRule
-    first_ms: TimeMs
-    last_ms: TimeMs
-    strangers: _Count
-    thousands: Annotated[tuple[_Count, ...], Meta(max_length=SWEEP_TOLD)]
-
-
-class _Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of a record of `otpguard.platform.v1`, in the order on the wire."""
-
-    schema_version: int = SCHEMA_VERSION
-    platform: PlatformKey
-    platform_id: Word32
-    newest_ms: TimeMs
-    days: Annotated[tuple[_Day, ...], Meta(min_length=1, max_length=KEPT_DAYS)]
-    codes: _Count
-    flood_share: _Share
-    strangers_share: _Share
-    trend: Annotated[float, Meta(ge=0)] | None
-    sweeps: Annotated[tuple[_Sweep, ...], Meta(max_length=len(SWEEP_RULES))] | UnsetType = (
-        UNSET  # left out if there is none
-    )
-
+_Hot: Final = derive(
+    HotPart,
+    "weight votes base_total base",
+    weight=_Count,
+    votes=several(_Votes, TOLD_MOST),
+    base_total=_Count,
+    base=left_out(several(_Met, TOLD_MOST)),  # unchanged since the last part
+)
+_Strangers: Final = derive(
+    SweepPart, "start_ms thousands", thousands=several(_Thousand, PAIRS_PART)
+)
+_Part: Final = derive(
+    PlatformPart,
+    "schema_version partition offset epoch start_ms platforms hot sweep",
+    partition=_Count,
+    offset=_Count,
+    epoch=_Count,
+    platforms=several(_Counts, PART_PLATFORMS + 1),
+    hot=left_out(_Hot),
+    sweep=left_out(_Strangers),
+)
+_Day: Final = derive(
+    PlatformDay,
+    "day_ms codes recipients strangers flood_codes",
+    codes=_Count,
+    recipients=_Count,
+    strangers=_Count,
+    flood_codes=_Count,
+)
+_Sweep: Final = derive(
+    Sweep,
+    "rule first_ms last_ms strangers thousands",
+    strangers=_Count,
+    thousands=several(_Count, SWEEP_TOLD),
+)
+_Platform: Final = derive(
+    PlatformFigures,
+    "schema_version platform platform_id newest_ms days codes flood_share strangers_share trend "
+    "sweeps",
+    platform=PlatformKey,
+    platform_id=Word32,
+    days=several(_Day, KEPT_DAYS, least=1),
+    codes=_Count,
+    flood_share=_Share,
+    strangers_share=_Share,
+    trend=Annotated[float, Meta(ge=0)] | None,
+    sweeps=left_out(several(_Sweep, len(SWEEP_RULES))),
+)
 
 _part: Final = reader(_Part)
 _platform: Final = reader(_Platform)

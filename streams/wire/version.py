@@ -8,11 +8,15 @@ of errors (invalid UTF-8, nesting that is too deep). A consumer that did not cat
 stop at the same record of a compacted topic at every start.
 """
 
+import sys
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, get_type_hints
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
+
+from detectors.model.event import Trust
+from detectors.model.records import Level
 
 SCHEMA_VERSION: Final = 1
 TIME_MAX_MS: Final = 253_402_300_799_999
@@ -26,6 +30,10 @@ Word32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 WORD_MAX: Final = 256
 ShortText = Annotated[str, Meta(max_length=WORD_MAX)]
 
+TrustName = Literal["none", "bank", "government", "carrier", "emergency"]
+LevelName = Literal["clear", "watch", "throttle"]
+_ENUMS: Final[dict[Any, Any]] = {Trust: TrustName, Level: LevelName}
+
 encode_json: Final = msgspec.json.Encoder().encode
 
 UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -33,6 +41,45 @@ UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 UTF-8, or nesting that is too deep."""
 
 _T = TypeVar("_T")
+
+
+def derive(
+    source: type, names: str, *, omit_defaults: bool = False, gc: bool = True, **types: Any
+) -> Any:
+    """Build the struct of a record, or of a part of it: `names` are its fields in their order.
+
+    A field has the type that it has in `source`, a type of `detectors/`, with the limits of the
+    wire. `types` names the types of the other fields; a pair is a type and a default. A struct with
+    a schema version is made by keywords, others also by position.
+
+    >>> from detectors.model.records import Cause
+    >>> msgspec.json.encode(derive(Cause, "offset topic", topic=(str, "sms"))(7))
+    b'{"offset":7,"topic":"sms"}'
+    """
+    hints = {**get_type_hints(source), "schema_version": (int, SCHEMA_VERSION), **types}
+    fields: list[Any] = []
+    for name in map(sys.intern, names.split()):  # structs find interned keywords faster
+        kind = _ENUMS.get(hints[name], hints[name])
+        if kind is int:
+            kind = TimeMs if name.endswith("_ms") else Integer
+        fields.append((name, *kind) if isinstance(kind, tuple) else (name, kind))
+    return msgspec.defstruct(
+        source.__name__,
+        fields,
+        kw_only=fields[0][0] == "schema_version",
+        omit_defaults=omit_defaults,
+        gc=gc,
+    )
+
+
+def several(kind: Any, most: int | None = None, *, least: int | None = None) -> Any:
+    """Return the type of an array with `least` to `most` elements."""
+    return Annotated[tuple.__class_getitem__((kind, ...)), Meta(min_length=least, max_length=most)]
+
+
+def left_out(kind: Any) -> Any:
+    """Return type and default of a field that is left out if it has no value."""
+    return kind | UnsetType, UNSET
 
 
 class UnreadableError(ValueError):

@@ -199,12 +199,9 @@ def test_the_worker_s_image_names_the_one_that_has_a_command(
 
 
 @pytest.mark.integration
-def test_a_report_is_drawn_in_the_console_s_image(console: Image, settings: Path) -> None:
+def test_a_history_is_calibrated_in_the_console_s_image(console: Image, settings: Path) -> None:
     history = "\n".join(json.dumps(event.value) for event in generate("A1", 3))
-    found = json.loads(
-        said(console, settings, "calibrate", "-", "--json", "--report", "/tmp/report.html", "-q",
-             stdin=history)
-    )  # fmt: skip
+    found = json.loads(said(console, settings, "calibrate", "-", "--json", "-q", stdin=history))
     assert found["rates"]["current"]["throttle"]["episodes"] == 1
 
 

@@ -233,6 +233,7 @@ def with_records(stream: Stream, seed: int, *, alike: bool) -> tuple[Stream, dic
     return Stream(events, [step * n for n in range(1, len(events) + 1)]), names
 
 
+@pytest.mark.slow
 def test_sieve_and_judge_equal_a_judge_that_sees_everything() -> None:
     raised = changed = 0
     for seed in range(0, STREAMS, 5):
@@ -252,6 +253,7 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything() -> None:
     assert changed, "records that change no decision prove nothing"
 
 
+@pytest.mark.slow
 def test_records_are_met_at_their_own_offsets_whatever_the_batches() -> None:
     """Alone, in batches of one to 20,000, in mixtures, with restores: the same, byte for byte."""
     became = set[str]()
@@ -275,6 +277,7 @@ def test_records_are_met_at_their_own_offsets_whatever_the_batches() -> None:
     assert {"adopted", "forged", "unreadable", "old"} <= became or STREAMS < 400
 
 
+@pytest.mark.slow
 def test_a_table_full_of_imports_has_room_for_a_tick_of_messages() -> None:
     """Rows and overflow blocks: imports are evicted by their last use, and no block is missing."""
     params = replace(PARAMS, sieve=SieveParams(rows_max=4 * 4096), suspects_max=100)

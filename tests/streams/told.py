@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from typing import Final
 
-from streams.common.page import PALETTE, contrast, language_of
+from streams.common.page import PALETTE, language_of
 from streams.common.picture import Picture
-from tests.builders.streams.common.page import GROUNDS
+from tests.builders.streams.common.page import GROUNDS, contrast
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 VOID: Final = {"meta", "br", "hr", "img", "input", "link"}

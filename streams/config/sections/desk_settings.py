@@ -125,8 +125,7 @@ class EvidenceSettings(Section):
     def _there(self) -> Self:
         if zone_named(self.zone) is None:
             raise ValueError(tr("zone {zone!r}: no such zone").format(zone=self.zone))
-        named = (self.key_file, self.key_uri, self.key.get_secret_value())
-        if sum(map(bool, named)) > 1:
+        if sum(map(bool, (self.key_file, self.key_uri, self.key.get_secret_value()))) > 1:
             raise ValueError(tr("one pack key: key_file, key_uri or key"))
         return self
 

@@ -80,10 +80,9 @@ class KannelGateway(Gateway):
         try:
             self._server = BoundedServer((list_host, list_port), _serve(lambda: self._body))
         except OSError as error:
-            place = f"{list_host}:{list_port}"
             raise UnavailableError(
                 tr("cannot serve the list on {place}: {strerror}").format(
-                    place=place, strerror=error.strerror
+                    place=f"{list_host}:{list_port}", strerror=error.strerror
                 )
             ) from None
         threading.Thread(target=self._server.serve_forever, name="list", daemon=True).start()

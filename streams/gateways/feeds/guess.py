@@ -69,8 +69,7 @@ def sample(stream: Any) -> bytes:
         return b""  # A truncated or damaged file; reading its lines reports the error.
     if is_utf_16(data):
         return data.decode("utf-16", "replace").encode()
-    cut = data.rfind(b"\n") + 1
-    return data[:cut] or data
+    return data[: data.rfind(b"\n") + 1] or data
 
 
 def is_utf_16(start: bytes) -> bool:

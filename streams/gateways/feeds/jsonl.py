@@ -148,8 +148,7 @@ def _values(
         except UnmappableError as error:
             report.miss(line.number, str(error))
         else:
-            as_it_is = rules is None and not shift_ms
-            value = line.data.strip() if as_it_is else encode_json(row)
+            value = line.data.strip() if rules is None and not shift_ms else encode_json(row)
             if len(value) > EVENT_BYTES_MAX:
                 report.miss(line.number, tr("it is too long"))
                 continue

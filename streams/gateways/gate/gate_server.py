@@ -214,8 +214,7 @@ def source_name(section: GateSettings) -> str:
     A second gate of the same gateway on the same host thus gets another name, and `doctor` can
     report it. A successor that takes over the sockets keeps the name.
     """
-    name = f"gate@{socket.gethostname()}:{section.socket or section.port}"
-    return name[:SOURCE_CHARS]
+    return f"gate@{socket.gethostname()}:{section.socket or section.port}"[:SOURCE_CHARS]
 
 
 def routes(gate: Gate, state: Callable[[], str]) -> Mapping[tuple[bytes, bytes], Handler]:

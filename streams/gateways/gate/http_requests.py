@@ -99,8 +99,7 @@ class Requests:
                 return
             method, self._carried = self._parser.get_method(), self.authorised
             self._parser = httptools.HttpRequestParser(self)
-            head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self.url, self._framing)
-            self._parser.feed_data(head)
+            self._parser.feed_data(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self.url, self._framing))
             self._carried = False
         if self.began and not self._told:  # bytes of a head, or of lines around and after a body
             self._unread += size
@@ -159,8 +158,7 @@ class Requests:
             return
         self.began = 0.0
         keep = parser.should_keep_alive() and not connect
-        old = parser.get_http_version() == "1.0"
-        self._answerer.take_request(method, keep=keep, old=old)
+        self._answerer.take_request(method, keep=keep, old=parser.get_http_version() == "1.0")
 
     def _overflow(self, status: HTTPStatus) -> None:
         """Refuse a request that is too large at once, and stop reading it."""

@@ -378,9 +378,8 @@ _heads: Final[dict[tuple[int, bytes], bytes]] = {}
 def _head(status: int, kind: bytes) -> bytes:
     """Return the start of a response, up to its content length."""
     if (status, kind) not in _heads:
-        phrase = HTTPStatus(status).phrase.encode()
         _heads[status, kind] = (
             b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nCache-Control: no-store\r\nContent-Length: "
-            % (status, phrase, kind)
+            % (status, HTTPStatus(status).phrase.encode(), kind)
         )
     return _heads[status, kind]

@@ -298,5 +298,4 @@ def _sqlite_errors() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = error.sqlite_errorcode
-        number = _ERRORS.get(code, _ERRORS.get(code & 0xFF, errno.EIO))
-        raise OSError(number, str(error)) from error
+        raise OSError(_ERRORS.get(code, _ERRORS.get(code & 0xFF, errno.EIO)), str(error)) from error

@@ -187,8 +187,7 @@ class Gate:
         if asked.direction == "mo":
             told = PASSES[AnswerReason.MOBILE_ORIGINATED]
         else:
-            lease = self._memory.leases.get(recipient)
-            told = self._apply_rule(asked, recipient, read, lease)
+            told = self._apply_rule(asked, recipient, read, self._memory.leases.get(recipient))
         refuses = told.action_id is not None
         if refuses:
             # a later part of a long message does not show its platform

@@ -136,7 +136,6 @@ class SmppChannel(Channel):
         return self._client
 
     def _pdu(self, client: Client, message: SmsNotice) -> Any:
-        encoding = "ascii" if message.plain else "utf-16-be"
         fields: dict[str, Any] = {
             "source_addr_ton": self._place.source_ton,
             "source_addr_npi": self._place.source_npi,
@@ -145,7 +144,7 @@ class SmppChannel(Channel):
             "dest_addr_npi": consts.SMPP_NPI_ISDN,
             "destination_addr": message.recipient,
             "data_coding": 0 if message.plain else UCS2,
-            "short_message": message.text.encode(encoding),
+            "short_message": message.text.encode("ascii" if message.plain else "utf-16-be"),
         }
         if self._place.validity_s:
             fields["validity_period"] = validity(self._place.validity_s)

@@ -277,12 +277,11 @@ def check(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
 def retrieve_date(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
     """Answer when the newest flood began, and when it ended."""
     newest = next(iter(signal.parts.lookup.floods(asked.number)), None)
-    body = {
+    return {
         "latestFlood": None if newest is None else utc_exact(newest.first_ms),
         "ended": None if newest is None or newest.ended_ms is None else utc_exact(newest.ended_ms),
         "monitoredPeriod": signal.parts.kept_days,
-    }
-    return body, "no flood" if newest is None else "a flood"
+    }, "no flood" if newest is None else "a flood"
 
 
 def own(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
@@ -326,8 +325,7 @@ def _error(code: str, correlator: str) -> Response:
 
 async def _other(request: Request, error: Exception) -> Response:
     """Return router errors in the same format as other errors."""
-    status = getattr(error, "status_code", 404)
-    code = "METHOD_NOT_ALLOWED" if status == 405 else "NOT_FOUND"
+    code = "METHOD_NOT_ALLOWED" if getattr(error, "status_code", 404) == 405 else "NOT_FOUND"
     return _error(code, _correlator(request) or "")
 
 

@@ -54,9 +54,8 @@ def read(path: Path, registry: Registry) -> dict[str, SignalClient]:
 
 def _client(name: str, table: dict[str, Any], registry: Registry) -> SignalClient:
     given = {key: value for key, value in table.items() if value != ""}
-    trust = Trust[str(given.get("trust", "bank")).upper()]
     row = msgspec.convert(
-        {**given, "name": name, "trust": trust},
+        {**given, "name": name, "trust": Trust[str(given.get("trust", "bank")).upper()]},
         SignalClient,
         dec_hook=lambda kind, path: kind(path),
     )

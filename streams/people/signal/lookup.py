@@ -98,8 +98,7 @@ class Lookup:
 
         Raises UnavailableError if the store does not answer.
         """
-        hers = cases.c.recipient.in_(self.forms(number))
-        return self._floods(hers, cases.c.first_ms, FLOODS_MAX)
+        return self._floods(cases.c.recipient.in_(self.forms(number)), cases.c.first_ms, FLOODS_MAX)
 
     def changes(self, since_ms: int) -> list[FloodSpan]:
         """Return the floods that reached THROTTLE and had a message or an end since `since_ms`.

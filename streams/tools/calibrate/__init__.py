@@ -2,5 +2,4 @@
 
 `history` reads the events. `survey` measures, with `cohort`, `peaks` and `leads`. `alarm_rates`
 says which rates can be claimed. `rehearse` plays attacks, and `propose` proposes settings.
-`html_report` and `plots` show the result.
 """

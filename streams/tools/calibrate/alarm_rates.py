@@ -40,8 +40,7 @@ class Rate:
         """The two-sided 95 % interval of the rate; Garwood's (1936), exact for a Poisson count."""
         if not self.days:
             return 0.0, math.inf
-        low = lower(self.alarms, 0.025) / self.days
-        return low, upper(self.alarms, 0.025) / self.days
+        return lower(self.alarms, 0.025) / self.days, upper(self.alarms, 0.025) / self.days
 
     def standing(self, target: float) -> Standing:
         """Return whether the rate is shown (95 %, one-sided) to be under or over the target.

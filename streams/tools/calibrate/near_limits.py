@@ -104,8 +104,7 @@ def _scores(
         yield rule, 0, densest(every_s, window_s), most
     for rule, (_, capped) in newest(suspect).items():
         yield rule, 0, capped, BARS[rule]
-    returned = returns.returned_platforms(suspect, at_ms)
-    yield returns.RULE, 0, len(returned), RETURNS.throttle
+    yield returns.RULE, 0, len(returns.returned_platforms(suspect, at_ms)), RETURNS.throttle
 
 
 def densest(times_s: list[int], window_s: int) -> int:

@@ -12,7 +12,6 @@ from heapq import heappush, heapreplace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.episodes.episode import EpisodeLog
 from detectors.episodes.platform_names import sighting_of
@@ -21,9 +20,6 @@ from detectors.model.times import DAY_S
 from detectors.suspects.judge import Bars, JudgeParams, Scores, instants
 from detectors.suspects.suspect import Suspect
 from detectors.thresholds import BURST_NOVEL
-
-NOVELS: Final = tuple(range(3, 11))
-"""Numbers of novel platforms in the what-if table; the thresholds in force require 3 and 5."""
 
 LEVEL_STEP: Final = 0.1
 LEVELS: Final = 121
@@ -37,14 +33,9 @@ COUNTS: Final = (
     "spaced_5min_3h",
     "spaced_10min_24h",
 )
-COUNT_MOST: Final = 64
 SIGHTINGS_SHOWN: Final = 40
 SHOWN_FROM: Final = 0.5
 """Share of a threshold from which a day counts as a near miss. A WATCH is at 0.6 at least."""
-
-
-_NOVEL_ROWS: Final = np.arange(len(NOVELS))
-_COUNT_ROWS: Final = np.arange(len(COUNTS))
 
 
 @dataclass(slots=True)
@@ -53,9 +44,7 @@ class Peak:
 
     recipient: str
     day: int
-    # Bucket level reached with at least as many novel platforms as each entry of NOVELS.
-    levels: list[float]
-    counts: list[int]  # Highest count for each rule of COUNTS.
+    level: float = 0.0  # Highest bucket level with as many novel platforms as a THROTTLE needs.
     near: float = 0.0  # The highest share of any THROTTLE threshold that was reached.
     rule: str = ""
     score: float = 0.0
@@ -81,12 +70,11 @@ class Peaks:
         self.open_max = open_max
         self.near_max = near_max  # Maximum number of recipient-days that can be subtracted again.
         self.open: dict[tuple[int, int], Peak] = {}  # By (recipient, day), oldest first.
-        self.levels = np.zeros((len(NOVELS), LEVELS), np.int64)
-        self.counts = np.zeros((len(COUNTS), COUNT_MOST + 1), np.int64)
+        self.levels = np.zeros(LEVELS, np.int64)  # Recipient-days by their highest level.
         self.days = 0  # Number of recipient-days in the sums.
         self.aside = set(aside)  # Recipients that are not counted.
-        # Per recipient the places in `levels` and `counts` of its days, to subtract these again.
-        self._near: dict[str, list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = {}
+        # Per recipient the places in `levels` of its days, to subtract these again.
+        self._near: dict[str, list[int]] = {}
         self._near_days = 0
         self._misses: list[tuple[float, int, Peak]] = []  # Heap with the farthest miss first.
 
@@ -99,9 +87,8 @@ class Peaks:
     def set_aside(self, recipient: str) -> None:
         """Exclude a recipient, and subtract the days on which it came near a threshold."""
         self.aside.add(recipient)
-        for levels, counts in self._near.pop(recipient, ()):
-            self.levels[_NOVEL_ROWS, levels] -= 1
-            self.counts[_COUNT_ROWS, counts] -= 1
+        for level in self._near.pop(recipient, ()):
+            self.levels[level] -= 1
 
     def observe(
         self,
@@ -126,15 +113,9 @@ class Peaks:
             key = (suspect.recipient, found.at_s // DAY_S)
             peak = self.open.get(key)
             if peak is None:
-                peak = self.open[key] = Peak(
-                    suspect.name, key[1], [0.0] * len(NOVELS), [0] * len(COUNTS)
-                )
-            for i, novel in enumerate(NOVELS):
-                if found.burst_novel < novel:
-                    break
-                peak.levels[i] = max(peak.levels[i], found.level)
-            for i, rule in enumerate(COUNTS):
-                peak.counts[i] = max(peak.counts[i], getattr(found, rule))
+                peak = self.open[key] = Peak(suspect.name, key[1])
+            if found.burst_novel >= BURST_NOVEL.throttle:
+                peak.level = max(peak.level, found.level)
             near, rule, score, bar = nearest(bars, found)
             if near > peak.near:
                 peak.near, peak.rule, peak.score, peak.bar = near, rule, score, bar
@@ -153,21 +134,14 @@ class Peaks:
         if peak.recipient in self.aside:
             return
         self.days += 1
-        steps = np.floor(np.array(peak.levels) / LEVEL_STEP + 1e-9).astype(np.int64)
-        levels = np.minimum(steps, LEVELS - 1)
-        counts = np.minimum(peak.counts, COUNT_MOST)
-        self.levels[_NOVEL_ROWS, levels] += 1
-        self.counts[_COUNT_ROWS, counts] += 1
+        level = min(int(peak.level / LEVEL_STEP + 1e-9), LEVELS - 1)
+        self.levels[level] += 1
         if peak.near >= SHOWN_FROM and self._near_days < self.near_max:
             self._near_days += 1
-            self._near.setdefault(peak.recipient, []).append((levels, counts))
+            self._near.setdefault(peak.recipient, []).append(level)
         if self._worth_showing(peak.near):
             put = heappush if len(self._misses) < self.misses_max else heapreplace
             put(self._misses, (peak.near, self.days, peak))
-
-    def over(self, novel: int) -> NDArray[np.int64]:
-        """Return the recipient-days that reached each level with `novel` platforms; (LEVELS,)."""
-        return np.cumsum(self.levels[NOVELS.index(novel)][::-1])[::-1]
 
 
 def nearest(bars: Bars, found: Scores) -> tuple[float, str, float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
-from detectors.thresholds import BURST_MARGIN_MAX, BURST_NOVEL, HOT_LEAD
+from detectors.thresholds import BURST_MARGIN_MAX, HOT_LEAD
 from streams.common import tr
 from streams.config import Settings
 from streams.tools.calibrate.alarm_rates import THROTTLE_TARGET, Rate, format_rate
@@ -217,7 +217,7 @@ def _least_margin(was: float, peaks: Peaks, throttles: Rate) -> float | None:
 def _over(peaks: Peaks, margin: float) -> int:
     """Return the recipient-days that reach the bucket's THROTTLE threshold with this margin."""
     bar = BURST[ClockClass.EXACT].throttle + margin
-    return int(peaks.over(int(BURST_NOVEL.throttle))[round(bar / LEVEL_STEP)])
+    return int(peaks.levels[round(bar / LEVEL_STEP) :].sum())
 
 
 def find_unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterator[str]:

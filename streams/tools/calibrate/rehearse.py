@@ -11,7 +11,6 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.chain import Params
 from detectors.model.event import Batch
@@ -34,8 +33,6 @@ class Rehearsal:
     caught: int
     minutes: float  # Minutes to THROTTLE: the median over all runs; missed ones count as infinite.
     messages: float
-    # Shape (LEVELS,): incidents whose bucket reached each level with 5 novel platforms.
-    over: NDArray[np.int64]
 
     @property
     def missed_share(self) -> float:
@@ -72,11 +69,9 @@ class Incidents:
         ).batch
 
 
-def rehearse(
-    params: Params, recogniser: Recogniser, incidents: Incidents, *, measure: bool = False
-) -> Rehearsal:
-    """Run the incidents through the detector; without `measure` no levels are measured."""
-    survey = Survey(params, recogniser, measure=measure)
+def rehearse(params: Params, recogniser: Recogniser, incidents: Incidents) -> Rehearsal:
+    """Run the incidents through the detector."""
+    survey = Survey(params, recogniser, measure=False)
     survey.take(incidents.batch)
     survey.close()
     first: Counter[str] = Counter()
@@ -91,7 +86,6 @@ def rehearse(
         len(caught),
         _median(minutes, incidents.runs),
         _median(messages, incidents.runs),
-        survey.peaks.over(5),
     )
 
 

@@ -19,8 +19,7 @@ class EventClock:
 
     async def reach(self, event_time_ms: float) -> None:
         """Wait until the clock reaches this time; yield once even if it has passed."""
-        wait_s = (event_time_ms - self.now_ms()) / 1000 / self.speed
-        await asyncio.sleep(max(wait_s, 0))
+        await asyncio.sleep(max((event_time_ms - self.now_ms()) / 1000 / self.speed, 0))
 
 
 def clock(utc_offset_min: int, event_time_ms: float) -> str:

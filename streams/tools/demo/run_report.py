@@ -185,10 +185,9 @@ def _tiles(story: Story) -> Iterator[dict[str, str]]:
         "figure": _of(len(bank) - len(story.list_refused(Role.BANK)), len(bank)),
         "text": tr("codes of the bank arrived meanwhile"),
     }
-    touched = story.background.actions
     yield {
         "tone": "known",
-        "figure": _of(touched, story.background.subscribers),
+        "figure": _of(story.background.actions, story.background.subscribers),
         "text": tr("others touched, at {rate} messages a minute").format(
             rate=f"{story.background.per_minute:,.0f}"
         ),

@@ -138,8 +138,7 @@ class Claim:
 
 def claims(story: Story) -> Iterator[Claim]:
     """Yield the demo's claims; if one is false, the demo exits with code 70."""
-    throttle = story.change("THROTTLE")
-    stopped = throttle is not None and bool(story.list_refused(Role.ATTACK))
+    stopped = story.change("THROTTLE") is not None and bool(story.list_refused(Role.ATTACK))
     yield Claim(tr("the flood was throttled"), stopped)
     bank = story.of(Role.BANK)
     yield Claim(

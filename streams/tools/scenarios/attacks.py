@@ -157,8 +157,7 @@ def a5(
     used = endpoints(writer, platforms, tool)
     messages = round(rate_min * 120)
     for day in range(days):
-        hours = sorted(writer.rng.sample(range(8, 22, 2), slots))
-        for hour in hours:
+        for hour in sorted(writer.rng.sample(range(8, 22, 2), slots)):
             slot_ms = start_ms + day * DAY_MS + (hour - 8) * HOUR_MS
             times = draw_times(writer.rng, messages, slot_ms, 2 * HOUR_MS)
             order = hits(writer.rng, messages, used)

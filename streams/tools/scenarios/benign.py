@@ -97,11 +97,10 @@ def b1(
     kappa: float = KAPPA,
 ) -> Iterator[Labelled]:
     """A new phone: 10 to 30 log-ins, 90 s apart on average, some are asked again."""
-    count = writer.rng.randint(10, 30)
     yield from log_ins(
         writer,
         start_ms,
-        count,
+        writer.rng.randint(10, 30),
         gap_s=gap_s,
         novel=novel,
         variation=variation,
@@ -121,11 +120,10 @@ def b2(
     kappa: float = KAPPA,
 ) -> Iterator[Labelled]:
     """A power user sets up: 30 to 60 log-ins, 54 s apart on average."""
-    count = writer.rng.randint(30, 60)
     yield from log_ins(
         writer,
         start_ms,
-        count,
+        writer.rng.randint(30, 60),
         gap_s=gap_s,
         novel=novel,
         variation=variation,
@@ -185,6 +183,5 @@ def b6(writer: MessageWriter, start_ms: int, *, days: int = 1) -> Iterator[Label
     used = writer.strangers(rng.randint(1, 3))
     for day in range(days):
         runs = draw_times(rng, 20, start_ms + day * DAY_MS, 10 * HOUR_MS)
-        times = sorted(at for run in runs for at in draw_times(rng, 30, run, 5 * MINUTE_MS))
-        for at in times:
+        for at in sorted(at for run in runs for at in draw_times(rng, 30, run, 5 * MINUTE_MS)):
             yield writer.own(at, rng.choice(used))

@@ -50,9 +50,8 @@ def everyday(
     writer: MessageWriter, start_ms: int, *, subscribers: int = 20_000, hours: float = 1
 ) -> Iterator[Labelled]:
     """Ordinary traffic: codes, marketing, courier, bank and personal messages of 20,000 people."""
-    duration_ms = round(hours * HOUR_MS)
     yield from ordinary(
-        subscribers, start_ms, writer.seed, duration_ms=duration_ms, first=writer.index
+        subscribers, start_ms, writer.seed, duration_ms=round(hours * HOUR_MS), first=writer.index
     )
 
 

@@ -103,8 +103,7 @@ def ordinary(
             if time_ms >= end_ms:
                 return
             number += 1
-            role = Role.NEW if is_new else Role.KNOWN
-            sender, text, truth = _compose(kind, rank, role, who, n)
+            sender, text, truth = _compose(kind, rank, Role.NEW if is_new else Role.KNOWN, who, n)
             yield Labelled(
                 message(subscriber(who), sender, text, time_ms, f"ordinary-{seed}-{number}"), truth
             )

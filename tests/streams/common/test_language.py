@@ -332,10 +332,18 @@ def otpguard(*words: str, given: bytes = b"", **environment: str) -> str:
     return (done.stdout + done.stderr).decode()
 
 
-@pytest.mark.slow
-def test_people_are_answered_in_chinese_on_their_own_clock_and_in_utc_on_request() -> None:
+@pytest.fixture(scope="module")
+def replayed() -> tuple[bytes, bytes]:
+    """Events of a flood, and the episode records of their replay."""
     events = otpguard("scenario", "A1", "--seed", "3").encode()
-    records = otpguard("replay", "-", "--episodes", "-q", given=events).encode()
+    return events, otpguard("replay", "-", "--episodes", "-q", given=events).encode()
+
+
+@pytest.mark.slow
+def test_people_are_answered_in_chinese_on_their_own_clock_and_in_utc_on_request(
+    replayed: tuple[bytes, bytes],
+) -> None:
+    _, records = replayed
     told = otpguard("explain", "-", "--last", given=records, **CHINESE)
     assert "速度超过真人登录" in told
     assert re.search(r"2026-03-02 11:3\d:\d\d\+08:00", told)
@@ -349,9 +357,10 @@ def test_people_are_answered_in_chinese_on_their_own_clock_and_in_utc_on_request
 
 
 @pytest.mark.slow
-def test_programs_are_answered_in_english_and_utc_whatever_the_environment_says() -> None:
-    events = otpguard("scenario", "A1", "--seed", "3").encode()
-    records = otpguard("replay", "-", "--episodes", "-q", given=events).encode()
+def test_programs_are_answered_in_english_and_utc_whatever_the_environment_says(
+    replayed: tuple[bytes, bytes],
+) -> None:
+    events, records = replayed
     plain = otpguard("explain", "-", "--json", given=records)
     assert otpguard("explain", "-", "--json", given=records, **CHINESE) == plain
     assert "03:33:" in json.dumps(json.loads(plain))

@@ -7,9 +7,9 @@ from importlib.resources import files
 
 import pytest
 
-from streams.common.page import PALETTE, contrast
+from streams.common.page import PALETTE
 from streams.people.desk.render import DARK, SHIPPED, static_files
-from tests.builders.streams.common.page import GROUNDS, SHAPES, WORDS
+from tests.builders.streams.common.page import GROUNDS, SHAPES, WORDS, contrast
 
 VENDORED = {
     "htmx.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",

@@ -18,10 +18,10 @@ def incidents() -> Incidents:
     return Incidents(SETTINGS.intake(), RUNS)
 
 
-def played(incidents: Incidents, margin: float, *, measure: bool = False) -> Rehearsal:
+def played(incidents: Incidents, margin: float) -> Rehearsal:
     detect = SETTINGS.detect.model_copy(update={"burst_margin": margin})
     params = SETTINGS.model_copy(update={"detect": detect}).params()
-    return rehearse(params, SETTINGS.recogniser(), incidents, measure=measure)
+    return rehearse(params, SETTINGS.recogniser(), incidents)
 
 
 def test_incidents_are_found_and_a_margin_makes_that_later(incidents: Incidents) -> None:
@@ -31,13 +31,6 @@ def test_incidents_are_found_and_a_margin_makes_that_later(incidents: Incidents)
     assert high.messages > plain.messages
     assert high.minutes > plain.minutes
     assert played(incidents, 0.0).minutes == plain.minutes, "the same again"
-
-
-def test_levels_are_looked_at_only_when_asked(incidents: Incidents) -> None:
-    assert played(incidents, 0.0).over.sum() == 0
-    over = played(incidents, 0.0, measure=True).over
-    assert over[26] >= RUNS - 1, "those who were throttled reached its bar"
-    assert over.tolist() == sorted(over.tolist(), reverse=True)
 
 
 def test_each_incident_has_a_victim_of_its_own(incidents: Incidents) -> None:
