@@ -321,8 +321,12 @@ def has_heard(suspect: Suspect, platform: int, at_ms: int) -> bool:
     A confirmed flood's sightings are forgotten when it ends. So a code may be a new sighting and
     still not be the platform's first code of the day.
     """
-    day_ms = LONGEST_S * 1000
-    return any(p == platform and 0 < at_ms - ms < day_ms for ms, p in counted_messages(suspect))
+    heard = suspect.heard
+    first = bisect_left(heard, at_ms - LONGEST_S * 1000 + 1 << _TIME)
+    for word in heard[first : bisect_left(heard, at_ms << _TIME)]:
+        if word >> _PLATFORM & 0xFFFF_FFFF == platform and word & _LONG:
+            return True
+    return False
 
 
 def has_few_platforms(suspect: Suspect, at_ms: int) -> bool:
