@@ -219,10 +219,9 @@ def places_once(kept: int) -> int:
 def unpack(row: NDArray[np.uint64], overflow: Overflow | None = None) -> tuple[list[int], Memory]:
     """Return a row's sightings, oldest first, and its memory."""
     ring = [w for w in row[RING_WORDS].tolist() if w]
-    born, count, *prints = row[MEMORY_WORDS].copy().view(np.uint16).tolist()
+    born, count, *prints = row[MEMORY_WORDS].view(np.uint16).tolist()
     kept, once, marks = prints[:count], prints[count:], list[int]()
-    extent = extent_of(row)
-    if extent.blocks:
+    if (extent := extent_of(row)).blocks:
         assert overflow is not None
         kept, once, marks = overflow.read(extent)
         once = prints + once
