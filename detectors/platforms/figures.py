@@ -7,7 +7,7 @@ is every `TICK_OFFSETS`-th offset of the log.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,7 @@ CODES, SIGHTED, STRANGE, FLOODED = range(4)
 _COLUMNS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformCounts:
+class PlatformCounts(NamedTuple):
     """The counts of one platform in one part."""
 
     platform: str

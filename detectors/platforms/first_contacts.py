@@ -167,5 +167,8 @@ def keep_most(sums: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """
     if len(sums) <= most:
         return sums
-    kept: NDArray[np.int64] = sums[np.sort(np.argsort(-sums[:, 2], kind="stable")[:most])]
-    return kept
+    number = sums[:, 2]
+    least = np.partition(number, -most)[-most]
+    kept = number > least
+    kept[indices(number == least)[: most - np.count_nonzero(kept)]] = True
+    return sums[kept]

@@ -113,13 +113,7 @@ def encode_part(part: PlatformPart) -> bytes:
     """Return the value of the record. The record's key is the number of the input partition."""
     # `asdict` would block the event loop for a third of a second per half hour (600 platforms in
     # each of 32 partitions).
-    counts = tuple(
-        _Counts(
-            each.platform, each.platform_id, each.codes, each.recipients, each.strangers,
-            each.flood_codes,
-        )
-        for each in part.platforms
-    )  # fmt: skip
+    counts = tuple(_Counts(*each) for each in part.platforms)
     hot, sweep = part.hot, part.sweep
     return encode_json(
         _Part(
