@@ -16,7 +16,7 @@ from msgspec.structs import astuple
 from detectors.hot.published_sums import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import KEPT_DAYS, PlatformDay, PlatformFigures
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
-from detectors.platforms.first_contacts import PAIRS_PART, SweepPart, Thousand
+from detectors.platforms.first_contacts import PAIRS_PART, SweepPart
 from detectors.platforms.sweeps import SWEEP_RULES, TOLD_MOST as SWEEP_TOLD, Sweep, SweepRule
 from streams.wire.outputs import Headers, PlatformKey, agent_event
 from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, encode_json, reader
@@ -153,7 +153,7 @@ def decode_part(value: bytes) -> PlatformPart:
             hot.base_total,
             None if hot.base is UNSET else hot.base,
         ),
-        sweep and SweepPart(sweep.start_ms, tuple(map(Thousand._make, sweep.thousands))),
+        sweep and SweepPart(sweep.start_ms, sweep.thousands),
     )
 
 
