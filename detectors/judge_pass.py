@@ -13,7 +13,6 @@ import numpy as np
 from detectors.episodes.episode import (
     EpisodeLog,
     active_relapse,
-    ahead_of,
     end,
     ends_s,
     is_settling,
@@ -42,10 +41,9 @@ from detectors.suspects.judge import CALM, Finding, is_settled, judge
 from detectors.suspects.relapse import Relapse, observe_relapse
 from detectors.suspects.retry_windows import take_request
 from detectors.suspects.returns import judge_returns
-from detectors.suspects.suspect import Episode, Seen, Suspect, newest_s, put_right, see
+from detectors.suspects.suspect import Episode, Seen, Suspect, newest_s, see
 from detectors.suspects.volume import (
     Heard,
-    forget_after,
     has_heard,
     hear,
     is_varied,
@@ -57,7 +55,7 @@ from detectors.thresholds import (
     RETURNS,
     SUSPECT_IDLE_S,
 )
-from detectors.upkeep import DUE_MAX_S
+from detectors.upkeep import DUE_MAX_S, drop_ahead
 
 _TRUSTS: Final = tuple(Trust)
 _EXACT: Final = ClockClass.EXACT
@@ -268,18 +266,11 @@ def _put_right(
     params: Params, partition: Partition, suspect: Suspect, cause: Cause, now_s: int
 ) -> None:
     """Drop what a suspect has from a clock that was ahead of the log's time `now_s`."""
-    limit_s = now_s + ASTRAY_S
+    drop_ahead(params, partition, suspect, cause, now_s + ASTRAY_S)
     episode = suspect.episode
-    if episode is not None and ahead_of(episode, limit_s):
-        end(params.episode, params.judge, partition.book, suspect, cause)
-    elif episode is not None and seconds(episode.issued_ms) > now_s + SOON_S:
+    if episode is not None and seconds(episode.issued_ms) > now_s + SOON_S:
         # No gateway enforces a lease from the future. Reset it, so that the flood gets a new lease.
         episode.issued_ms = episode.expires_ms = 0
-    if newest_s(suspect) > limit_s:
-        put_right(suspect, limit_s, cause.at_s)
-        forget_after(suspect, limit_s)
-        if (relapse := partition.book.relapses.get(suspect.recipient)) is not None:
-            relapse.forget_after(limit_s)
 
 
 def cause_at(batch: Batch, i: int) -> Cause:

@@ -129,7 +129,7 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         if suspect is None or suspect.due_s != due_s:
             continue  # stale entry: the suspect was released, or scheduled again
         open_before = suspect.episode
-        _put_right(params, partition, suspect, cause, limit_s)
+        drop_ahead(params, partition, suspect, cause, limit_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, now_s):
             end(params.episode, params.judge, partition.book, suspect, cause)
         lease = suspect.platforms
@@ -177,7 +177,7 @@ def _limit_s(partition: Partition) -> int:
     return latest(partition.watermark_s, partition.medians_s, partition.recent_s) + AHEAD_S
 
 
-def _put_right(
+def drop_ahead(
     params: Params, partition: Partition, suspect: Suspect, cause: Cause, limit_s: int
 ) -> None:
     """Drop state of a suspect later than `limit_s`: a clock was ahead of all recent ticks."""

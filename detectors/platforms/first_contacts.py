@@ -169,4 +169,5 @@ def keep_most(sums: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     least = np.partition(number, -most)[-most]
     kept = number > least
     kept[indices(number == least)[: most - np.count_nonzero(kept)]] = True
-    return sums[kept]
+    left: NDArray[np.int64] = sums[kept]
+    return left

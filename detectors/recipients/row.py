@@ -165,7 +165,8 @@ class Memory:
         self.born_day = born_day
         self.kept = tuple(unique(kept)[:PLACES_MAX])
         fresh = [each for each in unique(once) if each not in self.kept]
-        self.once = tuple(fresh[: places_once(len(self.kept))])
+        # As many as fit into a row with an extent, beside the KEPT ones.
+        self.once = tuple(fresh[: PRINTS + max(0, PLACES_MAX - 1 - len(self.kept))])
         self.marks = tuple(each for each in marks if each not in self.kept)
         self.prints = self.kept + self.once
 
@@ -209,11 +210,6 @@ StoredMemory: TypeAlias = Annotated[
     ),
 ]
 """A memory as a field of a suspect that is stored."""
-
-
-def places_once(kept: int) -> int:
-    """Return how many prints at ONCE fit into a row with an extent beside this many KEPT prints."""
-    return PRINTS + max(0, PLACES_MAX - 1 - kept)
 
 
 def unpack(row: NDArray[np.uint64], overflow: Overflow | None = None) -> tuple[list[int], Memory]:

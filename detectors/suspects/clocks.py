@@ -127,8 +127,7 @@ def observe(
         back_ms = seen.last_ms - at_ms
         seen.last_ms = at_ms
         seen.samples += 1
-        if at_ms % 60_000 == 0:
-            seen.minutes += 1
+        seen.minutes += at_ms % 60_000 == 0
         if back_ms > 10_000:
             seen.back_10s += 1
             seen.back_60s += back_ms > 60_000

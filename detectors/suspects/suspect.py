@@ -153,10 +153,8 @@ class Suspect:
         self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
         self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]
         self.known_held = {w & 0xFFFF_FFFF for w in sightings if not w >> 32 & 1}
-        self.prints_held = {}
-        for platform in self.seen:
-            print_ = platform_print(platform)
-            self.prints_held[print_] = self.prints_held.get(print_, 0) + 1
+        prints = [*map(platform_print, self.seen)]
+        self.prints_held = {print_: prints.count(print_) for print_ in prints}
         if not self.bucket_s:
             _refill(self)
 

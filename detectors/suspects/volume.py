@@ -333,10 +333,8 @@ def has_heard(suspect: Suspect, platform: int, at_ms: int) -> bool:
     """
     heard = suspect.heard
     first = bisect_left(heard, at_ms - LONGEST_S * 1000 + 1 << _TIME)
-    for word in heard[first : bisect_left(heard, at_ms << _TIME)]:
-        if word >> _PLATFORM & 0xFFFF_FFFF == platform and word & _LONG:
-            return True
-    return False
+    day = heard[first : bisect_left(heard, at_ms << _TIME)]
+    return any(w >> _PLATFORM & 0xFFFF_FFFF == platform and w & _LONG for w in day)
 
 
 def has_few_platforms(suspect: Suspect, at_ms: int) -> bool:
