@@ -283,7 +283,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         known = state.used_later.entries.keys() & whose[a:b]
         if refused or known:
             decisions.refused += _look_back(
-                state, at[a:b], recipient[a:b], platform[a:b], at_s[a:b], known, refused=refused
+                state, at[a:b], whose[a:b], platform[a:b], at_s[a:b], known, refused=refused
             )
 
 
@@ -471,7 +471,7 @@ def _resend(
 def _look_back(
     partition: Partition,
     at: NDArray[np.int64],
-    recipient: NDArray[np.uint64],
+    recipient: Sequence[int],
     platform: NDArray[np.uint32],
     at_s: NDArray[np.int64],
     known: set[int],
@@ -485,11 +485,12 @@ def _look_back(
     platforms were refused for the first time.
     """
     used_later, first = partition.used_later, 0
-    hit = recipient[at.searchsorted(sorted(refused))].tolist()
-    some = indices(np.isin(recipient, np.array([*known.union(hit)], np.uint64)))
-    for i, whom, what, when_s in zip(
-        *(column[some].tolist() for column in (at, recipient, platform, at_s)), strict=True
+    wanted = known.union(recipient[i] for i in at.searchsorted(sorted(refused)).tolist())
+    some = [i for i, whom in enumerate(recipient) if whom in wanted]
+    for k, i, what, when_s in zip(
+        some, *(column[some].tolist() for column in (at, platform, at_s)), strict=True
     ):
+        whom = recipient[k]
         if i in refused:
             first += note_refusal(used_later, whom, what, when_s)
         else:
