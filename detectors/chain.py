@@ -186,7 +186,7 @@ def _sample(
     """
     if not len(sampled):
         return
-    gateways = [batch.gateway[i] for i in sampled.tolist()]
+    gateways = batch.gateway.take(sampled)
     samples = list(zip(batch.event_time_ms[sampled].tolist(), gateways, strict=True))
     for piece, (a, b) in zip(
         together, pairwise(sampled.searchsorted(starts).tolist()), strict=True
@@ -280,9 +280,10 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         refused: set[int] = set()
         if unnoted[i] or c < d or e < f:
             refused = _closely(params, codes, share, close, (a, c, e), b, unnoted[i], ticks[i])
-        if refused or not state.used_later.entries.keys().isdisjoint(whose[a:b]):
+        known = state.used_later.entries.keys() & whose[a:b]
+        if refused or known:
             decisions.refused += _look_back(
-                state, at[a:b], recipient[a:b], platform[a:b], at_s[a:b], refused=refused
+                state, at[a:b], whose[a:b], platform[a:b], at_s[a:b], known, refused=refused
             )
 
 
@@ -470,26 +471,26 @@ def _resend(
 def _look_back(
     partition: Partition,
     at: NDArray[np.int64],
-    recipient: NDArray[np.uint64],
+    recipient: Sequence[int],
     platform: NDArray[np.uint32],
     at_s: NDArray[np.int64],
+    known: set[int],
     *,
     refused: set[int],
 ) -> int:
     """Update `partition.used_later` with the codes of recipients that have refused platforms.
 
     Columns are (n,); `at` are positions in the batch, `refused` the positions of refused codes.
-    Returns how many platforms were refused for the first time.
+    `known`: recipients of these codes that had refused platforms before. Returns how many
+    platforms were refused for the first time.
     """
     used_later, first = partition.used_later, 0
-    entries, whose = used_later.entries, recipient.tolist()
-    hit = {whose[i] for i in at.searchsorted(sorted(refused)).tolist()} if refused else ()
-    some = [i for i, whom in enumerate(whose) if whom in entries or whom in hit]
-    if not some:
-        return 0
-    for i, whom, what, when_s in zip(
-        *(column[some].tolist() for column in (at, recipient, platform, at_s)), strict=True
+    wanted = known.union(recipient[i] for i in at.searchsorted(sorted(refused)).tolist())
+    some = [i for i, whom in enumerate(recipient) if whom in wanted]
+    for k, i, what, when_s in zip(
+        some, *(column[some].tolist() for column in (at, platform, at_s)), strict=True
     ):
+        whom = recipient[k]
         if i in refused:
             first += note_refusal(used_later, whom, what, when_s)
         else:

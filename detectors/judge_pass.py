@@ -13,7 +13,6 @@ import numpy as np
 from detectors.episodes.episode import (
     EpisodeLog,
     active_relapse,
-    ahead_of,
     end,
     ends_s,
     is_settling,
@@ -42,10 +41,9 @@ from detectors.suspects.judge import CALM, Finding, is_settled, judge
 from detectors.suspects.relapse import Relapse, observe_relapse
 from detectors.suspects.retry_windows import take_request
 from detectors.suspects.returns import judge_returns
-from detectors.suspects.suspect import Episode, Seen, Suspect, newest_s, put_right, see
+from detectors.suspects.suspect import Episode, Seen, Suspect, newest_s, see
 from detectors.suspects.volume import (
     Heard,
-    forget_after,
     has_heard,
     hear,
     is_varied,
@@ -57,7 +55,7 @@ from detectors.thresholds import (
     RETURNS,
     SUSPECT_IDLE_S,
 )
-from detectors.upkeep import DUE_MAX_S
+from detectors.upkeep import DUE_MAX_S, drop_ahead
 
 _TRUSTS: Final = tuple(Trust)
 _EXACT: Final = ClockClass.EXACT
@@ -109,7 +107,7 @@ def judge_events(
             finding = add_hot_score(params.judge, suspect, book.hot.platforms, at_s, finding)
         novel = held or _is_novel(suspect, seen, platform, own, at_s)
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
-        code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None, moment_s)
+        code = seen, platform, own, trust, novel, held, loud, relapse is not None, moment_s
         if _is_refused(params, book, suspect, cause, code):
             refused.add(i)
         if (lease := suspect.platforms) is not None and lease.offset == offset and lease.opened:
@@ -134,18 +132,10 @@ def judge_events(
     return refused
 
 
-class _Code(NamedTuple):
-    """Facts about one judged code."""
-
-    seen: Seen
-    platform: int  # platform that the code counts as
-    own: int  # its own platform
-    trust: int
-    novel: bool
-    held: bool  # the full lease refuses the code
-    loud: bool
-    relapse: bool  # an earlier flood is remembered
-    moment_s: int  # time under which the code counts as a repeat
+_Code: TypeAlias = tuple[Seen, int, int, int, bool, bool, bool, bool, int]
+"""Facts about one judged code: how it is seen, the platform that it counts as, its own platform,
+its trust, whether it is novel, whether the full lease refuses it, whether it is loud, whether an
+earlier flood is remembered, and the time under which it counts as a repeat."""
 
 
 def _is_final(params: Params, episode: Episode | None) -> bool:
@@ -164,9 +154,10 @@ def _is_young(params: Params, suspect: Suspect, platform: int, at_s: int) -> boo
 
 def _hear(params: Params, suspect: Suspect, cause: Cause, code: _Code) -> Heard:
     """Record a code of a novel or young platform, and return how it counts."""
-    platform, own, at_ms = code.platform, code.own, cause.at_ms
-    if code.novel:
-        return hear(suspect, own, at_ms, refused=code.held, loud=code.loud, page=own != platform)
+    _, platform, own, _, novel, held, loud, _, _ = code
+    at_ms = cause.at_ms
+    if novel:
+        return hear(suspect, own, at_ms, refused=held, loud=loud, page=own != platform)
     if _is_young(params, suspect, platform, cause.at_s) and many(suspect, cause.at_s):
         return hear(suspect, own, at_ms, refused=False, loud=False)
     return Heard.AGAIN
@@ -214,10 +205,10 @@ def _by_messages(
     factor = 1 if relapse is None else RELAPSE_DIVISOR
     if len(suspect.heard) < RETURNS.throttle / factor:  # no other rule of messages needs fewer
         return other
-    at_s = seconds(at_ms)
+    at_s, volume, again = seconds(at_ms), 0, 0
     counts = (relapse is not None and suspect.episode is None) or many(suspect, at_s)
-    long = counts and is_settled(params.judge, suspect, at_s)
-    volume, again = (long * factor * (params.judge.mode(r) != "off") for r in ("volume", "returns"))
+    if counts and is_settled(params.judge, suspect, at_s):
+        volume, again = (factor * (params.judge.mode(r) != "off") for r in ("volume", "returns"))
     return judge_returns(suspect, at_ms, mass(suspect, at_ms, other, volume), again)
 
 
@@ -275,18 +266,11 @@ def _put_right(
     params: Params, partition: Partition, suspect: Suspect, cause: Cause, now_s: int
 ) -> None:
     """Drop what a suspect has from a clock that was ahead of the log's time `now_s`."""
-    limit_s = now_s + ASTRAY_S
+    drop_ahead(params, partition, suspect, cause, now_s + ASTRAY_S)
     episode = suspect.episode
-    if episode is not None and ahead_of(episode, limit_s):
-        end(params.episode, params.judge, partition.book, suspect, cause)
-    elif episode is not None and seconds(episode.issued_ms) > now_s + SOON_S:
+    if episode is not None and seconds(episode.issued_ms) > now_s + SOON_S:
         # No gateway enforces a lease from the future. Reset it, so that the flood gets a new lease.
         episode.issued_ms = episode.expires_ms = 0
-    if newest_s(suspect) > limit_s:
-        put_right(suspect, limit_s, cause.at_s)
-        forget_after(suspect, limit_s)
-        if (relapse := partition.book.relapses.get(suspect.recipient)) is not None:
-            relapse.forget_after(limit_s)
 
 
 def cause_at(batch: Batch, i: int) -> Cause:

@@ -62,7 +62,7 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     before_s = partition.watermark_s
     if partition.samples:
         lags_ms = partition.lags_ms
-        times = sorted(at_ms + lags_ms.get(gateway, 0) for at_ms, gateway in partition.samples)
+        times = sorted([at_ms + lags_ms.get(name, 0) for at_ms, name in partition.samples])
         medians_s = [*partition.medians_s, seconds(times[len(times) // 2])][-TICKS:]
         partition.medians_s = medians_s
         partition.watermark_s = watermark(partition.watermark_s, medians_s)
@@ -70,8 +70,7 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
         partition.book.hot.tick(partition.watermark_s, partition.next_offset)
     if partition.figures is not None:
         _give_out(params, partition, batch, decisions)
-    for at_ms, gateway in partition.samples:
-        observe(params.stamps, partition.gateways, gateway, at_ms)
+    observe(params.stamps, partition.gateways, partition.samples)
     observe_lags(partition.gateways, partition.samples)
     partition.samples = []
     partition.stamps = coarse(params.stamps, partition.gateways)
@@ -130,7 +129,7 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         if suspect is None or suspect.due_s != due_s:
             continue  # stale entry: the suspect was released, or scheduled again
         open_before = suspect.episode
-        _put_right(params, partition, suspect, cause, limit_s)
+        drop_ahead(params, partition, suspect, cause, limit_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, now_s):
             end(params.episode, params.judge, partition.book, suspect, cause)
         lease = suspect.platforms
@@ -178,7 +177,7 @@ def _limit_s(partition: Partition) -> int:
     return latest(partition.watermark_s, partition.medians_s, partition.recent_s) + AHEAD_S
 
 
-def _put_right(
+def drop_ahead(
     params: Params, partition: Partition, suspect: Suspect, cause: Cause, limit_s: int
 ) -> None:
     """Drop state of a suspect later than `limit_s`: a clock was ahead of all recent ticks."""

@@ -12,7 +12,7 @@ from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled
 from detectors.suspects.limit import Limit, PlatformLease, Total, judge_limit, judge_total
 from detectors.suspects.suspect import Suspect
-from detectors.suspects.volume import counted_messages
+from detectors.suspects.volume import counted_platforms
 from detectors.thresholds import KNOWN_LIMITS, LIMIT_MS
 
 
@@ -53,7 +53,7 @@ def observe_limit(
         repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse) if limited else None
         if platform not in book.names.trusted:
-            platforms = suspect.seen.keys() | {p for _, p in counted_messages(suspect)}
+            platforms = suspect.seen.keys() | counted_platforms(suspect)
             total = judge_total(
                 repeats, key, platforms, lambda p: not _is_limited(rules, suspect, p, cause.at_s)
             )

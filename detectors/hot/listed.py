@@ -9,7 +9,6 @@ with the highest ratio come first, until the list covers a twentieth of what peo
 bounds how much a person's own codes can look like a flood, whatever an attacker does to the list.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -98,8 +97,9 @@ def choose(votes: Votes, base: Base) -> list[int]:
     """
     if base.sightings < HOT_BASE_LEAST:
         return []
-    wanted = Counter(dict(votes.several(HOT_VOTERS)))
-    wanted |= Counter(dict(votes.newest(HOT_VOTERS)))  # the larger of the two weights
+    wanted = dict(votes.several(HOT_VOTERS))
+    for platform, weight in votes.newest(HOT_VOTERS):
+        wanted[platform] = max(weight, wanted.get(platform, 0))
     common = base.common(np.array([*wanted], np.uint32)).tolist()
     return stand_out(wanted, common, votes.total, base.total)
 

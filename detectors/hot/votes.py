@@ -6,7 +6,6 @@ list would then confirm itself. Recipients that are throttled day after day have
 """
 
 from array import array
-from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -179,15 +178,15 @@ class Votes:
 
         The weight is the platform's share of the newest votes times the weight of all votes.
         """
-        votes = [v for v in islice(reversed(self.held.values()), NEWEST_VOTES) if self.counts(v)]
-        voters: Counter[int] = Counter()
-        weights: Counter[int] = Counter()
-        for vote in votes:
-            platforms = np.frombuffer(vote.platforms, np.uint32).tolist()
-            voters.update(platforms)
-            weights.update(dict.fromkeys(platforms, VOTE // len(platforms)))
-        total = weights.total()
-        return ((p, weights[p] * self.total // total) for p, n in voters.items() if n >= least)
+        sums, total, bar = dict[int, int](), 0, least * _VOTER
+        for vote in islice(reversed(self.held.values()), NEWEST_VOTES):
+            if self.counts(vote):
+                platforms = np.frombuffer(vote.platforms, np.uint32).tolist()
+                each = VOTE // len(platforms)
+                total += each * len(platforms)
+                for platform in platforms:
+                    sums[platform] = sums.get(platform, 0) + _VOTER + each
+        return ((p, n % _VOTER * self.total // total) for p, n in sums.items() if n >= bar)
 
     def sums(self) -> Iterator[tuple[int, int, int]]:
         """Yield (platform, number of voters, weight) for each platform with votes that count."""

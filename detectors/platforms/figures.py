@@ -7,7 +7,7 @@ is every `TICK_OFFSETS`-th offset of the log.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,7 @@ CODES, SIGHTED, STRANGE, FLOODED = range(4)
 _COLUMNS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformCounts:
+class PlatformCounts(NamedTuple):
     """The counts of one platform in one part."""
 
     platform: str
@@ -124,15 +123,13 @@ class Figures:
             return self._give_out(begun, cause, epoch, named)
         if cause.offset % FOLD_OFFSETS == 0:
             self.fold()
-            self._limit_platforms()
+            self._keep(PLATFORMS_MOST)
         return None
 
-    def _limit_platforms(self) -> None:
-        """Keep the platforms with most codes within `PLATFORMS_MOST`; ties go to the lower id."""
-        if len(self.ids) > PLATFORMS_MOST:
-            self._keep(PLATFORMS_MOST)
-
     def _keep(self, most: int) -> None:
+        """Keep at most this many platforms, those with most codes; ties go to the lower id."""
+        if len(self.ids) <= most:
+            return
         order = np.argsort(-self.counts[:, 0], kind="stable")
         kept = np.sort(order[:most])
         left = self.counts[order[most:]].sum(axis=0).tolist()

@@ -53,10 +53,13 @@ class Repeats:
 
     def add(self, key: int, at_s: int) -> None:
         """Record one code. Two codes of one second are one code that was delivered twice."""
-        times = self.codes.setdefault(key, [])
-        if at_s not in times:
+        times = self.codes.get(key)
+        if times is None:
+            self.codes[key] = [at_s]
+        elif at_s not in times:
             insort(times, at_s)
-            del times[:-REPEAT_TIMES_MAX]
+            if len(times) > REPEAT_TIMES_MAX:
+                del times[0]
 
     def count(self, key: int, window_s: int) -> int:
         """Return the number of codes in the window that ends with the newest code."""
@@ -96,15 +99,16 @@ class Repeats:
         if before_s // STEP_S == now_s // STEP_S:
             return
         since_s = now_s - DAY_S - LATE_S
-        young, first = (
-            {key: at_s for key, at_s in held.items() if oldest_s < at_s <= limit_s}
-            for held, oldest_s in ((self.young, since_s), (self.first, now_s - LATE_S))
-        )
-        codes = {key: t for key, t in self.codes.items() if since_s < t[-1] <= limit_s}
+        for held, oldest_s in ((self.young, since_s), (self.first, now_s - LATE_S)):
+            for key in [key for key, at_s in held.items() if not oldest_s < at_s <= limit_s]:
+                del held[key]
+        codes = self.codes
+        for key in [key for key, times in codes.items() if not since_s < times[-1] <= limit_s]:
+            del codes[key]
         if len(codes) > REPEATS_MAX:
             newest = sorted(codes, key=lambda key: (codes[key][-1], key))[-REPEATS_MAX:]
-            codes = {key: codes[key] for key in newest}
-        self.codes, self.young, self.first = codes, _newest(young), _newest(first)
+            self.codes = {key: codes[key] for key in newest}
+        self.young, self.first = _newest(self.young), _newest(self.first)
 
 
 def _newest(times_s: dict[int, int]) -> dict[int, int]:

@@ -165,7 +165,8 @@ class Memory:
         self.born_day = born_day
         self.kept = tuple(unique(kept)[:PLACES_MAX])
         fresh = [each for each in unique(once) if each not in self.kept]
-        self.once = tuple(fresh[: places_once(len(self.kept))])
+        # As many as fit into a row with an extent, beside the KEPT ones.
+        self.once = tuple(fresh[: PRINTS + max(0, PLACES_MAX - 1 - len(self.kept))])
         self.marks = tuple(each for each in marks if each not in self.kept)
         self.prints = self.kept + self.once
 
@@ -211,18 +212,12 @@ StoredMemory: TypeAlias = Annotated[
 """A memory as a field of a suspect that is stored."""
 
 
-def places_once(kept: int) -> int:
-    """Return how many prints at ONCE fit into a row with an extent beside this many KEPT prints."""
-    return PRINTS + max(0, PLACES_MAX - 1 - kept)
-
-
 def unpack(row: NDArray[np.uint64], overflow: Overflow | None = None) -> tuple[list[int], Memory]:
     """Return a row's sightings, oldest first, and its memory."""
     ring = [w for w in row[RING_WORDS].tolist() if w]
-    born, count, *prints = row[MEMORY_WORDS].copy().view(np.uint16).tolist()
+    born, count, *prints = row[MEMORY_WORDS].view(np.uint16).tolist()
     kept, once, marks = prints[:count], prints[count:], list[int]()
-    extent = extent_of(row)
-    if extent.blocks:
+    if (extent := extent_of(row)).blocks:
         assert overflow is not None
         kept, once, marks = overflow.read(extent)
         once = prints + once

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.arrays import indices
+from detectors.model.arrays import begins, count_lanes, indices
 from detectors.recipients.overflow import Overflow
 from detectors.recipients.repeats import Repeats
 
@@ -274,7 +274,7 @@ class Table:
             at = lane >> _PROBES_BITS
             rows[todo[at]] = row[lane]
             cells[todo[at]] = near[lane]
-            open_ = (held != 0).all(axis=1)
+            open_ = count_lanes(held != 0) == len(PROBES)
             open_[at] = False
             todo, cell, tag = todo[open_], cell[open_] + len(PROBES), tag[open_]
         return rows, cells
@@ -286,19 +286,19 @@ class Table:
 
         A key may occur several times, and then gets one row.
         """
-        fresh = np.sort(keys)
-        fresh = fresh[np.append(True, fresh[1:] != fresh[:-1])]
-        which = np.searchsorted(fresh, keys)
-        n = len(fresh)
-        rows = self._new_rows(fresh)
+        order = keys.argsort()
+        keys = keys[order]
+        fresh = begins(keys)
+        rows = self._new_rows(keys[fresh])
         if self._old is None and not self._full:
-            cell, tags = np.empty(n, np.int64), np.empty(n, np.uint32)
-            cell[which], tags[which] = cells, tags_of(hashed)
-            self._place(cell, tags, rows)
+            at = order[fresh]
+            self._place(cells[at], tags_of(hashed[at]), rows)
         else:
-            self._take_over(n)
+            self._take_over(len(rows))
             self._index_rows(rows)
-        return rows[which]
+        found = np.empty(len(keys), np.int64)
+        found[order] = rows[fresh.cumsum() - 1]
+        return found
 
     def _new_rows(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Give each of these distinct absent keys a row, which is not in the index yet."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.arrays import begins, indices
+from detectors.model.arrays import begins, count_lanes, indices
 from detectors.recipients.table import PROBES, ROWS, WORDS, Table, tags_of
 
 
@@ -43,8 +43,9 @@ class Tables(NamedTuple):
         left = indices(found != keys)
         if len(left):
             # With another match, the key may be there. Without an empty cell, it may be further on.
-            sure = (np.add.reduce(matches[left], axis=1) < 2) & ~held[left].all(axis=1)
-            cells = near[left, np.where(sure, (held[left] == 0).argmax(axis=1), 0)]
+            empty = held[left] == 0
+            sure = (count_lanes(matches[left]) < 2) & (count_lanes(empty) > 0)
+            cells = near[left, np.where(sure, empty.argmax(axis=1), 0)]
             rows[left] = self._find_left(which[left], keys[left], hashed[left], cells, sure)
         return rows
 

@@ -11,10 +11,12 @@ A clock may also be precise and far behind the clocks of other gateways. Then it
 and is added to its stamps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
+
+import numpy as np
 
 from detectors.model.fields import Count, TimeMs
 from detectors.thresholds import CLOCK_SAMPLES_MIN, GATEWAYS_MAX
@@ -101,46 +103,52 @@ class GatewayClock:
 
 
 def observe(
-    params: ClockParams, gateways: dict[str, GatewayClock], gateway: str, event_time_ms: int
+    params: ClockParams, gateways: dict[str, GatewayClock], samples: Iterable[tuple[int, str]]
 ) -> None:
-    """Record one sample of a gateway's event time.
+    """Record samples (event time in ms, gateway), in log order.
 
     Past `GATEWAYS_MAX`, new gateways are ignored.
     """
-    seen = gateways.get(gateway)
-    if seen is None:
-        if len(gateways) >= GATEWAYS_MAX:
-            return
-        seen = gateways[gateway] = GatewayClock(event_time_ms, newest_ms=event_time_ms)
-    if event_time_ms < seen.newest_ms - NEAR_MS:
-        seen.astray += 1
-        seen.astray_run += 1
-        if seen.astray_run < ASTRAY_MAX:
-            return
-        seen.newest_ms = seen.last_ms = event_time_ms
-    seen.astray_run = 0
-    seen.newest_ms = max(seen.newest_ms, event_time_ms)
-    back_ms = seen.last_ms - event_time_ms
-    seen.last_ms = event_time_ms
-    seen.samples += 1
-    seen.minutes += event_time_ms % 60_000 == 0
-    seen.back_10s += back_ms > 10_000
-    seen.back_60s += back_ms > 60_000
-    if seen.samples + seen.astray >= params.sample_max:
-        for name in ("samples", "astray", "minutes", "back_10s", "back_60s"):
-            setattr(seen, name, getattr(seen, name) >> 1)
+    for at_ms, gateway in samples:
+        seen = gateways.get(gateway)
+        if seen is None:
+            if len(gateways) >= GATEWAYS_MAX:
+                continue
+            seen = gateways[gateway] = GatewayClock(at_ms, newest_ms=at_ms)
+        if at_ms < seen.newest_ms - NEAR_MS:
+            seen.astray += 1
+            seen.astray_run += 1
+            if seen.astray_run < ASTRAY_MAX:
+                continue
+            seen.newest_ms = seen.last_ms = at_ms
+        elif at_ms > seen.newest_ms:
+            seen.newest_ms = at_ms
+        seen.astray_run = 0
+        back_ms = seen.last_ms - at_ms
+        seen.last_ms = at_ms
+        seen.samples += 1
+        seen.minutes += at_ms % 60_000 == 0
+        if back_ms > 10_000:
+            seen.back_10s += 1
+            seen.back_60s += back_ms > 60_000
+        if seen.samples + seen.astray >= params.sample_max:
+            for name in ("samples", "astray", "minutes", "back_10s", "back_60s"):
+                setattr(seen, name, getattr(seen, name) >> 1)
 
 
 def observe_lags(gateways: Mapping[str, GatewayClock], samples: Sequence[tuple[int, str]]) -> None:
     """Measure how far each gateway's stamps are behind, by the samples of one tick in log order."""
-    for i in range(REFERENCE, len(samples)):
-        at_ms, gateway = samples[i]
-        now_ms = max(samples[i - REFERENCE : i])[0]
-        seen, lag_ms = gateways.get(gateway), now_ms - at_ms
+    if len(samples) <= REFERENCE:
+        return
+    times_ms = np.array([at_ms for at_ms, _ in samples[:-1]])
+    newest_ms = np.lib.stride_tricks.sliding_window_view(times_ms, REFERENCE).max(axis=1)
+    for (at_ms, gateway), now_ms in zip(samples[REFERENCE:], newest_ms.tolist(), strict=True):
+        seen = gateways.get(gateway)
         if seen is None:
             continue
+        lag_ms = now_ms - at_ms
         more_ms = lag_ms - seen.lag_ms
-        if abs(more_ms) > LAG_NEAR_MS and seen.lag_samples:
+        if not -LAG_NEAR_MS <= more_ms <= LAG_NEAR_MS and seen.lag_samples:
             seen.lag_stray += 1
             if seen.lag_stray < ASTRAY_MAX:
                 continue

@@ -50,10 +50,10 @@ class Limit(NamedTuple):
 
 def judge_limit(repeats: Repeats, key: int, *, relapse: bool) -> Limit | None:
     """Return the limit that the newest codes of a platform reach, or None. `key`: see `Repeats`."""
+    number = len(repeats.codes[key])
     for rule, window_s, threshold, divisor in WINDOWS:
         lower = threshold / divisor if relapse else threshold
-        count = repeats.count(key, window_s)
-        if count >= lower:
+        if number >= lower and (count := repeats.count(key, window_s)) >= lower:
             return Limit(rule, count, lower)
     return None
 

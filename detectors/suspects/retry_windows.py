@@ -84,8 +84,7 @@ def take_request(requests: SecondRequests, platform: int, at_ms: int, *, hot: bo
     if held_ms is None or at_ms == held_ms:
         return False  # an earlier message came too lately, or the message is delivered twice
     told = held_ms <= requests.told_ms
-    opens_ms = _opens_ms(requests, held_ms, hot=hot)
-    if told and at_ms < opens_ms:
+    if told and at_ms < max(held_ms + AGAIN_FROM_MS, _free_ms(requests, hot=hot)):
         return False  # gateways let the first message within the window pass
     del requests.first_ms[platform]
     if not told or at_ms >= held_ms + AGAIN_UNTIL_MS:
@@ -170,14 +169,6 @@ def forget_from(requests: SecondRequests, from_ms: int) -> None:
     requests.reopened_ms = [ms for ms in requests.reopened_ms if ms < from_ms]
     requests.told_ms = min(requests.told_ms, from_ms)
     requests.paced_ms = min(requests.paced_ms, from_ms)
-
-
-def _opens_ms(requests: SecondRequests, held_ms: int, *, hot: bool) -> int:
-    """Return the time from which a platform's second message passes.
-
-    The budget of retry windows may move this time later.
-    """
-    return max(held_ms + AGAIN_FROM_MS, _free_ms(requests, hot=hot))
 
 
 def _free_ms(requests: SecondRequests, *, hot: bool) -> int:

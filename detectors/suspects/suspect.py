@@ -6,7 +6,6 @@ module records and forgets messages. The module `judge` evaluates them.
 """
 
 from bisect import bisect_left, insort
-from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum
 from operator import attrgetter
@@ -154,7 +153,8 @@ class Suspect:
         self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
         self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]
         self.known_held = {w & 0xFFFF_FFFF for w in sightings if not w >> 32 & 1}
-        self.prints_held = dict(Counter(map(platform_print, self.seen)))
+        prints = [*map(platform_print, self.seen)]
+        self.prints_held = {print_: prints.count(print_) for print_ in prints}
         if not self.bucket_s:
             _refill(self)
 

@@ -63,6 +63,9 @@ RULES: Final = frozenset(rule for rule, _, _ in WINDOWS)
 LONGEST_S: Final = DAY_S
 """Length of the longest window, in seconds."""
 
+_LEAST: Final = min(min(bar) for _, _, bar in WINDOWS + VOLUMES)
+"""The lowest threshold of any window."""
+
 _BAND: Final[Callable[[Finding], Band]] = attrgetter("band")
 _RETRY_MS: Final = RETRY_S * 1000
 _RETRIES_MS: Final = RETRIES_S * 1000
@@ -179,7 +182,7 @@ def is_varied(suspect: Suspect) -> bool:
     This check saves time: without it, each message of a single noisy platform would count three
     windows.
     """
-    return len({platform for _, platform in counted_messages(suspect)}) >= MASS_NOVEL
+    return len(counted_platforms(suspect)) >= MASS_NOVEL
 
 
 def mass(suspect: Suspect, at_ms: int, other: Finding = CALM, divisor: int = 0) -> Finding:
@@ -188,6 +191,8 @@ def mass(suspect: Suspect, at_ms: int, other: Finding = CALM, divisor: int = 0) 
     Call `hear` with the message first. Returns `other` if no window is stronger. The thresholds of
     the long windows are divided by `divisor`. With 0 these windows are not judged.
     """
+    if len(suspect.heard) * max(divisor, 1) < _LEAST:
+        return other
     findings = [_strongest(suspect, at_ms, *window) for window in WINDOWS]
     if divisor:
         for rule, window_ms, bar in VOLUMES:
@@ -315,14 +320,21 @@ def counted_messages(suspect: Suspect) -> list[tuple[int, int]]:
     return [(w >> _TIME, w >> _PLATFORM & 0xFFFF_FFFF) for w in suspect.heard if w & _LONG]
 
 
+def counted_platforms(suspect: Suspect) -> set[int]:
+    """Return the platforms of the messages that long windows count."""
+    return {w >> _PLATFORM & 0xFFFF_FFFF for w in suspect.heard if w & _LONG}
+
+
 def has_heard(suspect: Suspect, platform: int, at_ms: int) -> bool:
     """Return true if a retained message of the platform came within the day before `at_ms`.
 
     A confirmed flood's sightings are forgotten when it ends. So a code may be a new sighting and
     still not be the platform's first code of the day.
     """
-    day_ms = LONGEST_S * 1000
-    return any(p == platform and 0 < at_ms - ms < day_ms for ms, p in counted_messages(suspect))
+    heard = suspect.heard
+    first = bisect_left(heard, at_ms - LONGEST_S * 1000 + 1 << _TIME)
+    day = heard[first : bisect_left(heard, at_ms << _TIME)]
+    return any(w >> _PLATFORM & 0xFFFF_FFFF == platform and w & _LONG for w in day)
 
 
 def has_few_platforms(suspect: Suspect, at_ms: int) -> bool:

@@ -15,7 +15,7 @@ from msgspec.structs import astuple
 from detectors.hot.published_sums import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import KEPT_DAYS, PlatformDay, PlatformFigures
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
-from detectors.platforms.first_contacts import PAIRS_PART, SweepPart, Thousand
+from detectors.platforms.first_contacts import PAIRS_PART, SweepPart
 from detectors.platforms.sweeps import SWEEP_RULES, TOLD_MOST as SWEEP_TOLD, Sweep
 from streams.wire.outputs import Headers, PlatformKey, agent_event
 from streams.wire.version import Word32, derive, encode_json, left_out, reader, several
@@ -103,13 +103,7 @@ def encode_part(part: PlatformPart) -> bytes:
     """Return the value of the record. The record's key is the number of the input partition."""
     # `asdict` would block the event loop for a third of a second per half hour (600 platforms in
     # each of 32 partitions).
-    counts = tuple(
-        _Counts(
-            each.platform, each.platform_id, each.codes, each.recipients, each.strangers,
-            each.flood_codes,
-        )
-        for each in part.platforms
-    )  # fmt: skip
+    counts = tuple(_Counts(*each) for each in part.platforms)
     hot, sweep = part.hot, part.sweep
     return encode_json(
         _Part(
@@ -149,7 +143,7 @@ def decode_part(value: bytes) -> PlatformPart:
             hot.base_total,
             None if hot.base is UNSET else hot.base,
         ),
-        sweep and SweepPart(sweep.start_ms, tuple(map(Thousand._make, sweep.thousands))),
+        sweep and SweepPart(sweep.start_ms, sweep.thousands),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.platforms.first_contacts import SLOT_S, SweepPart, Thousand, sum_contacts
+from detectors.platforms.first_contacts import SLOT_S, SweepPart, sum_contacts
 from detectors.platforms.sweeps import DAY_SLOTS, HOUR_SLOTS, SLOT_MS, NetworkSweeps, SweepRule
 
 PLATFORMS: Final = 5_000
@@ -172,7 +172,7 @@ def found_after(
                 part = slice(step * RATE, (step + 1) * RATE)
                 places = numbers[part] // 1000
                 rows = sum_contacts([drawn(np.full(len(places), platform), places, fresh[part])])
-                thousands = tuple(Thousand(*each) for each in rows.tolist())
+                thousands = tuple(map(tuple, rows.tolist()))
                 trial.take(1, 1, step, SweepPart((slot + step) * SLOT_MS, thousands), 1 << 60)
                 trial.look()
                 for rule in trial.found.get(platform + 1, {}):

@@ -237,9 +237,11 @@ class Survey:
 
     def _stamps(self, batch: Batch) -> None:
         gateways = self.gateways.setdefault(batch.partition, {})
-        for i in np.flatnonzero(batch.offset % SAMPLE_OFFSETS == 0).tolist():
-            name, at_ms = batch.gateway[i], int(batch.event_time_ms[i])
-            observe(_STAMPS, gateways, name, at_ms)
+        where = np.flatnonzero(batch.offset % SAMPLE_OFFSETS == 0)
+        names = [batch.gateway[i] for i in where.tolist()]
+        samples = list(zip(batch.event_time_ms[where].tolist(), names, strict=True))
+        observe(_STAMPS, gateways, samples)
+        for at_ms, name in samples:
             if name in gateways:
                 self.seconds[name] += at_ms % 1000 == 0
 

@@ -19,7 +19,6 @@ from detectors.platforms.first_contacts import (
     SLOT_S,
     Strangers,
     SweepPart,
-    Thousand,
 )
 from streams.tools.scenarios import DEFAULT_START_MS, generate, merge_streams, ordinary
 from tests.detectors.platforms.logs import Log
@@ -44,7 +43,7 @@ def test_a_part_is_given_out_after_five_minutes_with_the_thousands_of_numbers() 
     part = strangers.tick(11 * SLOT_S, TICK_OFFSETS)
     assert part is not None
     assert part.thousands == (
-        Thousand(5, 0, 2, 1), Thousand(7, 8613800138, 2, 1), Thousand(7, 8613800139, 1, 0),
+        (5, 0, 2, 1), (7, 8613800138, 2, 1), (7, 8613800139, 1, 0),
     )  # fmt: skip
     assert strangers.tick(12 * SLOT_S, TICK_OFFSETS) is None, "nothing came"
 
@@ -60,7 +59,7 @@ def test_past_the_bound_those_of_most_strangers_stay(monkeypatch: pytest.MonkeyP
     assert strangers.sums[:, 0].tolist() == [2, 3, 4]
     part = strangers.tick(2 * SLOT_S, TICK_OFFSETS)
     assert part is not None
-    assert [each.platform_id for each in part.thousands] == [2, 3]
+    assert [platform for platform, *_ in part.thousands] == [2, 3]
 
 
 def stored(strangers: Strangers) -> list[Any]:
@@ -118,8 +117,8 @@ def test_any_batches_and_restarts_give_the_same_and_each_recipient_is_fresh_once
     edges = [0, *sorted(rng.sample(range(1, len(log)), 40)), len(log)]
     assert parts(log, edges) == whole
     assert parts(log, edges, restarts=True) == whole
-    strangers = sum(each.strangers for part in whole for each in part.thousands)
-    fresh = sum(each.fresh for part in whole for each in part.thousands)
+    strangers = sum(each[2] for part in whole for each in part.thousands)
+    fresh = sum(each[3] for part in whole for each in part.thousands)
     state = Partition(Params())
     process(Params(), state, *log.part(0, len(log)))
     assert 0 < fresh < strangers

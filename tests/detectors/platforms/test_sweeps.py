@@ -30,10 +30,9 @@ class Network:
         self.offset += 4096
         for partition in range(PARTITIONS):
             told = tuple(
-                each._replace(strangers=_share(each.strangers, partition),
-                              fresh=_share(each.fresh, partition))
-                for each in thousands
-                if _share(each.strangers, partition)
+                (platform, number, _share(strangers, partition), _share(fresh, partition))
+                for platform, number, strangers, fresh in thousands
+                if _share(strangers, partition)
             )  # fmt: skip
             part = SweepPart(slot * SLOT_MS, told)
             assert self.sweeps.take(partition, 1, self.offset, part, NEVER_MS)
@@ -50,7 +49,7 @@ def _share(number: int, partition: int) -> int:
 
 def ordinary(rng: Random, number: int = 60, *, fresh: int = 0) -> list[Thousand]:
     return [
-        Thousand(platform, rng.randrange(8613800000, 8613810000), 1, int(i < fresh))
+        (platform, rng.randrange(8613800000, 8613810000), 1, int(i < fresh))
         for platform in (SHOP, BANK)
         for i in range(number)
     ]
@@ -65,7 +64,7 @@ def days(network: Network, number: int, *, fresh: int = 1) -> int:
 
 
 def block(thousand: int, strangers: int, fresh: int = 0) -> Thousand:
-    return Thousand(SHOP, thousand, strangers, fresh)
+    return SHOP, thousand, strangers, fresh
 
 
 IN_ORDER = [block(8613850000, 1000), block(8613850001, 1000), block(8613850002, 25)]

@@ -148,8 +148,7 @@ def test_classes_survive_a_restore_and_any_batch_edge(seed: int) -> None:
 
 def measured(stamps_ms: list[float]) -> ClockClass:
     params, gateways = ClockParams(), dict[str, GatewayClock]()
-    for at_ms in stamps_ms:
-        observe(params, gateways, "gw", int(at_ms))
+    observe(params, gateways, [(int(at_ms), "gw") for at_ms in stamps_ms])
     return coarse(params, gateways).get("gw", ClockClass.EXACT)
 
 

@@ -17,7 +17,7 @@ from detectors.hot.votes import VOTE
 from detectors.model.times import DAY_MS, HOUR_MS
 from detectors.platforms.days import KEPT_DAYS
 from detectors.platforms.figures import PlatformCounts, PlatformPart
-from detectors.platforms.first_contacts import SweepPart, Thousand
+from detectors.platforms.first_contacts import SweepPart
 from detectors.thresholds import HOT_VOTERS
 from streams.cases.network_views import newest, read_platforms
 from streams.cluster.admin import Cluster, client_arguments
@@ -116,7 +116,7 @@ def test_what_is_no_platform_s_record_or_of_a_time_to_come_ends_and_hides_nothin
     world.producer.send(world.topics.platform, b"", key=b"9").get(timeout=60)
     swept = SweepPart(
         time.time_ns() // 1_000_000 - 600_000,
-        tuple(Thousand(0, 8613800138 + i, 99, 0) for i in range(5)),
+        tuple((0, 8613800138 + i, 99, 0) for i in range(5)),
     )
     world.say(
         part(0, 1, day=TODAY, p1=100, rest=5),
@@ -168,7 +168,7 @@ def test_votes_of_several_partitions_become_a_list_and_two_agents_tell_one(
 def strangers(partition: int, offset: int) -> PlatformPart:
     """A quarter of a sweep, with the figures of its platform."""
     start_ms = time.time_ns() // 1_000_000 - 600_000
-    thousands = tuple(Thousand(1, 8613800138 + i, 6, 0) for i in range(5))
+    thousands = tuple((1, 8613800138 + i, 6, 0) for i in range(5))
     told = part(partition, offset, day=TODAY, p1=40, p2=10)
     return replace(told, sweep=SweepPart(start_ms, thousands))
 

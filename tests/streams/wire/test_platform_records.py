@@ -13,7 +13,7 @@ import pytest
 from detectors.hot.published_sums import TOLD_MOST, HotPart, VoteSum
 from detectors.platforms.days import KEPT_DAYS, PlatformDay
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
-from detectors.platforms.first_contacts import PAIRS_PART, SweepPart, Thousand
+from detectors.platforms.first_contacts import PAIRS_PART, SweepPart
 from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD, Sweep
 from streams.wire import (
     UnreadableError,
@@ -97,13 +97,13 @@ def test_the_largest_sums_are_under_every_broker_s_limit_too() -> None:
     hot = HotPart(1 << 31, (VoteSum(1 << 31, 1024, 1 << 31),) * TOLD_MOST, 1 << 40,
                   ((1 << 31, 1 << 31),) * TOLD_MOST)  # fmt: skip
     counts = PlatformCounts("sig:" + "名" * 12, 4_000_000_000, 99_999, 88_888, 77_777, 66_666)
-    sweep = SweepPart(0, (Thousand(1 << 31, 10**12 - 1, 99, 99),) * PAIRS_PART)
+    sweep = SweepPart(0, ((1 << 31, 10**12 - 1, 99, 99),) * PAIRS_PART)
     part = PlatformPart(3, 1, 1, 0, (counts,) * (PART_PLATFORMS + 1), hot, sweep)
     assert len(encode_part(part)) < 1_000_000
 
 
 def test_strangers_by_neighbourhood_come_back_as_they_went() -> None:
-    sweep = SweepPart(86_400_000, (Thousand(7, 8613800138, 31, 12), Thousand(9, 0, 3, 0)))
+    sweep = SweepPart(86_400_000, ((7, 8613800138, 31, 12), (9, 0, 3, 0)))
     part = replace(PART, sweep=sweep)
     assert decode_part(encode_part(part)) == part
     assert b"sweep" not in encode_part(PART)
