@@ -1,4 +1,8 @@
-"""Migrates the people database with alembic, each time the store is opened, in one transaction."""
+"""Creates or migrates the people database, each time the store is opened, in one transaction.
+
+A new database gets its tables from `people_tables` and the newest revision, as alembic's cookbook
+recommends. The steps in `migrations/` are only for databases of an older version.
+"""
 
 from pathlib import Path
 
@@ -21,7 +25,7 @@ def head() -> str:
 
 
 def upgrade(people: Engine) -> None:
-    """Migrate the people database to the newest revision. A lock makes a second process wait.
+    """Create the people database, or migrate it. A lock makes a second process wait.
 
     Raise ConfigError if a newer program has migrated it.
     """
@@ -33,7 +37,11 @@ def upgrade(people: Engine) -> None:
         if connection.dialect.name == "postgresql":
             for schema in SCHEMAS.values():
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
-        run(connection, head())
+        if current(connection) is None:
+            PEOPLE.create_all(connection)
+            MigrationContext.configure(connection).stamp(_scripts(), "head")
+        else:
+            run(connection, head())
 
 
 def current(connection: Connection) -> str | None:

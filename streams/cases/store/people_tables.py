@@ -1,6 +1,7 @@
 """Tables of the people database: accounts, sessions, and what people wrote at the desk.
 
-Migrations create these tables: see `migrations/`. Columns that end in `_ms` are milliseconds UTC.
+Columns that end in `_ms` are milliseconds UTC. A change needs a step in `migrations/` for databases
+of an older version.
 """
 
 from typing import Final
