@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from detectors.model.times import DAY_MS
 from streams.cases.store.answers import Answer, Call, CaseFile, CaseLine
+from streams.cases.store.index_tables import TAIL
 from streams.common import UnavailableError, UsageError, join_list, tr, trc
 from streams.people.desk.call_view import (
     STATES,
@@ -63,9 +64,6 @@ EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
 """Choices for how long an override lasts, in seconds."""
 
 REASON_MAX: Final = 200
-
-TAIL: Final = 4
-"""Number of last digits by which a lead may search: as many as a masked number shows."""
 
 TAIL_MS: Final = 30 * DAY_MS
 """Age (ms) of the oldest case that a search by last digits finds. Chosen: complaints are younger.
