@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, Route
 from streams.cases.store.roles import DeskRole
 from streams.common.rate_limits import RateLimit
 from tests.browser import browser, complaints, focused, violations
+from tests.enforce.records import override
 from tests.enforce.services import CACHE
 from tests.streams.cases.store.filled import audited, fill
 from tests.streams.people.desk.served import served
@@ -260,15 +261,45 @@ def test_a_long_live_list_fits_a_phone_and_has_pages(opened: Browser, tmp_path: 
             assert rows.count() == 48 - 25
             assert page.inner_text("#floods") != shown
             page.fill("#platform", "听潮课堂")
-            page.select_option("#order", "messages")
             with page.expect_navigation():
-                page.click("form[action='/live'] button:not([formaction])")
+                page.press("#platform", "Enter")
             assert rows.count() == 8
+            page.screenshot(path=PICTURES / "live-platform-360.png", full_page=True)
             with page.expect_download() as saved:
-                page.click("button[formaction='/live/export']")
+                page.click("form[action^='/live/export'] button")
             table = saved.value.path().read_text("utf-8-sig").splitlines()
             assert len(table) == 1 + 8
             assert "170 •••• 0001" in table[1]
+            assert violations(page) == []
+
+
+def test_filters_change_the_list_and_the_url_and_the_focus_stays(
+    opened: Browser, tmp_path: Path
+) -> None:
+    with served(tmp_path) as world:
+        busy(world, world.store.at_ms)
+        fill(world.store, override("release", "8617000000001", issued_at_ms=world.store.at_ms,
+                                   expires_at_ms=world.store.at_ms + 60_000))  # fmt: skip
+        world.store.accounts.add("han.mei", (DeskRole.LEAD,), password=PASSWORD)
+        with inside(opened, world, "han.mei", "zh-CN", 1280) as page:
+            page.goto(f"{world.place.url}/live")
+            rows = page.locator("#floods tbody tr")
+            focused_ = "document.activeElement.id"
+            for state, count in (("released", 1), ("throttled", 7)):
+                page.focus("#state")
+                page.select_option("#state", state)
+                page.wait_for_url(f"**/live?state={state}&order=newest")
+                wait_until(lambda count=count: rows.count() == count, "the list is filtered")
+                assert page.evaluate(focused_) == "state"
+            assert "7 起轰炸" in page.inner_text("#summary")
+            assert page.locator("[data-live]").count() == 0
+            page.go_back()
+            wait_until(lambda: rows.count() == 1, "the way back leads to the filter before")
+            assert page.input_value("#state") == "released"
+            page.select_option("#state", "")
+            wait_until(lambda: rows.count() == 8, "all are listed again")
+            world.flood(70, recipient="8613900000070", at_ms=world.store.at_ms)
+            wait_until(lambda: rows.count() == 9, "the list is live again")
             assert violations(page) == []
 
 

@@ -100,7 +100,9 @@ cases = Table(
 TAIL: Final = 4
 """Number of last digits that are indexed: as many as a masked number shows."""
 
-tail = func.substr(cases.c.recipient, func.length(cases.c.recipient) - literal_column(str(TAIL - 1)))
+tail = func.substr(
+    cases.c.recipient, func.length(cases.c.recipient) - literal_column(str(TAIL - 1))
+)
 """Last digits of a recipient. SQLite and PostgreSQL use an index on an expression only if a query
 has the same expression, so the length is no parameter."""
 

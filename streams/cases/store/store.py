@@ -113,6 +113,10 @@ ORDERS: Final = MappingProxyType(
 )
 """Orders of the live floods. `newest`: the newest message first; `longest`: the oldest first."""
 
+ACK: Final = tuple(each for each in Ack.__struct_fields__ if each in acks.c)
+ACKS: Final = select(*(acks.c[each] for each in ACK))
+"""Selects the columns of an acknowledgement, named in `ACK`. A list may need 15,000 of them."""
+
 BEHIND: Final = "events_behind"
 """Key in the table `meta`: how many events the workers have not processed yet."""
 
@@ -265,23 +269,30 @@ class ReadModel:
         skip: int = 0,
         order: str = "newest",
         platform_id: int | None = None,
+        state: Doing | None = None,
     ) -> tuple[tuple[CaseLine, ...], int]:
         """Return throttled floods that go on now, and the number of all of them.
 
         `order` is a key of `ORDERS`. `skip` is the number of floods on earlier pages. With
-        `platform_id`, only floods in which this platform was seen.
+        `platform_id`, only floods in which this platform was seen. With `state`, only cases in this
+        state, which may be watched ones, or those that ended in the last 24 hours.
         """
-        wanted = self._live(select(cases.c.episode_id, cases.c.platform_ids))
-        with self.reading() as (connection, _):
-            rows = connection.execute(wanted.order_by(ORDERS[order], cases.c.episode_id)).all()
-        ids = [
-            row.episode_id
-            for row in rows
-            if platform_id is None or platform_id in ids_of(row.platform_ids)
-        ]
-        some = ids[skip : skip + min(limit, LINES_MAX)]
-        lines = self._lines(select(cases).where(cases.c.episode_id.in_(some)))
-        return tuple(sorted(lines, key=lambda each: some.index(each.episode_id))), len(ids)
+        with self.reading() as (connection, at_ms):
+            wanted = select(cases).where(*_shown(state, at_ms))
+            rows = [
+                row
+                for row in connection.execute(wanted.order_by(ORDERS[order], cases.c.episode_id))
+                .mappings()
+                .fetchall()
+                if platform_id is None or platform_id in ids_of(row["platform_ids"])
+            ]
+            if state not in (None, Doing.OVER):  # the state is not in the table
+                quick = _load(connection, rows, refused=False).lines(at_ms)
+                same = {each.episode_id for each in quick if each.state is state}
+                rows = [row for row in rows if row["episode_id"] in same]
+            some = rows[skip : skip + min(limit, LINES_MAX)]
+            lines = {each.episode_id: each for each in _load(connection, some).lines(at_ms)}
+        return tuple(lines[row["episode_id"]] for row in some), len(rows)
 
     def mark(self) -> str:
         """Return a version string of the index, which changes with every record that is read.
@@ -358,6 +369,12 @@ class ReadModel:
             for one, n, novel, refused, last_ms in top
         ]
         return lines, told_ms or 0
+
+    def platform_name(self, platform_id: int) -> str:
+        """Return the key of a platform that a flood had, or an empty text."""
+        wanted = select(platform_days.c.platform).where(platform_days.c.platform_id == platform_id)
+        with self.reading() as (connection, _):
+            return connection.scalar(wanted.limit(1)) or ""
 
     def words_now(self) -> tuple[WordLine, ...]:
         """Return overrides for all recipients that are in force: kill switch, platform rules."""
@@ -442,25 +459,10 @@ class ReadModel:
 
     # --- parts -------------------------------------------------------------------------------
 
-    def _live(self, wanted: Select[Any]) -> Select[Any]:
-        at_ms = self._clock()
-        in_force = (
-            select(leases.c.action_id)
-            .where(leases.c.episode_id == cases.c.episode_id, leases.c.expires_at_ms > at_ms)
-            .correlate(cases)
-            .exists()
-        )
-        return wanted.where(
-            cases.c.ended_ms.is_(None),
-            or_(cases.c.last_ms > at_ms - QUIET_MS, in_force),
-            or_(cases.c.kind == "limit", cases.c.level == "throttle"),
-        )
-
     def _lines(self, wanted: Select[Any]) -> tuple[CaseLine, ...]:
         with self.reading() as (connection, at_ms):
             rows = connection.execute(wanted).mappings().all()
-            asked = list({row["recipient"]: None for row in rows})
-            return tuple(_load(connection, rows, asked).lines(at_ms))
+            return tuple(_load(connection, rows).lines(at_ms))
 
     def _about(self, _recipient: str, _episode_id: str) -> PapersAbout:
         """Return what people wrote about a number or a case. An index alone has nothing."""
@@ -705,17 +707,47 @@ class _Loaded:
         return most.total(), by_platform
 
 
-def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[str]) -> _Loaded:
+def _shown(state: Doing | None, at_ms: int) -> tuple[Any, ...]:
+    """Return conditions for the cases of which those in this state are listed; None: live floods."""
+    if state is Doing.OVER:
+        return cases.c.ended_ms.is_not(None), cases.c.last_ms > at_ms - DAY_MS
+    in_force = (
+        select(leases.c.action_id)
+        .where(leases.c.episode_id == cases.c.episode_id, leases.c.expires_at_ms > at_ms)
+        .correlate(cases)
+        .exists()
+    )
+    flood = or_(cases.c.kind == "limit", cases.c.level == "throttle")
+    return (
+        cases.c.ended_ms.is_(None),
+        or_(cases.c.last_ms > at_ms - QUIET_MS, in_force),
+        cases.c.level == "watch" if state is Doing.WATCHED else flood,
+    )
+
+
+def _load(
+    connection: Connection,
+    rows: Sequence[RowMapping],
+    asked: Sequence[str] = (),
+    *,
+    refused: bool = True,
+) -> _Loaded:
+    """Load what belongs to these cases, and to `asked`, the forms of a number that was searched.
+
+    Without `refused`, only the states of the lines are right, which takes half the time.
+    """
+    asked = asked or list({row["recipient"]: None for row in rows})
     spoken = _words(connection, (*asked, EVERYONE), acked=False)
     held: list[RowMapping] = []
     for some in _chunks(asked):
         held += connection.execute(select(leases).where(leases.c.recipient.in_(some))).mappings()
     linked: dict[str, list[str]] = defaultdict(list)
-    for some in _chunks([row["episode_id"] for row in rows]):
+    for some in _chunks([row["episode_id"] for row in rows] if refused else ()):
         for row in connection.execute(select(links).where(links.c.episode_id.in_(some))):
             linked[row.episode_id].append(row.action_id)
     actions = [each for some in linked.values() for each in some]
-    said = _acks(connection, [*actions, *(row["word_id"] for row, _ in spoken)])
+    held_ids = [] if refused else [row["action_id"] for row in held]
+    said = _acks(connection, [*actions, *held_ids, *(row["word_id"] for row, _ in spoken)])
     counted: dict[str, list[RowMapping]] = defaultdict(list)
     for some in _chunks(actions):
         found = connection.execute(select(counts).where(counts.c.action_id.in_(some)))
@@ -730,17 +762,17 @@ def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[A
     found: dict[str, list[Ack]] = defaultdict(list)
     for some in _chunks(action_ids):
         for row in connection.execute(
-            select(acks)
-            .where(acks.c.action_id.in_(some))
-            .order_by(acks.c.action_id, acks.c.at_ms, acks.c.written_ms, acks.c.state)
-        ).mappings():
-            found[row["action_id"]].append(ack_of(row))
+            ACKS.where(acks.c.action_id.in_(some)).order_by(
+                acks.c.action_id, acks.c.at_ms, acks.c.written_ms, acks.c.state
+            )
+        ):
+            found[row.action_id].append(_ack(row))
     return found
 
 
-def ack_of(row: RowMapping) -> Ack:
-    """Return the acknowledgement in a row of the table `acks`."""
-    return Ack(**{name: row[name] for name in Ack.__struct_fields__ if name in row})
+def _ack(row: Any) -> Ack:
+    """Return the acknowledgement in a row of `ACKS`."""
+    return Ack(**dict(zip(ACK, row, strict=True)))
 
 
 def _words(
@@ -849,12 +881,9 @@ def _records(connection: Connection, episode_id: str) -> Iterator[tuple[str, Any
         for value in connection.scalars(wanted):
             yield kind, decode(unpack(value))
     own = select(links.c.action_id).where(links.c.episode_id == episode_id)
-    for row in connection.execute(
-        select(acks)
-        .where(acks.c.action_id.in_(own))
-        .order_by(acks.c.at_ms, acks.c.gateway_id, acks.c.state)
-    ).mappings():
-        yield "ack", ack_of(row)
+    said = ACKS.where(acks.c.action_id.in_(own))
+    for ack in connection.execute(said.order_by(acks.c.at_ms, acks.c.gateway_id, acks.c.state)):
+        yield "ack", _ack(ack)
     for row in connection.execute(
         select(counts).where(counts.c.action_id.in_(own)).order_by(counts.c.at_ms)
     ).mappings():
