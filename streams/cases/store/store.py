@@ -708,7 +708,7 @@ class _Loaded:
 
 
 def _shown(state: Doing | None, at_ms: int) -> tuple[Any, ...]:
-    """Return conditions for the cases of which those in this state are listed; None: live floods."""
+    """Return conditions for cases that may be in this state; None: for live floods."""
     if state is Doing.OVER:
         return cases.c.ended_ms.is_not(None), cases.c.last_ms > at_ms - DAY_MS
     in_force = (

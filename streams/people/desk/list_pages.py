@@ -118,9 +118,10 @@ class ListPages:
             rows=live_rows(lines, self.desk.now_ms(), browse=browse), browse=browse,
             summary=live_summary(lines, count, chosen["state"]),
             orders=[(name, tr(text)) for name, text in LIVE_ORDERS.items()],
-            states=[("", tr("all that go on")), *((name, tr(text)) for name, text in STATES.items())],
+            states=[("", tr("all that go on")), *((each, tr(STATES[each])) for each in Doing)],
             platform=self.desk.store.platform_name(named) if named else "", **chosen,
-            page=page, last_page=-(-count // LIVE_MAX), paused=pause or page > 1 or chosen != PLAIN,
+            page=page, last_page=-(-count // LIVE_MAX),
+            paused=pause or page > 1 or chosen != PLAIN,
         )  # fmt: skip
 
     def _choose(self, visit: Visit) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def test_live_floods_are_filtered_by_state(world: World) -> None:
     )
     lead = world.inside(DeskRole.LEAD)
     shown = {
-        state: re.findall(r"•••• (\d+)</a>", lead.get(f"/live?state={state}").text)
+        str(state): re.findall(r"•••• (\d+)</a>", lead.get(f"/live?state={state}").text)
         for state in STATES
     }
     assert shown["released"] == ["0001"]
