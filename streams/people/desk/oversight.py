@@ -240,14 +240,14 @@ class OversightPages:
     def health(self, visit: Visit) -> Response:
         """Show what runs and what is wrong.
 
-        POST checks brokers and topics too, which takes some seconds.
+        POST checks brokers and topics too, which takes some seconds. The page of a GET sends it.
         """
-        store = self.desk.store
+        store, whole = self.desk.store, visit.request.scope["method"] == "POST"
         return self.desk.pages.page(
             visit, "health", age=store.freshness(), rails=store.rail_refusals(),
             modes=[each.word for each in store.words_now() if each.word.verb == "mode"],
-            mode=self.desk.settings.mode, gateways=store.gateways(),
-            checks=list(self.desk.examine(visit.request.scope["method"] == "POST")),
+            mode=self.desk.settings.mode, gateways=store.gateways(), whole=whole,
+            checks=list(self.desk.examine(whole)), runbooks=self.desk.settings.console.runbooks,
         )  # fmt: skip
 
     # --- accounts ----------------------------------------------------------------------------
