@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from streams.cases.store.roles import DeskRole
 from streams.common.rate_limits import RateLimit
+from streams.tools.operate.local_checks import Check
 from tests.browser import browser, complaints, focused, violations
 from tests.enforce.records import override
 from tests.enforce.services import CACHE
@@ -45,6 +46,18 @@ SCREENS: Final = (
 )  # fmt: skip
 
 
+CHECKS: Final = (
+    Check("store", "ok", "sqlite:///desk.db：落后主题 2 秒"),
+    Check("certificates", "warn", "/etc/otpguard/client.pem: the certificate ends in 9 days",
+          "renew it; the process reads it at its start"),
+    Check("broker", "ok", "Kafka 4.3 at kafka-1:9092"),
+    Check("lag", "ok", "4 workers, 1,204 events are not in a checkpoint yet, partition 17: 640"),
+    Check("gateways", "warn", "smsc-1: leases as of 3 s ago, smsc-2 stopped", "start it again"),
+    Check("dead letters", "bad", "412 in the last hour", "see why: otpguard dlq ls"),
+    Check("rights", "unknown", "there are no topics to have rights on"),
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with served(tmp_path_factory.mktemp("desk"), wide=True, acts_per_h=10_000,
@@ -60,9 +73,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         case = running.store.find("8617000000001").newest
         assert case is not None
         about = {"recipient": case.line.recipient, "episode_id": case.line.episode_id}
-        running.store.papers.hand_over("wang.fang", "role:agent", "她等验证码", **about)
+        running.store.papers.hand_over("wang.fang", "role agent", "她等验证码", **about)
         running.store.papers.add_call("li.lei", **about, identified_by="own_line", ticket="T-7",
                                       same_caller=True, outcome="release")  # fmt: skip
+        running.desk.examine = lambda whole: CHECKS if whole else CHECKS[:2]
         running.store.papers.propose("wang.fang", "mode", b"{}", "mode off", "reason", "T-1")
         yield running
 
@@ -122,6 +136,9 @@ def go(page: Page, world: World, screen: str) -> None:
         page.goto(f"{base}/users")
     elif screen not in ("case", "nothing"):
         page.goto(f"{base}/{'' if screen == 'search' else screen}")
+    if screen == "health":  # the checks of the brokers come by themselves, and once
+        page.wait_for_selector("#checks form:not([hx-post])")
+        assert page.locator("#checks li").count() == len(CHECKS)
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -94,7 +94,7 @@ calls = Table(
 )
 
 # A case that one person hands to another person or to a team. `receiver` is an account's name, or
-# "role:" and a role.
+# "role " and a role.
 handovers = Table(
     "handovers",
     PEOPLE,

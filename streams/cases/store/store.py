@@ -113,9 +113,8 @@ ORDERS: Final = MappingProxyType(
 )
 """Orders of the live floods. `newest`: the newest message first; `longest`: the oldest first."""
 
-ACK: Final = tuple(each for each in Ack.__struct_fields__ if each in acks.c)
-ACKS: Final = select(*(acks.c[each] for each in ACK))
-"""Selects the columns of an acknowledgement, named in `ACK`. A list may need 15,000 of them."""
+ACKS: Final = select(*(each for each in acks.c if each.name in Ack.__struct_fields__))
+"""Selects the columns of an acknowledgement. A list may need 15,000 of them."""
 
 BEHIND: Final = "events_behind"
 """Key in the table `meta`: how many events the workers have not processed yet."""
@@ -341,19 +340,14 @@ class ReadModel:
             ).all()
             named: dict[int, tuple[str, int]] = {}
             weeks: dict[int, PlatformFigures] = {}
-            for some in _chunks([row[0] for row in top]):
-                for row in connection.execute(
-                    select(platform_days)
-                    .where(platform_days.c.platform_id.in_(some), platform_days.c.day >= first)
-                    .order_by(platform_days.c.day)
-                ).mappings():
-                    named[row["platform_id"]] = (row["platform"], row["trust"])
-                for one, value in connection.execute(
-                    select(platform_weeks.c.platform_id, platform_weeks.c.value).where(
-                        platform_weeks.c.platform_id.in_(some)
-                    )
-                ):
-                    weeks[one] = decode_platform(kept_value(value))
+            ids = [row[0] for row in top]
+            lately = select(platform_days).where(platform_days.c.day >= first)
+            by_day = lately.order_by(platform_days.c.day)
+            for row in _rows_of(connection, by_day, platform_days.c.platform_id, ids):
+                named[row["platform_id"]] = (row["platform"], row["trust"])
+            told = select(platform_weeks)
+            for row in _rows_of(connection, told, platform_weeks.c.platform_id, ids):
+                weeks[row["platform_id"]] = decode_platform(kept_value(row["value"]))
             told_ms = connection.scalar(select(func.max(platform_weeks.c.written_ms)))
         lines = [
             PlatformLine(
@@ -614,8 +608,13 @@ class CaseStore(ReadModel):
             return connection.scalar(select(meta.c.value).where(meta.c.key == "format"))
 
 
-def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (values[at : at + CHUNK] for at in range(0, len(values), CHUNK))
+def _rows_of(
+    connection: Connection, wanted: Select[Any], column: Any, values: Sequence[Any]
+) -> Iterator[RowMapping]:
+    """Yield the selected rows whose column has one of these values."""
+    for at in range(0, len(values), CHUNK):
+        some = wanted.where(column.in_(values[at : at + CHUNK]))
+        yield from connection.execute(some).mappings()
 
 
 def _line(row: Any, state: Doing, gateways: str, refused: int) -> CaseLine:
@@ -738,21 +737,17 @@ def _load(
     """
     asked = asked or list({row["recipient"]: None for row in rows})
     spoken = _words(connection, (*asked, EVERYONE), acked=False)
-    held: list[RowMapping] = []
-    for some in _chunks(asked):
-        held += connection.execute(select(leases).where(leases.c.recipient.in_(some))).mappings()
+    held = list(_rows_of(connection, select(leases), leases.c.recipient, asked))
     linked: dict[str, list[str]] = defaultdict(list)
-    for some in _chunks([row["episode_id"] for row in rows] if refused else ()):
-        for row in connection.execute(select(links).where(links.c.episode_id.in_(some))):
-            linked[row.episode_id].append(row.action_id)
+    ids = [row["episode_id"] for row in rows] if refused else []
+    for row in _rows_of(connection, select(links), links.c.episode_id, ids):
+        linked[row["episode_id"]].append(row["action_id"])
     actions = [each for some in linked.values() for each in some]
     held_ids = [] if refused else [row["action_id"] for row in held]
     said = _acks(connection, [*actions, *held_ids, *(row["word_id"] for row, _ in spoken)])
     counted: dict[str, list[RowMapping]] = defaultdict(list)
-    for some in _chunks(actions):
-        found = connection.execute(select(counts).where(counts.c.action_id.in_(some)))
-        for each in found.mappings():
-            counted[each["action_id"]].append(each)
+    for row in _rows_of(connection, select(counts), counts.c.action_id, actions):
+        counted[row["action_id"]].append(row)
     words_ = [(row, tuple(said.get(row["word_id"], ()))) for row, _ in spoken]
     return _Loaded(rows, words_, held, linked, said, counted)
 
@@ -760,19 +755,10 @@ def _load(
 def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[Ack]]:
     """Return the gateways' acknowledgements by action id, the newest last."""
     found: dict[str, list[Ack]] = defaultdict(list)
-    for some in _chunks(action_ids):
-        for row in connection.execute(
-            ACKS.where(acks.c.action_id.in_(some)).order_by(
-                acks.c.action_id, acks.c.at_ms, acks.c.written_ms, acks.c.state
-            )
-        ):
-            found[row.action_id].append(_ack(row))
+    wanted = ACKS.order_by(acks.c.action_id, acks.c.at_ms, acks.c.written_ms, acks.c.state)
+    for row in _rows_of(connection, wanted, acks.c.action_id, action_ids):
+        found[row["action_id"]].append(Ack(**row))
     return found
-
-
-def _ack(row: Any) -> Ack:
-    """Return the acknowledgement in a row of `ACKS`."""
-    return Ack(**dict(zip(ACK, row, strict=True)))
 
 
 def _words(
@@ -782,13 +768,8 @@ def _words(
 
     Without `acked`, the acknowledgements are not loaded and stay empty.
     """
-    rows: list[RowMapping] = []
-    for some in _chunks(list(recipients)):
-        rows += connection.execute(
-            select(words)
-            .where(words.c.recipient.in_(some))
-            .order_by(words.c.written_ms, words.c.offset)
-        ).mappings()
+    wanted = select(words).order_by(words.c.written_ms, words.c.offset)
+    rows = list(_rows_of(connection, wanted, words.c.recipient, list(recipients)))
     said = _acks(connection, [row["word_id"] for row in rows]) if acked else {}
     return [(row, tuple(said.get(row["word_id"], ()))) for row in rows]
 
@@ -882,8 +863,8 @@ def _records(connection: Connection, episode_id: str) -> Iterator[tuple[str, Any
             yield kind, decode(unpack(value))
     own = select(links.c.action_id).where(links.c.episode_id == episode_id)
     said = ACKS.where(acks.c.action_id.in_(own))
-    for ack in connection.execute(said.order_by(acks.c.at_ms, acks.c.gateway_id, acks.c.state)):
-        yield "ack", _ack(ack)
+    said = said.order_by(acks.c.at_ms, acks.c.gateway_id, acks.c.state)
+    yield from (("ack", Ack(**row)) for row in connection.execute(said).mappings())
     for row in connection.execute(
         select(counts).where(counts.c.action_id.in_(own)).order_by(counts.c.at_ms)
     ).mappings():

@@ -199,7 +199,9 @@ class OversightPages:
         if approved and proposal.proposer == name:
             self.desk.audit(visit, "approve", "refused", **about)
             raise UsageError(tr("Nobody approves what they proposed."))
-        if approved and not self._still_proposes(proposal.proposer):
+        author = {each.name: each for each in self.desk.store.accounts.all()}.get(proposal.proposer)
+        proposes = author and not author.disabled and may(author.roles, DeskRight.PROPOSE)
+        if approved and not proposes:
             self.desk.audit(visit, "approve", "refused", **about)
             raise UsageError(tr("The author of this proposal has lost the right to propose."))
         given_ms = visit.person.account.given_ms
@@ -216,10 +218,6 @@ class OversightPages:
         if not approved:
             return self.proposals(visit, Flash(tr("Rejected.")))
         return self._use(visit, int(number), name, about)
-
-    def _still_proposes(self, name: str) -> bool:
-        account = next((each for each in self.desk.store.accounts.all() if each.name == name), None)
-        return bool(account and not account.disabled and may(account.roles, DeskRight.PROPOSE))
 
     def _use(self, visit: Visit, number: int, name: str, about: dict[str, Any]) -> Response:
         try:

@@ -18,7 +18,7 @@ from streams.people.desk.call_view import STATES
 from streams.people.desk.list_pages import few
 from tests.enforce.records import override
 from tests.streams.cases.store.filled import campaign, ended, fill, flood, week_of
-from tests.streams.people.desk.world import World, busy, send
+from tests.streams.people.desk.world import World, busy, send, token_of
 
 NUMBER = "8617000000001"
 
@@ -189,6 +189,38 @@ def test_a_platform_is_chosen_by_name_and_its_id_stands_in_the_url(world: World)
     agent = world.inside(DeskRole.AGENT, name="agent")
     assert "当前 8 起轰炸" in agent.get(path.replace("state=throttled", "state=")).text
     assert send(agent, "/live", at="/live", platform="牛角包考研").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["page=9999999999", "platform=9999999999", "platform=-1&page=-1", "state=over&state=x",
+     "order=newest;drop&page=٣", "page=0&pause=2", f"platform={NUMBER}"],
+)  # fmt: skip
+def test_a_made_up_url_shows_nothing_more(world: World, asked: str) -> None:
+    busy(world, world.store.at_ms)
+    agent = world.inside(DeskRole.AGENT).get(f"/live?{asked}")
+    assert agent.status_code == 200
+    assert "/case/" not in agent.text
+    lead = world.inside(DeskRole.LEAD, name="lead")
+    assert NUMBER not in lead.get(f"/live?{asked}").text
+    file = send(lead, f"/live/export?{asked}", at="/account")
+    assert file.status_code == 200
+    assert NUMBER not in file.text
+
+
+def test_a_file_is_for_leads_of_this_desk_alone(world: World) -> None:
+    busy(world, world.store.at_ms)
+    for name, role in (("a", DeskRole.AGENT), ("b", DeskRole.ANALYST), ("c", DeskRole.ADMIN)):
+        client = world.inside(role, name=name)
+        assert send(client, "/live/export?state=watched", at="/account").status_code == 403
+    lead = world.inside(DeskRole.LEAD, name="lead")
+    fields = {"csrf": token_of(lead, "/live")}
+    elsewhere = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
+    for path in ("/live/export", "/live", "/handover", "/health"):
+        assert lead.post(path, data=fields, headers=elsewhere).status_code == 403
+        assert lead.post(path).status_code in (403, 415), "no token, no file"
+        assert lead.get(path).status_code in (200, 403, 405)
+    assert world.ledger.of("export") == []
 
 
 def test_a_list_is_exported_masked_and_recorded(world: World) -> None:
