@@ -36,6 +36,7 @@ from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import (
+    Action,
     EpisodeRecord,
     Level,
     merge_renewal,
@@ -112,6 +113,9 @@ ORDERS: Final = MappingProxyType(
     }
 )
 """Orders of the live floods. `newest`: the newest message first; `longest`: the oldest first."""
+
+CONFIRMED: Final = (Doing.THROTTLED, Doing.UNCONFIRMED, Doing.FAILED)
+"""States that only the gateways' acknowledgements tell apart."""
 
 ACKS: Final = select(*(each for each in acks.c if each.name in Ack.__struct_fields__))
 """Selects the columns of an acknowledgement. A list may need 15,000 of them."""
@@ -286,9 +290,8 @@ class ReadModel:
                 if platform_id is None or platform_id in ids_of(row["platform_ids"])
             ]
             if state not in (None, Doing.OVER):  # the state is not in the table
-                quick = _load(connection, rows, refused=False).lines(at_ms)
-                same = {each.episode_id for each in quick if each.state is state}
-                rows = [row for row in rows if row["episode_id"] in same]
+                quick = _load(connection, rows, only=state)
+                rows = [row for row, found, _ in quick.states(at_ms) if found is state]
             some = rows[skip : skip + min(limit, LINES_MAX)]
             lines = {each.episode_id: each for each in _load(connection, some).lines(at_ms)}
         return tuple(lines[row["episode_id"]] for row in some), len(rows)
@@ -665,28 +668,36 @@ class _Loaded:
 
     def lines(self, at_ms: int) -> list[CaseLine]:
         """Return the cases with their state at `at_ms`, the highest `CaseLine.rank` first."""
+        lines = []
+        for row, state, action in self.states(at_ms):
+            linked = self.links.get(row["episode_id"], ())
+            acks_ = [ack for each in linked for ack in self.acks.get(each, ())]
+            gateways = said_by_gateways(acks_, leased=action is not None)
+            lines.append(_line(row, state, gateways, self.count_refused(row["episode_id"])[0]))
+        return sorted(lines, key=lambda each: each.rank, reverse=True)
+
+    def states(self, at_ms: int) -> Iterator[tuple[RowMapping, Doing, Action | None]]:
+        """Yield each case with its state at `at_ms` and the lease that gateways follow."""
         newest: dict[str, dict[bool, RowMapping]] = defaultdict(dict)
         for row in self.leases:
             kinds, narrow = newest[row["episode_id"]], row["verb"] == "throttle_platforms"
             if narrow not in kinds or row["revision"] > kinds[narrow]["revision"]:
                 kinds[narrow] = row
-        spoken = deciding(_describe_overrides(self.words, at_ms))
-        lines = []
+        spoken: dict[str, list[Override]] = defaultdict(list)
+        for word in deciding(_describe_overrides(self.words, at_ms)):
+            spoken[word.recipient].append(word)
         for row in self.rows:
             kinds = newest[row["episode_id"]]
             action = lease_now(
                 (decode_action(kept_value(lease["value"])) for lease in kinds.values()), at_ms
             )
             said = self.acks.get(action.action_id, ()) if action is not None else ()
-            state = standing(Level[row["level"].upper()], action, said, spoken, at_ms)
+            about = [*spoken[row["recipient"]], *spoken[EVERYONE]]
+            state = standing(Level[row["level"].upper()], action, said, about, at_ms)
             leased = action is not None and action.expires_at_ms > at_ms
             if not leased and row["last_ms"] <= at_ms - QUIET_MS:
                 state = Doing.OVER
-            linked = self.links.get(row["episode_id"], ())
-            acks_ = [ack for each in linked for ack in self.acks.get(each, ())]
-            gateways = said_by_gateways(acks_, leased=action is not None)
-            lines.append(_line(row, state, gateways, self.count_refused(row["episode_id"])[0]))
-        return sorted(lines, key=lambda each: each.rank, reverse=True)
+            yield row, state, action
 
     def count_refused(self, episode_id: str) -> tuple[int, dict[int, int]]:
         """Return the number of messages refused in an episode, in total and by platform id.
@@ -729,21 +740,22 @@ def _load(
     rows: Sequence[RowMapping],
     asked: Sequence[str] = (),
     *,
-    refused: bool = True,
+    only: Doing | None = None,
 ) -> _Loaded:
     """Load what belongs to these cases, and to `asked`, the forms of a number that was searched.
 
-    Without `refused`, only the states of the lines are right, which takes half the time.
+    With `only`, load just enough to tell which cases are in this state. That takes a third of the
+    time, and only `states` may be called.
     """
     asked = asked or list({row["recipient"]: None for row in rows})
     spoken = _words(connection, (*asked, EVERYONE), acked=False)
     held = list(_rows_of(connection, select(leases), leases.c.recipient, asked))
     linked: dict[str, list[str]] = defaultdict(list)
-    ids = [row["episode_id"] for row in rows] if refused else []
+    ids = [row["episode_id"] for row in rows] if only is None else []
     for row in _rows_of(connection, select(links), links.c.episode_id, ids):
         linked[row["episode_id"]].append(row["action_id"])
     actions = [each for some in linked.values() for each in some]
-    held_ids = [] if refused else [row["action_id"] for row in held]
+    held_ids = [row["action_id"] for row in held] if only in CONFIRMED else []
     said = _acks(connection, [*actions, *held_ids, *(row["word_id"] for row, _ in spoken)])
     counted: dict[str, list[RowMapping]] = defaultdict(list)
     for row in _rows_of(connection, select(counts), counts.c.action_id, actions):
