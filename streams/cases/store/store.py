@@ -684,8 +684,10 @@ class _Loaded:
             if narrow not in kinds or row["revision"] > kinds[narrow]["revision"]:
                 kinds[narrow] = row
         spoken: dict[str, list[Override]] = defaultdict(list)
-        for word in deciding(_describe_overrides(self.words, at_ms)):
-            spoken[word.recipient].append(word)
+        for told in _describe_overrides(self.words, at_ms):
+            # A release counts for ever: leases from before the release stay ineffective.
+            if told.holds or told.word.verb == "release":
+                spoken[told.word.recipient].append(told.word)
         for row in self.rows:
             kinds = newest[row["episode_id"]]
             action = lease_now(
@@ -803,14 +805,6 @@ def _describe_overrides(
         )
         for row, said in spoken
     )
-
-
-def deciding(told: Iterable[WordLine]) -> list[Override]:
-    """Return the overrides that decide what gateways do: those in force, and all releases.
-
-    An expired release is included, because leases issued before the release stay ineffective.
-    """
-    return [each.word for each in told if each.holds or each.word.verb == "release"]
 
 
 def _sightings(case: Case, at_ms: int) -> tuple[CaseEvent, ...]:

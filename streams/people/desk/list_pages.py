@@ -85,12 +85,11 @@ def live_summary(lines: Sequence[CaseLine], count: int, state: Doing | None = No
     `count` is the number of all floods, which may be more than the list shows. `state` is the only
     state that is listed, or None.
     """
-    told = tr("{floods} now, {messages} refused in them.")
+    whole = tr("{floods} now, {messages} refused in them.")
+    part = tr("{floods} now, {n} shown; {messages} refused in those shown.")
     if state is not None:
-        told = tr("{floods} in this state, {n} shown; {messages} refused in those shown.")
-    elif count > len(lines):
-        told = tr("{floods} now, {n} shown; {messages} refused in those shown.")
-    return told.format(
+        part = whole = tr("{floods} in this state, {n} shown; {messages} refused in those shown.")
+    return (part if count > len(lines) else whole).format(
         floods=trn("{n} flood", "{n} floods", max(count, len(lines))),
         messages=trn("{n} message", "{n} messages", sum(each.refused for each in lines)),
         n=len(lines),

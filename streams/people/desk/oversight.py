@@ -122,7 +122,11 @@ class OversightPages:
         """Store a proposal for an override that needs a second person."""
         self.desk.take("forms", visit)
         word = self._wide_word(visit)
-        says = self._says(word)
+        who = tr("for everybody") if word.recipient == EVERYONE else mask_recipient(word.recipient)
+        assert word.expires_at_ms is not None
+        says = tr("{what} {who}, for {span}").format(
+            what=word_sentence(word), who=who, span=spell(word.expires_at_ms - word.issued_at_ms)
+        )
         self.desk.audit(
             visit, "propose", "asked", subject=word.recipient, reason=word.reason,
             ticket=word.ticket, until_ms=word.expires_at_ms, detail=word.verb,
@@ -167,14 +171,6 @@ class OversightPages:
             reason=reason,
             issued_at_ms=now_ms, expires_at_ms=now_ms + span_s * 1000, via="desk",
             ticket=ticket, **more,
-        )  # fmt: skip
-
-    def _says(self, word: Override) -> str:
-        who = tr("for everybody") if word.recipient == EVERYONE else mask_recipient(word.recipient)
-        assert word.expires_at_ms is not None
-        return tr("{what} {who}, for {span}").format(
-            what=word_sentence(word), who=who,
-            span=spell(word.expires_at_ms - word.issued_at_ms),
         )  # fmt: skip
 
     def decide(self, visit: Visit) -> Response:
@@ -282,15 +278,14 @@ class OversightPages:
         """
         accounts = self.desk.store.accounts
         password = secrets.token_urlsafe(12)
+        told = ""
         if act == "add":
             accounts.add(name, roles, password=password, shown_name=shown_name, given=True)
             told = tr("First password of {name}, shown this once: {password}")
-            return told.format(name=name, password=password)
-        if act == "reset":
+        elif act == "reset":
             accounts.change(name, password=password, given=True)
             told = tr("New password of {name}, shown this once: {password}")
-            return told.format(name=name, password=password)
-        if act == "roles":
+        elif act == "roles":
             accounts.change(name, roles=roles, given=True)
         elif act in ("disable", "enable"):
             accounts.change(name, disabled=act == "disable", given=act == "enable")
@@ -300,7 +295,7 @@ class OversightPages:
             accounts.end_all(name)
         else:
             raise UsageError(tr("Choose what is to be done."))
-        return ""
+        return told.format(name=name, password=password)
 
 
 def _digest(value: bytes) -> str:
