@@ -294,7 +294,8 @@ def _case(
          "level": "throttle" if going else "clear", "mode": "enforce", "change": "ended",
          "epoch": 1, "revision": base, "at_ms": at_ms, "first_ms": at_ms - HOUR_MS,
          "last_ms": now_ms if going else at_ms, "ended_ms": None if going else at_ms,
-         "messages": 60, "platforms": 40, "novel": 40, "rule": "burst", "known": 8, "chronic": False, "throttled": True,
+         "messages": 60, "platforms": 40, "novel": 40, "rule": "burst", "known": 8,
+         "chronic": False, "throttled": True,
          "platform_ids": ids, "written_ms": at_ms}
     )  # fmt: skip
     put(changes, []).append(
