@@ -99,7 +99,7 @@ WORDS: Final = (
     "throttle_platforms", "retry_windows", "watch", "clear", "rule", "trait", "piece", "pieces",
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
     "Exit codes:", "Roles:", "settings", "broker", "topics", "transactions", "rights", "lag",
-    "sample", "store", "console", "signal", "notices",
+    "sample", "store", "console", "signal", "notices", "gateways", "dead letters", "certificates",
     "events", "keys", "partitions", "clocks", "ports",
     # what is done at the desk, and what becomes of it
     "done", "asked", "refused", "failed", "nothing", "told", "local", "oidc", "proxy", "enter",

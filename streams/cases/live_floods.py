@@ -14,7 +14,8 @@ from detectors.defaults import QUIET_S
 from detectors.model.records import Action, EpisodeRecord, Evidence, Level, merge_renewal
 from streams.cases import standing
 from streams.cases.store.answers import CaseLine
-from streams.cluster.at_work import Sign, sort_gateways
+from streams.cluster.at_work import sort_gateways
+from streams.cluster.lag import ClusterFacts
 from streams.common import join_list, tr, trn
 from streams.wire import (
     Ack,
@@ -105,16 +106,6 @@ def sparkline(pace: Sequence[int]) -> str:
     '▁▄█▁'
     """
     return "".join(BARS[each * (len(BARS) - 1) // (max(pace) or 1)] for each in pace)
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterFacts:
-    """What the brokers tell: no record is read for it. None: this user has no right to see it."""
-
-    lag: dict[int, int] | None = None  # Records that are in no checkpoint, by partition.
-    workers: dict[str, int] | None = None  # Number of partitions, by host and member.
-    signs: dict[str, Sign] | None = None
-    dead_letters: int | None = None  # In the last hour.
 
 
 @dataclass(frozen=True, slots=True)

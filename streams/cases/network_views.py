@@ -199,8 +199,3 @@ def campaign_lines(campaign: Campaign) -> Iterator[str]:
     if campaign.platforms_total > named:
         left = campaign.platforms_total - named
         yield "  " + trn("{n} more", "{n} more", left)
-
-
-def find_campaign(found: Iterable[Campaign], named: str) -> Campaign | None:
-    """Return the campaign with this id, or None."""
-    return next((each for each in found if each.campaign_id == named), None)

@@ -98,7 +98,7 @@ def show(
       otpguard campaigns show 1:sms.delivery.v1:7:123456
     """
     told = network_views.newest(admin.client_arguments(settings.kafka), settings.topics.campaign)
-    found = network_views.find_campaign(told, campaign)
+    found = next((each for each in told if each.campaign_id == campaign), None)
     if found is None:
         raise UsageError(
             tr(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import Final
 
-from detectors.model.times import HOUR_MS
 from streams import config as configs
 from streams.cases import live_floods
 from streams.cli.audited import audit_look
-from streams.cluster import admin, at_work, follow
-from streams.common import OtpguardError, clock, moment, tr
+from streams.cluster import admin, follow, lag
+from streams.common import clock, moment, tr
 from streams.people.desk import masks
 
 STEP_S: Final = 0.5
@@ -46,7 +45,7 @@ class TopFeed(ExitStack):
             follow.following(settings, live_floods.TOPICS, since_ms, whole=("override", "everyone"))
         )
         self._cluster = self.enter_context(admin.Cluster(settings.kafka))
-        self._facts = live_floods.ClusterFacts()
+        self._facts = lag.ClusterFacts()
         self._asked = 0.0
 
     def step(self) -> None:
@@ -62,7 +61,7 @@ class TopFeed(ExitStack):
     def frame(self, sort: str = "worst", wanted: str = "") -> live_floods.Frame:
         """Return the present picture."""
         if time.monotonic() >= self._asked + FACTS_S:
-            self._facts = _ask(self._cluster, self._settings)
+            self._facts = lag.cluster_facts(self._cluster, self._settings, clock.now_ms())
             self._asked = time.monotonic()
         with self._lock:
             return self._floods.frame(
@@ -80,19 +79,3 @@ class TopFeed(ExitStack):
             with audit_look(self._settings, "search", detail=episode_id):
                 return lines
         return [masks.mask_mentions(line, flood.case.last.recipient) for line in lines]
-
-
-def _ask(cluster: admin.Cluster, settings: configs.Settings) -> live_floods.ClusterFacts:
-    group, topics, since_ms = settings.app_id, settings.topics, clock.now_ms() - HOUR_MS
-    answers: list[Any] = []
-    for ask in (
-        lambda: cluster.lag(group, topics.input),
-        lambda: cluster.members(group, topics.input),
-        lambda: at_work.read_signs(cluster, group),
-        lambda: cluster.count_since(topics.dead_letters, since_ms),
-    ):
-        try:
-            answers.append(ask())
-        except OtpguardError:  # This user has no right to see it.
-            answers.append(None)
-    return live_floods.ClusterFacts(*answers)

@@ -29,7 +29,9 @@ class KafkaRole:
     writes: str = ""
     group: Literal["", "app", "enforce", "agents"] = ""
     looks: bool = False  # Checks the shapes of all topics before it starts.
-    lag: bool = False  # May see how far the workers have read the input, but none of its events.
+    # May see how far the workers have read the input, and how many dead letters there are, but none
+    # of these records.
+    lag: bool = False
     signs: bool = False  # May see the adapters' signs of life: speaks to all gateways.
 
     def operations(self, topic: str) -> frozenset[Operation]:
@@ -41,7 +43,7 @@ class KafkaRole:
             may |= {"WRITE", "DESCRIBE"}
         if self.looks:
             may |= {"DESCRIBE", "DESCRIBE_CONFIGS"}
-        if self.lag and topic == "input":
+        if self.lag and topic in ("input", "dead_letters"):
             may |= {"DESCRIBE"}
         return frozenset(may)
 

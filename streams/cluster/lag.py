@@ -1,13 +1,43 @@
 """Measures how far the workers are behind the input. All figures that people see have this age."""
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
+from detectors.model.times import HOUR_MS
 from streams.cluster.admin import Cluster
-from streams.common import ConfigError, UnavailableError
+from streams.cluster.at_work import Sign, read_signs
+from streams.common import ConfigError, OtpguardError, UnavailableError
 from streams.config import Settings
 
 BEHIND_S: Final = 300.0
 """Seconds. Commits follow checkpoints, one a minute, so a smaller distance is not a lag."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """What the brokers tell: no record is read for it. None: this user has no right to see it."""
+
+    lag: dict[int, int] | None = None  # Records that are in no checkpoint, by partition.
+    workers: dict[str, int] | None = None  # Number of partitions, by host and member.
+    signs: dict[str, Sign] | None = None
+    dead_letters: int | None = None  # In the last hour.
+
+
+def cluster_facts(cluster: Cluster, settings: Settings, now_ms: int) -> ClusterFacts:
+    """Return what the brokers tell. `now_ms` is UTC."""
+    group, topics = settings.app_id, settings.topics
+    answers: list[Any] = []
+    for ask in (
+        lambda: cluster.lag(group, topics.input),
+        lambda: cluster.members(group, topics.input),
+        lambda: read_signs(cluster, group),
+        lambda: cluster.count_since(topics.dead_letters, now_ms - HOUR_MS),
+    ):
+        try:
+            answers.append(ask())
+        except OtpguardError:  # This user has no right to see it.
+            answers.append(None)
+    return ClusterFacts(*answers)
 
 
 def events_behind(settings: Settings, now_ms: int) -> int | None:

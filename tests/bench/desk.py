@@ -17,7 +17,9 @@ from sqlalchemy import Engine, Table
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Level, Scope, Sighting
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.cases.standing import Doing
 from streams.cases.store.index_tables import (
+    TAIL,
     acks,
     cases,
     changes,
@@ -291,8 +293,9 @@ def _case(
         {"episode_id": episode_id, "recipient": recipient, "kind": "flood",
          "level": "throttle" if going else "clear", "mode": "enforce", "change": "ended",
          "epoch": 1, "revision": base, "at_ms": at_ms, "first_ms": at_ms - HOUR_MS,
-         "last_ms": at_ms, "ended_ms": None if going else at_ms, "messages": 60, "platforms": 40,
-         "novel": 40, "rule": "burst", "known": 8, "chronic": False, "throttled": True,
+         "last_ms": now_ms if going else at_ms, "ended_ms": None if going else at_ms,
+         "messages": 60, "platforms": 40, "novel": 40, "rule": "burst", "known": 8,
+         "chronic": False, "throttled": True,
          "platform_ids": ids, "written_ms": at_ms}
     )  # fmt: skip
     put(changes, []).append(
@@ -301,7 +304,8 @@ def _case(
     put(links, []).append({"action_id": action_id, "episode_id": episode_id})
     put(leases, []).append(
         {"action_id": action_id, "episode_id": episode_id, "recipient": recipient, "epoch": 1,
-         "revision": base, "verb": "throttle", "expires_at_ms": at_ms, "written_ms": at_ms,
+         "revision": base, "verb": "throttle",
+         "expires_at_ms": now_ms + 10 * MINUTE_MS if going else at_ms, "written_ms": at_ms,
          "value": value("throttle")}
     )  # fmt: skip
     if n % 10 == 0:
@@ -352,6 +356,8 @@ def searches(store: CaseStore, number: int, asked: int = 2_000) -> dict[str, Any
     store.case(store.find(with_case[0]).cases[0].episode_id)
     for name, ask, least in (
         ("live, 100", lambda _: store.live(100)[0], 100),
+        ("live, in one state", lambda _: store.live(25, state=Doing.LAPSED)[0], 25),
+        ("last digits", lambda _: store.find_tail(draw.choice(with_case)[-TAIL:], 0, 100), 1),
         ("platforms of a week", lambda _: store.platforms()[0], 100),
         ("campaigns of a day", lambda _: store.campaigns()[0], 0),
     ):

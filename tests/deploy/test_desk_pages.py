@@ -13,7 +13,9 @@ from playwright.sync_api import Browser, Page, Route
 
 from streams.cases.store.roles import DeskRole
 from streams.common.rate_limits import RateLimit
+from streams.tools.operate.local_checks import Check
 from tests.browser import browser, complaints, focused, violations
+from tests.enforce.records import override
 from tests.enforce.services import CACHE
 from tests.streams.cases.store.filled import audited, fill
 from tests.streams.people.desk.served import served
@@ -44,6 +46,18 @@ SCREENS: Final = (
 )  # fmt: skip
 
 
+CHECKS: Final = (
+    Check("store", "ok", "sqlite:///desk.db：落后主题 2 秒"),
+    Check("certificates", "warn", "/etc/otpguard/client.pem: the certificate ends in 9 days",
+          "renew it; the process reads it at its start"),
+    Check("broker", "ok", "Kafka 4.3 at kafka-1:9092"),
+    Check("lag", "ok", "4 workers, 1,204 events are not in a checkpoint yet, partition 17: 640"),
+    Check("gateways", "warn", "smsc-1: leases as of 3 s ago, smsc-2 stopped", "start it again"),
+    Check("dead letters", "bad", "412 in the last hour", "see why: otpguard dlq ls"),
+    Check("rights", "unknown", "there are no topics to have rights on"),
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with served(tmp_path_factory.mktemp("desk"), wide=True, acts_per_h=10_000,
@@ -59,9 +73,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         case = running.store.find("8617000000001").newest
         assert case is not None
         about = {"recipient": case.line.recipient, "episode_id": case.line.episode_id}
-        running.store.papers.hand_over("wang.fang", "role:agent", "她等验证码", **about)
+        running.store.papers.hand_over("wang.fang", "role agent", "她等验证码", **about)
         running.store.papers.add_call("li.lei", **about, identified_by="own_line", ticket="T-7",
                                       same_caller=True, outcome="release")  # fmt: skip
+        running.desk.examine = lambda whole: CHECKS if whole else CHECKS[:2]
         running.store.papers.propose("wang.fang", "mode", b"{}", "mode off", "reason", "T-1")
         yield running
 
@@ -121,6 +136,9 @@ def go(page: Page, world: World, screen: str) -> None:
         page.goto(f"{base}/users")
     elif screen not in ("case", "nothing"):
         page.goto(f"{base}/{'' if screen == 'search' else screen}")
+    if screen == "health":  # the checks of the brokers come by themselves, and once
+        page.wait_for_selector("#checks form:not([hx-post])")
+        assert page.locator("#checks li").count() == len(CHECKS)
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -260,15 +278,44 @@ def test_a_long_live_list_fits_a_phone_and_has_pages(opened: Browser, tmp_path: 
             assert rows.count() == 48 - 25
             assert page.inner_text("#floods") != shown
             page.fill("#platform", "听潮课堂")
-            page.select_option("#order", "messages")
             with page.expect_navigation():
-                page.click("form[action='/live'] button:not([formaction])")
+                page.press("#platform", "Enter")
             assert rows.count() == 8
+            page.screenshot(path=PICTURES / "live-platform-360.png", full_page=True)
             with page.expect_download() as saved:
-                page.click("button[formaction='/live/export']")
+                page.click("form[action^='/live/export'] button")
             table = saved.value.path().read_text("utf-8-sig").splitlines()
             assert len(table) == 1 + 8
             assert "170 •••• 0001" in table[1]
+            assert violations(page) == []
+
+
+def test_filters_change_the_list_and_the_url_and_the_focus_stays(
+    opened: Browser, tmp_path: Path
+) -> None:
+    with served(tmp_path) as world:
+        busy(world, world.store.at_ms)
+        fill(world.store, override("release", "8617000000001", issued_at_ms=world.store.at_ms,
+                                   expires_at_ms=world.store.at_ms + 60_000))  # fmt: skip
+        world.store.accounts.add("han.mei", (DeskRole.LEAD,), password=PASSWORD)
+        with inside(opened, world, "han.mei", "zh-CN", 1280) as page:
+            page.goto(f"{world.place.url}/live")
+            rows = page.locator("#floods tbody tr")
+            for state in ("released", "throttled"):
+                page.focus("#state")
+                page.select_option("#state", state)
+                page.wait_for_url(f"**/live?state={state}&order=newest")
+            wait_until(lambda: rows.count() == 7, "the list is filtered")
+            assert page.evaluate("document.activeElement.id") == "state"
+            assert "7 起轰炸" in page.inner_text("#summary")
+            assert page.locator("[data-live]").count() == 0
+            page.go_back()
+            wait_until(lambda: rows.count() == 1, "the way back leads to the filter before")
+            assert page.input_value("#state") == "released"
+            page.select_option("#state", "")
+            wait_until(lambda: rows.count() == 8, "all are listed again")
+            world.flood(70, recipient="8613900000070", at_ms=world.store.at_ms)
+            wait_until(lambda: rows.count() == 9, "the list is live again")
             assert violations(page) == []
 
 

@@ -152,7 +152,7 @@ class Handover:
     episode_id: str
     recipient: str
     author: str
-    receiver: str  # name of an account, or "role:" and a role
+    receiver: str  # name of an account, or "role " and a role
     at_ms: int
     text: str
     read_ms: int | None  # when a receiver first opened the case; None: nobody did

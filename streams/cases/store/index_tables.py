@@ -18,13 +18,15 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    func,
+    literal_column,
     text,
     types as sql,
 )
 
 from streams.cases.store.packing import kept_text
 
-FORMAT: Final = "2"
+FORMAT: Final = "3"
 """Version of these tables. An index with another version is not opened; `otpguard desk rebuild`
 builds a new index."""
 
@@ -94,6 +96,17 @@ cases = Table(
     ),
     Index("cases_ended", "ended_ms"),
 )
+
+TAIL: Final = 4
+"""Number of last digits that are indexed: as many as a masked number shows."""
+
+tail = func.substr(
+    cases.c.recipient, func.length(cases.c.recipient) - literal_column(str(TAIL - 1))
+)
+"""Last digits of a recipient. SQLite and PostgreSQL use an index on an expression only if a query
+has the same expression, so the length is no parameter."""
+
+Index("cases_tail", tail, cases.c.first_ms)
 
 changes = Table(
     "changes",

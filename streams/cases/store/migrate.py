@@ -1,4 +1,8 @@
-"""Migrates the people database with alembic, each time the store is opened, in one transaction."""
+"""Creates or migrates the people database, each time the store is opened, in one transaction.
+
+A new database gets its tables from `people_tables` and the newest revision, as alembic's cookbook
+recommends. The steps in `migrations/` are only for databases of an older version.
+"""
 
 from pathlib import Path
 
@@ -21,7 +25,7 @@ def head() -> str:
 
 
 def upgrade(people: Engine) -> None:
-    """Migrate the people database to the newest revision. A lock makes a second process wait.
+    """Create the people database, or migrate it. A lock makes a second process wait.
 
     Raise ConfigError if a newer program has migrated it.
     """
@@ -33,30 +37,27 @@ def upgrade(people: Engine) -> None:
         if connection.dialect.name == "postgresql":
             for schema in SCHEMAS.values():
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
-        run(connection, head())
+        found, scripts = current(connection), _scripts()
+        if found is None:
+            PEOPLE.create_all(connection)
+            MigrationContext.configure(connection).stamp(scripts, "head")
+            return
+        if found not in {each.revision for each in scripts.walk_revisions()}:
+            raise ConfigError(
+                tr("the case store is of a newer version ({found}): run that").format(found=found)
+            )
+        with EnvironmentContext(
+            Config(),
+            scripts,
+            fn=lambda rev, _: scripts._upgrade_revs("head", rev),  # noqa: SLF001 - alembic's own cookbook
+        ) as environment:
+            environment.configure(connection=connection, target_metadata=PEOPLE)
+            environment.run_migrations()
 
 
 def current(connection: Connection) -> str | None:
     """Return the revision of the tables in the database, or None if there are no tables."""
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def run(connection: Connection, revision: str) -> None:
-    """Migrate to this revision inside the current transaction. Raise ConfigError as `upgrade`."""
-    scripts = _scripts()
-    known = {each.revision for each in scripts.walk_revisions()}
-    found = current(connection)
-    if found is not None and found not in known:
-        raise ConfigError(
-            tr("the case store is of a newer version ({found}): run that").format(found=found)
-        )
-    with EnvironmentContext(
-        Config(),
-        scripts,
-        fn=lambda rev, _: scripts._upgrade_revs(revision, rev),  # noqa: SLF001 - alembic's own cookbook
-    ) as environment:
-        environment.configure(connection=connection, target_metadata=PEOPLE)
-        environment.run_migrations()
 
 
 def _scripts() -> ScriptDirectory:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal, TypeVar
 
-from sqlalchemy import Engine, RowMapping, and_, func, insert, select, update
+from sqlalchemy import Engine, RowMapping, func, insert, select, update
 
 from detectors.model.times import HOUR_MS
 from streams.cases.store.answers import Appeal, Call, Handover, Hold, Note, PapersAbout
@@ -75,24 +75,20 @@ class Papers:
             ticket=_word(ticket), outcome=_word(outcome),
         )  # fmt: skip
 
-    def find_calls(self, named: str, agent: str = "") -> tuple[Call, ...]:
-        """Return the newest calls with this ticket or this case; with `agent`, only this person's.
+    def list_calls(
+        self, since_ms: int = 0, agent: str = "", named: str | None = None
+    ) -> tuple[Call, ...]:
+        """Return calls since a time, newest first; with `agent`, only this person's.
 
-        Calls about a number without a case are left out.
+        With `named`, only calls about a case that have this ticket or this case.
         """
-        either = (calls.c.ticket == named) | (calls.c.episode_id == named)
-        wanted = select(calls).where(either, calls.c.episode_id != "")
-        if agent:
-            wanted = wanted.where(calls.c.agent == agent)
-        newest = wanted.order_by(calls.c.call_id.desc()).limit(LIST_MAX)
-        return tuple(Call(**row) for row in self._rows(newest))
-
-    def list_calls(self, since_ms: int, agent: str = "") -> tuple[Call, ...]:
-        """Return calls since a time, newest first; with `agent`, only this person's."""
         wanted = select(calls).where(calls.c.at_ms >= since_ms)
         if agent:
             wanted = wanted.where(calls.c.agent == agent)
-        newest = wanted.order_by(calls.c.at_ms.desc()).limit(LIST_MAX)
+        if named is not None:
+            either = (calls.c.ticket == named) | (calls.c.episode_id == named)
+            wanted = wanted.where(either, calls.c.episode_id != "")
+        newest = wanted.order_by(calls.c.at_ms.desc(), calls.c.call_id.desc()).limit(LIST_MAX)
         return tuple(Call(**row) for row in self._rows(newest))
 
     def count_calls(self, since_ms: int) -> list[tuple[int, str, int]]:
@@ -133,9 +129,7 @@ class Papers:
         """Note that this person has opened a case, if it was handed to one of the receivers."""
         where = _unread(name, receivers) & (handovers.c.episode_id == episode_id)
         if self._rows(select(handovers.c.handover_id).where(where)):
-            with self._writing.begin() as connection:
-                values = {"read_ms": self._now_ms(), "read_by": name}
-                connection.execute(update(handovers).where(where).values(values))
+            self._change(handovers, where, read_ms=self._now_ms(), read_by=name)
 
     # --- appeals -----------------------------------------------------------------------------
 
@@ -256,11 +250,9 @@ class Papers:
 
     def lift(self, actor: str, hold_id: int) -> Hold:
         """Lift a legal hold. Raise UsageError if the hold does not exist or is already lifted."""
-        where = and_(holds.c.hold_id == hold_id, holds.c.lifted_ms.is_(None))
-        values = {"lifted_ms": self._now_ms(), "lifted_by": actor}
-        with self._writing.begin() as connection:
-            if not connection.execute(update(holds).where(where).values(values)).rowcount:
-                raise UsageError(tr("there is no hold {id} that stands").format(id=hold_id))
+        where = (holds.c.hold_id == hold_id) & holds.c.lifted_ms.is_(None)
+        if not self._change(holds, where, lifted_ms=self._now_ms(), lifted_by=actor):
+            raise UsageError(tr("there is no hold {id} that stands").format(id=hold_id))
         return Hold(**self._rows(select(holds).where(holds.c.hold_id == hold_id))[0])
 
     def holds(self, subjects: Iterable[str] | None = None) -> list[Hold]:
@@ -310,12 +302,13 @@ class Papers:
 
         If two people try at the same time, the second gets a UsageError.
         """
+        if not self._change(table, where & (table.c.state == before), **values):
+            raise UsageError(tr("it is decided already, over, or not yours to decide"))
+
+    def _change(self, table: Any, where: Any, **values: Any) -> int:
+        """Change rows in one transaction, and return their number."""
         with self._writing.begin() as connection:
-            done = connection.execute(
-                update(table).where(where, table.c.state == before).values(values)
-            )
-            if not done.rowcount:
-                raise UsageError(tr("it is decided already, over, or not yours to decide"))
+            return connection.execute(update(table).where(where).values(values)).rowcount
 
     def _rows(self, wanted: Any) -> list[RowMapping]:
         with self._engine.connect() as connection:

@@ -1,6 +1,7 @@
 """Tables of the people database: accounts, sessions, and what people wrote at the desk.
 
-Migrations create these tables: see `migrations/`. Columns that end in `_ms` are milliseconds UTC.
+Columns that end in `_ms` are milliseconds UTC. A change needs a step in `migrations/` for databases
+of an older version.
 """
 
 from typing import Final
@@ -93,7 +94,7 @@ calls = Table(
 )
 
 # A case that one person hands to another person or to a team. `receiver` is an account's name, or
-# "role:" and a role.
+# "role " and a role.
 handovers = Table(
     "handovers",
     PEOPLE,

@@ -36,6 +36,7 @@ from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import (
+    Action,
     EpisodeRecord,
     Level,
     merge_renewal,
@@ -72,6 +73,7 @@ from streams.cases.store.index_tables import (
     places,
     platform_days,
     platform_weeks,
+    tail,
     words,
 )
 from streams.cases.store.index_writer import case_row, platform_counts
@@ -111,6 +113,12 @@ ORDERS: Final = MappingProxyType(
     }
 )
 """Orders of the live floods. `newest`: the newest message first; `longest`: the oldest first."""
+
+CONFIRMED: Final = (Doing.THROTTLED, Doing.UNCONFIRMED, Doing.FAILED)
+"""States that only the gateways' acknowledgements tell apart."""
+
+ACKS: Final = select(*(each for each in acks.c if each.name in Ack.__struct_fields__))
+"""Selects the columns of an acknowledgement. A list may need 15,000 of them."""
 
 BEHIND: Final = "events_behind"
 """Key in the table `meta`: how many events the workers have not processed yet."""
@@ -234,19 +242,13 @@ class ReadModel:
         return tuple(sorted(lines, key=lambda each: -each.last_ms))
 
     def find_tail(self, digits: str, since_ms: int, limit: int) -> tuple[CaseLine, ...]:
-        """Return cases of numbers that end with `digits`, the newest first.
+        """Return cases of numbers whose last `TAIL` digits are `digits`, the newest first.
 
-        Only cases that began at `since_ms` or later are found, and no tokens. The inner query reads
-        only the index of recipients: a scan of the cases would be several times slower.
+        Only cases that began at `since_ms` or later are found, and no tokens.
         """
-        numbers = (
-            select(cases.c.recipient)
-            .where(cases.c.recipient.like(f"%{digits}"), cases.c.first_ms >= since_ms)
-            .where(cases.c.recipient.not_like("%:%"))
-        )
-        wanted = select(cases).where(cases.c.recipient.in_(numbers), cases.c.first_ms >= since_ms)
-        newest = wanted.order_by(cases.c.first_ms.desc()).limit(limit)
-        return tuple(sorted(self._lines(newest), key=lambda each: -each.first_ms))
+        named = select(cases).where(tail == digits, cases.c.recipient.not_like("%:%"))
+        newest = named.where(cases.c.first_ms >= since_ms).order_by(cases.c.first_ms.desc())
+        return tuple(sorted(self._lines(newest.limit(limit)), key=lambda each: -each.first_ms))
 
     def all(self, *, ended: bool) -> tuple[CaseLine, ...]:
         """Return all open cases, oldest first. With `ended`, ended cases are included."""
@@ -270,23 +272,29 @@ class ReadModel:
         skip: int = 0,
         order: str = "newest",
         platform_id: int | None = None,
+        state: Doing | None = None,
     ) -> tuple[tuple[CaseLine, ...], int]:
         """Return throttled floods that go on now, and the number of all of them.
 
         `order` is a key of `ORDERS`. `skip` is the number of floods on earlier pages. With
-        `platform_id`, only floods in which this platform was seen.
+        `platform_id`, only floods in which this platform was seen. With `state`, only cases in this
+        state, which may be watched ones, or those that ended in the last 24 hours.
         """
-        wanted = self._live(select(cases.c.episode_id, cases.c.platform_ids))
-        with self.reading() as (connection, _):
-            rows = connection.execute(wanted.order_by(ORDERS[order], cases.c.episode_id)).all()
-        ids = [
-            row.episode_id
-            for row in rows
-            if platform_id is None or platform_id in ids_of(row.platform_ids)
-        ]
-        some = ids[skip : skip + min(limit, LINES_MAX)]
-        lines = self._lines(select(cases).where(cases.c.episode_id.in_(some)))
-        return tuple(sorted(lines, key=lambda each: some.index(each.episode_id))), len(ids)
+        with self.reading() as (connection, at_ms):
+            wanted = select(cases).where(*_shown(state, at_ms))
+            rows = [
+                row
+                for row in connection.execute(wanted.order_by(ORDERS[order], cases.c.episode_id))
+                .mappings()
+                .fetchall()
+                if platform_id is None or platform_id in ids_of(row["platform_ids"])
+            ]
+            if state not in (None, Doing.OVER):  # the state is not in the table
+                quick = _load(connection, rows, only=state)
+                rows = [row for row, found, _ in quick.states(at_ms) if found is state]
+            some = rows[skip : skip + min(limit, LINES_MAX)]
+            lines = {each.episode_id: each for each in _load(connection, some).lines(at_ms)}
+        return tuple(lines[row["episode_id"]] for row in some), len(rows)
 
     def mark(self) -> str:
         """Return a version string of the index, which changes with every record that is read.
@@ -335,19 +343,14 @@ class ReadModel:
             ).all()
             named: dict[int, tuple[str, int]] = {}
             weeks: dict[int, PlatformFigures] = {}
-            for some in _chunks([row[0] for row in top]):
-                for row in connection.execute(
-                    select(platform_days)
-                    .where(platform_days.c.platform_id.in_(some), platform_days.c.day >= first)
-                    .order_by(platform_days.c.day)
-                ).mappings():
-                    named[row["platform_id"]] = (row["platform"], row["trust"])
-                for one, value in connection.execute(
-                    select(platform_weeks.c.platform_id, platform_weeks.c.value).where(
-                        platform_weeks.c.platform_id.in_(some)
-                    )
-                ):
-                    weeks[one] = decode_platform(kept_value(value))
+            ids = [row[0] for row in top]
+            lately = select(platform_days).where(platform_days.c.day >= first)
+            by_day = lately.order_by(platform_days.c.day)
+            for row in _rows_of(connection, by_day, platform_days.c.platform_id, ids):
+                named[row["platform_id"]] = (row["platform"], row["trust"])
+            told = select(platform_weeks)
+            for row in _rows_of(connection, told, platform_weeks.c.platform_id, ids):
+                weeks[row["platform_id"]] = decode_platform(kept_value(row["value"]))
             told_ms = connection.scalar(select(func.max(platform_weeks.c.written_ms)))
         lines = [
             PlatformLine(
@@ -363,6 +366,12 @@ class ReadModel:
             for one, n, novel, refused, last_ms in top
         ]
         return lines, told_ms or 0
+
+    def platform_name(self, platform_id: int) -> str:
+        """Return the key of a platform that a flood had, or an empty text."""
+        wanted = select(platform_days.c.platform).where(platform_days.c.platform_id == platform_id)
+        with self.reading() as (connection, _):
+            return connection.scalar(wanted.limit(1)) or ""
 
     def words_now(self) -> tuple[WordLine, ...]:
         """Return overrides for all recipients that are in force: kill switch, platform rules."""
@@ -447,25 +456,10 @@ class ReadModel:
 
     # --- parts -------------------------------------------------------------------------------
 
-    def _live(self, wanted: Select[Any]) -> Select[Any]:
-        at_ms = self._clock()
-        in_force = (
-            select(leases.c.action_id)
-            .where(leases.c.episode_id == cases.c.episode_id, leases.c.expires_at_ms > at_ms)
-            .correlate(cases)
-            .exists()
-        )
-        return wanted.where(
-            cases.c.ended_ms.is_(None),
-            or_(cases.c.last_ms > at_ms - QUIET_MS, in_force),
-            or_(cases.c.kind == "limit", cases.c.level == "throttle"),
-        )
-
     def _lines(self, wanted: Select[Any]) -> tuple[CaseLine, ...]:
         with self.reading() as (connection, at_ms):
             rows = connection.execute(wanted).mappings().all()
-            asked = list({row["recipient"]: None for row in rows})
-            return tuple(_load(connection, rows, asked).lines(at_ms))
+            return tuple(_load(connection, rows).lines(at_ms))
 
     def _about(self, _recipient: str, _episode_id: str) -> PapersAbout:
         """Return what people wrote about a number or a case. An index alone has nothing."""
@@ -617,8 +611,13 @@ class CaseStore(ReadModel):
             return connection.scalar(select(meta.c.value).where(meta.c.key == "format"))
 
 
-def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (values[at : at + CHUNK] for at in range(0, len(values), CHUNK))
+def _rows_of(
+    connection: Connection, wanted: Select[Any], column: Any, values: Sequence[Any]
+) -> Iterator[RowMapping]:
+    """Yield the selected rows whose column has one of these values."""
+    for at in range(0, len(values), CHUNK):
+        some = wanted.where(column.in_(values[at : at + CHUNK]))
+        yield from connection.execute(some).mappings()
 
 
 def _line(row: Any, state: Doing, gateways: str, refused: int) -> CaseLine:
@@ -669,28 +668,38 @@ class _Loaded:
 
     def lines(self, at_ms: int) -> list[CaseLine]:
         """Return the cases with their state at `at_ms`, the highest `CaseLine.rank` first."""
+        lines = []
+        for row, state, action in self.states(at_ms):
+            linked = self.links.get(row["episode_id"], ())
+            acks_ = [ack for each in linked for ack in self.acks.get(each, ())]
+            gateways = said_by_gateways(acks_, leased=action is not None)
+            lines.append(_line(row, state, gateways, self.count_refused(row["episode_id"])[0]))
+        return sorted(lines, key=lambda each: each.rank, reverse=True)
+
+    def states(self, at_ms: int) -> Iterator[tuple[RowMapping, Doing, Action | None]]:
+        """Yield each case with its state at `at_ms` and the lease that gateways follow."""
         newest: dict[str, dict[bool, RowMapping]] = defaultdict(dict)
         for row in self.leases:
             kinds, narrow = newest[row["episode_id"]], row["verb"] == "throttle_platforms"
             if narrow not in kinds or row["revision"] > kinds[narrow]["revision"]:
                 kinds[narrow] = row
-        spoken = deciding(_describe_overrides(self.words, at_ms))
-        lines = []
+        spoken: dict[str, list[Override]] = defaultdict(list)
+        for told in _describe_overrides(self.words, at_ms):
+            # A release counts for ever: leases from before the release stay ineffective.
+            if told.holds or told.word.verb == "release":
+                spoken[told.word.recipient].append(told.word)
         for row in self.rows:
             kinds = newest[row["episode_id"]]
             action = lease_now(
                 (decode_action(kept_value(lease["value"])) for lease in kinds.values()), at_ms
             )
             said = self.acks.get(action.action_id, ()) if action is not None else ()
-            state = standing(Level[row["level"].upper()], action, said, spoken, at_ms)
+            about = [*spoken[row["recipient"]], *spoken[EVERYONE]]
+            state = standing(Level[row["level"].upper()], action, said, about, at_ms)
             leased = action is not None and action.expires_at_ms > at_ms
             if not leased and row["last_ms"] <= at_ms - QUIET_MS:
                 state = Doing.OVER
-            linked = self.links.get(row["episode_id"], ())
-            acks_ = [ack for each in linked for ack in self.acks.get(each, ())]
-            gateways = said_by_gateways(acks_, leased=action is not None)
-            lines.append(_line(row, state, gateways, self.count_refused(row["episode_id"])[0]))
-        return sorted(lines, key=lambda each: each.rank, reverse=True)
+            yield row, state, action
 
     def count_refused(self, episode_id: str) -> tuple[int, dict[int, int]]:
         """Return the number of messages refused in an episode, in total and by platform id.
@@ -710,22 +719,49 @@ class _Loaded:
         return most.total(), by_platform
 
 
-def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[str]) -> _Loaded:
+def _shown(state: Doing | None, at_ms: int) -> tuple[Any, ...]:
+    """Return conditions for cases that may be in this state; None: for live floods."""
+    if state is Doing.OVER:
+        return cases.c.ended_ms.is_not(None), cases.c.last_ms > at_ms - DAY_MS
+    in_force = (
+        select(leases.c.action_id)
+        .where(leases.c.episode_id == cases.c.episode_id, leases.c.expires_at_ms > at_ms)
+        .correlate(cases)
+        .exists()
+    )
+    flood = or_(cases.c.kind == "limit", cases.c.level == "throttle")
+    return (
+        cases.c.ended_ms.is_(None),
+        or_(cases.c.last_ms > at_ms - QUIET_MS, in_force),
+        cases.c.level == "watch" if state is Doing.WATCHED else flood,
+    )
+
+
+def _load(
+    connection: Connection,
+    rows: Sequence[RowMapping],
+    asked: Sequence[str] = (),
+    *,
+    only: Doing | None = None,
+) -> _Loaded:
+    """Load what belongs to these cases, and to `asked`, the forms of a number that was searched.
+
+    With `only`, load just enough to tell which cases are in this state. That takes a third of the
+    time, and only `states` may be called.
+    """
+    asked = asked or list({row["recipient"]: None for row in rows})
     spoken = _words(connection, (*asked, EVERYONE), acked=False)
-    held: list[RowMapping] = []
-    for some in _chunks(asked):
-        held += connection.execute(select(leases).where(leases.c.recipient.in_(some))).mappings()
+    held = list(_rows_of(connection, select(leases), leases.c.recipient, asked))
     linked: dict[str, list[str]] = defaultdict(list)
-    for some in _chunks([row["episode_id"] for row in rows]):
-        for row in connection.execute(select(links).where(links.c.episode_id.in_(some))):
-            linked[row.episode_id].append(row.action_id)
+    ids = [row["episode_id"] for row in rows] if only is None else []
+    for row in _rows_of(connection, select(links), links.c.episode_id, ids):
+        linked[row["episode_id"]].append(row["action_id"])
     actions = [each for some in linked.values() for each in some]
-    said = _acks(connection, [*actions, *(row["word_id"] for row, _ in spoken)])
+    held_ids = [row["action_id"] for row in held] if only in CONFIRMED else []
+    said = _acks(connection, [*actions, *held_ids, *(row["word_id"] for row, _ in spoken)])
     counted: dict[str, list[RowMapping]] = defaultdict(list)
-    for some in _chunks(actions):
-        found = connection.execute(select(counts).where(counts.c.action_id.in_(some)))
-        for each in found.mappings():
-            counted[each["action_id"]].append(each)
+    for row in _rows_of(connection, select(counts), counts.c.action_id, actions):
+        counted[row["action_id"]].append(row)
     words_ = [(row, tuple(said.get(row["word_id"], ()))) for row, _ in spoken]
     return _Loaded(rows, words_, held, linked, said, counted)
 
@@ -733,19 +769,10 @@ def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[st
 def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[Ack]]:
     """Return the gateways' acknowledgements by action id, the newest last."""
     found: dict[str, list[Ack]] = defaultdict(list)
-    for some in _chunks(action_ids):
-        for row in connection.execute(
-            select(acks)
-            .where(acks.c.action_id.in_(some))
-            .order_by(acks.c.action_id, acks.c.at_ms, acks.c.written_ms, acks.c.state)
-        ).mappings():
-            found[row["action_id"]].append(ack_of(row))
+    wanted = ACKS.order_by(acks.c.action_id, acks.c.at_ms, acks.c.written_ms, acks.c.state)
+    for row in _rows_of(connection, wanted, acks.c.action_id, action_ids):
+        found[row["action_id"]].append(Ack(**row))
     return found
-
-
-def ack_of(row: RowMapping) -> Ack:
-    """Return the acknowledgement in a row of the table `acks`."""
-    return Ack(**{name: row[name] for name in Ack.__struct_fields__ if name in row})
 
 
 def _words(
@@ -755,13 +782,8 @@ def _words(
 
     Without `acked`, the acknowledgements are not loaded and stay empty.
     """
-    rows: list[RowMapping] = []
-    for some in _chunks(list(recipients)):
-        rows += connection.execute(
-            select(words)
-            .where(words.c.recipient.in_(some))
-            .order_by(words.c.written_ms, words.c.offset)
-        ).mappings()
+    wanted = select(words).order_by(words.c.written_ms, words.c.offset)
+    rows = list(_rows_of(connection, wanted, words.c.recipient, list(recipients)))
     said = _acks(connection, [row["word_id"] for row in rows]) if acked else {}
     return [(row, tuple(said.get(row["word_id"], ()))) for row in rows]
 
@@ -783,14 +805,6 @@ def _describe_overrides(
         )
         for row, said in spoken
     )
-
-
-def deciding(told: Iterable[WordLine]) -> list[Override]:
-    """Return the overrides that decide what gateways do: those in force, and all releases.
-
-    An expired release is included, because leases issued before the release stay ineffective.
-    """
-    return [each.word for each in told if each.holds or each.word.verb == "release"]
 
 
 def _sightings(case: Case, at_ms: int) -> tuple[CaseEvent, ...]:
@@ -854,12 +868,9 @@ def _records(connection: Connection, episode_id: str) -> Iterator[tuple[str, Any
         for value in connection.scalars(wanted):
             yield kind, decode(unpack(value))
     own = select(links.c.action_id).where(links.c.episode_id == episode_id)
-    for row in connection.execute(
-        select(acks)
-        .where(acks.c.action_id.in_(own))
-        .order_by(acks.c.at_ms, acks.c.gateway_id, acks.c.state)
-    ).mappings():
-        yield "ack", ack_of(row)
+    said = ACKS.where(acks.c.action_id.in_(own))
+    said = said.order_by(acks.c.at_ms, acks.c.gateway_id, acks.c.state)
+    yield from (("ack", Ack(**row)) for row in connection.execute(said).mappings())
     for row in connection.execute(
         select(counts).where(counts.c.action_id.in_(own)).order_by(counts.c.at_ms)
     ).mappings():

@@ -275,6 +275,11 @@ class Console(Section):
     streams_max: int = Field(
         3, ge=1, le=5, description="live lists of a session; a browser has six connections"
     )
+    runbooks: str = Field(
+        "deploy/runbooks",
+        description="address of your copy of deploy/runbooks, to which the health page links, such "
+        "as https://wiki.example/otpguard/runbooks",
+    )
     wide: bool = Field(
         default=False,
         description="allow overrides for everybody (kill switch, a platform for all) by two "

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from detectors.model.times import DAY_MS
 from streams.cases.store.answers import Answer, Call, CaseFile, CaseLine
+from streams.cases.store.index_tables import TAIL
 from streams.common import UnavailableError, UsageError, join_list, tr, trc
 from streams.people.desk.call_view import (
     STATES,
@@ -64,9 +65,6 @@ EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
 
 REASON_MAX: Final = 200
 
-TAIL: Final = 4
-"""Number of last digits by which a lead may search: as many as a masked number shows."""
-
 TAIL_MS: Final = 30 * DAY_MS
 """Age (ms) of the oldest case that a search by last digits finds. Chosen: complaints are younger.
 """
@@ -74,7 +72,6 @@ TAIL_MS: Final = 30 * DAY_MS
 FOUND_MAX: Final = 100
 """Maximum number of cases that a search by last digits shows."""
 
-WORD_ID: Final = re.compile(r"override(-all)?-\d{1,19}")
 CALLS_SHOWN: Final = 10
 CALL_MS: Final = 600_000
 """Longest duration of a call (ms). If an agent identified the caller of a number within this time,
@@ -127,7 +124,7 @@ class CasePages:
         """
         browse = visit.may(DeskRight.BROWSE)
         agent = "" if browse else visit.person.account.name
-        mine = self.desk.store.papers.find_calls(named, agent) if named else ()
+        mine = self.desk.store.papers.list_calls(agent=agent, named=named) if named else ()
         ids = {each.episode_id: None for each in mine} | ({named: None} if browse else {})
         lines = self.desk.store.find_many(list(ids)[-FOUND_MAX:])
         for line in lines:
@@ -195,8 +192,10 @@ class CasePages:
         self.desk.store.papers.read_handovers(
             visit.person.account.name, receivers_of(visit), file.line.episode_id
         )
-        said = visit.request.query_params.get("said", "")
-        flashes = [self._describe_answers(said)] if WORD_ID.fullmatch(said) else []
+        # The mark is bound to this case. Otherwise a link could show that another override is done.
+        word_id, _, mark = visit.request.query_params.get("said", "").partition(".")
+        known = self.desk.is_granted(visit, f"{word_id} {file.line.episode_id}", mark)
+        flashes = [self._describe_answers(word_id)] if known else []
         if flashes:  # load again: the index may have the override by now
             file = self.desk.store.case(file.line.episode_id)
         return self._case(visit, file, flashes)
@@ -282,7 +281,8 @@ class CasePages:
         if subject.episode_id:
             path = self.path(visit, subject.episode_id)
             joint = "&" if "?" in path else "?"
-            return RedirectResponse(f"{path}{joint}said={said.word_id}", 303)
+            mark = self.desk.grant(visit, f"{said.word_id} {subject.episode_id}")
+            return RedirectResponse(f"{path}{joint}said={said.word_id}.{mark}", 303)
         return self._nothing(visit, self.desk.store.find(subject.recipient), [_flash(said)])
 
     def _word(self, visit: Visit, subject: Subject) -> Override:

@@ -217,15 +217,13 @@ def rows(file: CaseFile, now_ms: int) -> list[dict[str, Any]]:
 
 
 def _list_events(file: CaseFile) -> Iterable[CaseEvent]:
-    """Yield sightings of platforms that are in no event yet, then all events.
+    """Return sightings of platforms that are in no event yet, then all events.
 
     In a new flood the platforms are known a little earlier than the messages are recorded.
     """
     told = {each.platform_id for each in file.events}
-    for each in file.case.last.sightings:
-        if each.platform_id not in told:
-            yield CaseEvent.seen(each)
-    yield from file.events
+    early = [each for each in file.case.last.sightings if each.platform_id not in told]
+    return [*map(CaseEvent.seen, early), *file.events]
 
 
 def _name_platform(key: str, trust: Trust, *, novel: bool) -> str:
@@ -310,7 +308,8 @@ def nothing_sentence(found: Answer, stale_ms: float) -> str:
 
 def known_facts(found: Answer) -> list[tuple[str, str]]:
     """Return pairs of label and value about a number without a flood. They are mostly counts."""
-    facts = [
+    held = [word_sentence(each.word) for each in found.words if each.holds]
+    return [
         (
             tr("codes within a day"),
             tr("none that any record tells of") if found.codes is None else f"{found.codes:,}",
@@ -320,7 +319,5 @@ def known_facts(found: Answer) -> list[tuple[str, str]]:
             tr("no record tells") if found.known is None else f"{found.known:,}",
         ),
         (tr("leases that ended"), f"{found.leases_ended:,}"),
+        (tr("overrides in force"), join_list(held) or tr("none")),
     ]
-    held = [word_sentence(each.word) for each in found.words if each.holds]
-    facts.append((tr("overrides in force"), join_list(held) or tr("none")))
-    return facts

@@ -91,7 +91,7 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("GET", "/mine", (DeskRight.SEARCH,), shifts.mine, view="mine"),
         Door("GET", "/shift", (DeskRight.SHIFT,), shifts.shift, view="shift"),
         Door("GET", "/live", (DeskRight.LIVE,), lists.live, view="live"),
-        Door("POST", "/live", (DeskRight.LIVE,), lists.live, view="live"),
+        Door("POST", "/live", (DeskRight.BROWSE,), lists.choose_platform, lists.live),
         Door("POST", "/live/export", (DeskRight.BROWSE,), lists.export),
         Door("GET", "/live/stream", (DeskRight.LIVE,), feed.stream),
         Door("GET", "/campaigns", (DeskRight.PLATFORMS,), lists.campaigns, view="campaigns"),

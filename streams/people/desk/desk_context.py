@@ -27,8 +27,9 @@ from streams.wire import Override
 
 log = logging.getLogger(__name__)
 
-TEAM: Final = "role:"
-"""Prefix of a handover's receiver if the receiver is a role and not one person."""
+TEAM: Final = "role "
+"""Prefix of a handover's receiver if the receiver is a role and not one person. An account's name
+has no space, so nobody can take a name that stands for a team."""
 
 BANNERS_MS: Final = 1_000
 """Time (ms) for which banners and the age of the index are cached for all pages."""
@@ -212,7 +213,9 @@ class Desk:
             if may([role], DeskRight.SEARCH)
         }
         return teams | {
-            each.name: each.shown_name or each.name
+            each.name: each.shown_name
+            if each.shown_name == each.name
+            else f"{each.shown_name} ({each.name})"
             for each in self.store.accounts.all()
             if may(each.roles, DeskRight.SEARCH) and not each.disabled
             and each.name != visit.person.account.name

@@ -6,21 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from detectors.model.event import Trust, platform_id
 from detectors.model.times import DAY_MS
 from streams.cases.explanation import platform_name
 from streams.cases.network_views import percent
+from streams.cases.standing import Doing
 from streams.cases.store.answers import CaseLine
 from streams.cases.store.store import LINES_MAX
-from streams.common import moment, tr, trn
+from streams.common import UsageError, moment, tr, trn
 from streams.people.desk.call_pages import named_platform
 from streams.people.desk.call_view import STATES, TONES, spell
 from streams.people.desk.desk_context import Desk
 from streams.people.desk.masks import mask_recipient
+from streams.people.desk.render import Flash
 from streams.people.desk.rights import DeskRight
 from streams.people.desk.visit import Visit
 
@@ -40,6 +42,9 @@ LIVE_ORDERS: Final = MappingProxyType(
     }
 )
 """Orders of the live list, by the keys of the store. The texts are translated."""
+
+PLAIN: Final = {"order": "newest", "platform_id": None, "state": None}
+"""Choices of the live list that updates itself."""
 
 CSV_COLUMNS: Final = (
     "number", "standing", "since", "last message", "messages", "platforms", "refused", "case",
@@ -74,15 +79,17 @@ def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[d
     ]
 
 
-def live_summary(lines: Sequence[CaseLine], count: int) -> str:
+def live_summary(lines: Sequence[CaseLine], count: int, state: Doing | None = None) -> str:
     """Return a summary of the live list in one sentence.
 
-    `count` is the number of all floods, which may be more than the list shows.
+    `count` is the number of all floods, which may be more than the list shows. `state` is the only
+    state that is listed, or None.
     """
-    told = tr("{floods} now, {messages} refused in them.")
-    if count > len(lines):
-        told = tr("{floods} now, {n} shown; {messages} refused in those shown.")
-    return told.format(
+    whole = tr("{floods} now, {messages} refused in them.")
+    part = tr("{floods} now, {n} shown; {messages} refused in those shown.")
+    if state is not None:
+        part = whole = tr("{floods} in this state, {n} shown; {messages} refused in those shown.")
+    return (part if count > len(lines) else whole).format(
         floods=trn("{n} flood", "{n} floods", max(count, len(lines))),
         messages=trn("{n} message", "{n} messages", sum(each.refused for each in lines)),
         n=len(lines),
@@ -95,35 +102,54 @@ class ListPages:
 
     desk: Desk
 
-    def live(self, visit: Visit) -> Response:
+    def live(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
         """Show the floods that go on now. The page updates itself unless it is paused.
 
-        A form changes the order, the page or the platform; such a list does not update itself. It
-        uses POST, so that a phone number typed by mistake is in no URL.
+        The URL has the order, the state, the platform's id and the page. Such a list does not
+        update itself, so that it does not move under the hand.
         """
         page, chosen = _positive(visit, "page", 1), self._choose(visit)
         lines, count = self.desk.store.live(LIVE_MAX, skip=(page - 1) * LIVE_MAX, **chosen)
-        browse, asked = visit.may(DeskRight.BROWSE), visit.request.query_params
+        browse, named = visit.may(DeskRight.BROWSE), chosen["platform_id"]
+        pause = visit.request.query_params.get("pause") == "1"
         return self.desk.pages.page(
-            visit, "live", rows=live_rows(lines, self.desk.now_ms(), browse=browse),
-            summary=live_summary(lines, count), browse=browse, orders=LIVE_ORDERS,
-            order=chosen["order"], platform=visit.read_field("platform", 64), page=page,
-            last_page=-(-count // LIVE_MAX),
-            paused=asked.get("pause") == "1" or visit.request.scope["method"] == "POST",
+            visit, "live", status=status, flashes=[flash] if flash else [],
+            rows=live_rows(lines, self.desk.now_ms(), browse=browse), browse=browse,
+            summary=live_summary(lines, count, chosen["state"]),
+            orders=[(name, tr(text)) for name, text in LIVE_ORDERS.items()],
+            states=[("", tr("all that go on")), *((each, tr(STATES[each])) for each in Doing)],
+            platform=self.desk.store.platform_name(named) if named else "", **chosen,
+            page=page, last_page=-(-count // LIVE_MAX),
+            paused=pause or page > 1 or chosen != PLAIN,
         )  # fmt: skip
 
     def _choose(self, visit: Visit) -> dict[str, Any]:
-        """Return the order of the live list and its platform, as the form asks.
+        """Return the order of the live list, its state and its platform, as the URL asks.
 
-        Only a person who may open cases can choose a platform. Otherwise the form would count its
+        Only a person who may open cases can choose a platform. Otherwise the list would count its
         victims, however few they are.
         """
-        order, written = visit.read_field("order", 16), visit.read_field("platform", 64)
-        key = named_platform(self.desk, written) if written else ""
+        asked = visit.request.query_params
+        order, state = asked.get("order", ""), asked.get("state", "")
+        named = _positive(visit, "platform", 0) if visit.may(DeskRight.BROWSE) else 0
         return {
-            "order": order if order in LIVE_ORDERS else next(iter(LIVE_ORDERS)),
-            "platform_id": platform_id(key) if key and visit.may(DeskRight.BROWSE) else None,
+            "order": order if order in LIVE_ORDERS else PLAIN["order"],
+            "platform_id": named or None,
+            "state": Doing(state) if state in STATES else None,
         }
+
+    def choose_platform(self, visit: Visit) -> Response:
+        """Redirect to the live floods of a platform.
+
+        The URL has the platform's id and never its name, because somebody may type a phone number
+        by mistake. For the same reason, a platform without floods is refused.
+        """
+        named = platform_id(named_platform(self.desk, visit.read_field("platform", 64)))
+        if not self.desk.store.platform_name(named):
+            raise UsageError(tr("No flood had this platform."))
+        chosen = self._choose(visit)
+        asked = {"order": chosen["order"], "state": chosen["state"] or "", "platform": named}
+        return RedirectResponse(f"/live?{urlencode(asked)}", 303)
 
     def export(self, visit: Visit) -> Response:
         """Answer with the list of live floods as a CSV file, with masked numbers.
@@ -131,8 +157,10 @@ class ListPages:
         The download is recorded in the audit log. A byte order mark makes Excel read UTF-8.
         """
         self.desk.take("forms", visit)
-        lines, _ = self.desk.store.live(LINES_MAX, **self._choose(visit))
-        self.desk.audit(visit, "export", "done", detail=f"live floods, {len(lines)} lines")
+        chosen = self._choose(visit)
+        lines, _ = self.desk.store.live(LINES_MAX, **chosen)
+        told = f"live floods {chosen['state'] or ''}, {len(lines)} lines".replace(" ,", ",")
+        self.desk.audit(visit, "export", "done", detail=told)
         sink = io.StringIO("\ufeff")
         sink.seek(0, io.SEEK_END)
         rows = csv.writer(sink)
@@ -204,5 +232,5 @@ def _paged(visit: Visit, name: str, found: Sequence[Any]) -> dict[str, Any]:
 
 def _positive(visit: Visit, name: str, default: int) -> int:
     """Return a positive number from the form or the URL."""
-    asked = visit.read_field(name, 4) or visit.request.query_params.get(name, "")[:4]
+    asked = visit.read_field(name, 10) or visit.request.query_params.get(name, "")[:10]
     return int(asked) if asked.isdecimal() and int(asked) else default

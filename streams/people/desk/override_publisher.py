@@ -146,24 +146,22 @@ class HeardWords:
                 newest = max((at for _, at in answers.values()), default=now)
                 agreed = not self._unread and bool(known) and known.keys() <= answers.keys()
                 if (agreed and now - newest >= AGREED_S) or now >= end:
-                    told = _summarise(word_id, answers, said_at)
-                    told.at_work, told.silent = known, silent
-                    return told
+                    obeyed = {
+                        gateway: max(0.0, at - said_at)
+                        for gateway, (ack, at) in answers.items()
+                        if ack.state == "applied"
+                    }
+                    failed = {
+                        gateway: ack.why or ack.state
+                        for gateway, (ack, _) in answers.items()
+                        if gateway not in obeyed
+                    }
+                    return Said(word_id, obeyed, failed, known, silent)
                 pause = end - now
                 self._changed.wait(min(pause, AGREED_S) if agreed else pause)
 
     def _list_gateways(self) -> Gateways:
         return sort_gateways(self._gateways, self._signs, self._now_ms())
-
-
-def _summarise(word_id: str, answers: Mapping[str, tuple[Ack, float]], said_at: float) -> Said:
-    told = Said(word_id)
-    for gateway, (ack, at) in answers.items():
-        if ack.state == "applied":
-            told.obeyed[gateway] = max(0.0, at - said_at)
-        else:
-            told.failed[gateway] = ack.why or ack.state
-    return told
 
 
 class Speaker:

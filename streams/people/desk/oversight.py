@@ -122,7 +122,11 @@ class OversightPages:
         """Store a proposal for an override that needs a second person."""
         self.desk.take("forms", visit)
         word = self._wide_word(visit)
-        says = self._says(word)
+        who = tr("for everybody") if word.recipient == EVERYONE else mask_recipient(word.recipient)
+        assert word.expires_at_ms is not None
+        says = tr("{what} {who}, for {span}").format(
+            what=word_sentence(word), who=who, span=spell(word.expires_at_ms - word.issued_at_ms)
+        )
         self.desk.audit(
             visit, "propose", "asked", subject=word.recipient, reason=word.reason,
             ticket=word.ticket, until_ms=word.expires_at_ms, detail=word.verb,
@@ -169,14 +173,6 @@ class OversightPages:
             ticket=ticket, **more,
         )  # fmt: skip
 
-    def _says(self, word: Override) -> str:
-        who = tr("for everybody") if word.recipient == EVERYONE else mask_recipient(word.recipient)
-        assert word.expires_at_ms is not None
-        return tr("{what} {who}, for {span}").format(
-            what=word_sentence(word), who=who,
-            span=spell(word.expires_at_ms - word.issued_at_ms),
-        )  # fmt: skip
-
     def decide(self, visit: Visit) -> Response:
         """Approve or reject a proposal. An approved override is published as it was proposed.
 
@@ -199,7 +195,9 @@ class OversightPages:
         if approved and proposal.proposer == name:
             self.desk.audit(visit, "approve", "refused", **about)
             raise UsageError(tr("Nobody approves what they proposed."))
-        if approved and not self._still_proposes(proposal.proposer):
+        author = {each.name: each for each in self.desk.store.accounts.all()}.get(proposal.proposer)
+        proposes = author and not author.disabled and may(author.roles, DeskRight.PROPOSE)
+        if approved and not proposes:
             self.desk.audit(visit, "approve", "refused", **about)
             raise UsageError(tr("The author of this proposal has lost the right to propose."))
         given_ms = visit.person.account.given_ms
@@ -216,10 +214,6 @@ class OversightPages:
         if not approved:
             return self.proposals(visit, Flash(tr("Rejected.")))
         return self._use(visit, int(number), name, about)
-
-    def _still_proposes(self, name: str) -> bool:
-        account = next((each for each in self.desk.store.accounts.all() if each.name == name), None)
-        return bool(account and not account.disabled and may(account.roles, DeskRight.PROPOSE))
 
     def _use(self, visit: Visit, number: int, name: str, about: dict[str, Any]) -> Response:
         try:
@@ -240,14 +234,14 @@ class OversightPages:
     def health(self, visit: Visit) -> Response:
         """Show what runs and what is wrong.
 
-        POST checks brokers and topics too, which takes some seconds.
+        POST checks brokers and topics too, which takes some seconds. The page of a GET sends it.
         """
-        store = self.desk.store
+        store, whole = self.desk.store, visit.request.scope["method"] == "POST"
         return self.desk.pages.page(
             visit, "health", age=store.freshness(), rails=store.rail_refusals(),
             modes=[each.word for each in store.words_now() if each.word.verb == "mode"],
-            mode=self.desk.settings.mode, gateways=store.gateways(),
-            checks=list(self.desk.examine(visit.request.scope["method"] == "POST")),
+            mode=self.desk.settings.mode, gateways=store.gateways(), whole=whole,
+            checks=list(self.desk.examine(whole)), runbooks=self.desk.settings.console.runbooks,
         )  # fmt: skip
 
     # --- accounts ----------------------------------------------------------------------------
@@ -284,15 +278,14 @@ class OversightPages:
         """
         accounts = self.desk.store.accounts
         password = secrets.token_urlsafe(12)
+        told = ""
         if act == "add":
             accounts.add(name, roles, password=password, shown_name=shown_name, given=True)
             told = tr("First password of {name}, shown this once: {password}")
-            return told.format(name=name, password=password)
-        if act == "reset":
+        elif act == "reset":
             accounts.change(name, password=password, given=True)
             told = tr("New password of {name}, shown this once: {password}")
-            return told.format(name=name, password=password)
-        if act == "roles":
+        elif act == "roles":
             accounts.change(name, roles=roles, given=True)
         elif act in ("disable", "enable"):
             accounts.change(name, disabled=act == "disable", given=act == "enable")
@@ -302,7 +295,7 @@ class OversightPages:
             accounts.end_all(name)
         else:
             raise UsageError(tr("Choose what is to be done."))
-        return ""
+        return told.format(name=name, password=password)
 
 
 def _digest(value: bytes) -> str:

@@ -14,8 +14,9 @@ import numpy as np
 
 from streams.cluster import topics
 from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.at_work import sort_gateways
 from streams.cluster.kafka_rights import ROLES, names
-from streams.cluster.lag import BEHIND_S
+from streams.cluster.lag import BEHIND_S, ClusterFacts, cluster_facts
 from streams.common import OtpguardError, escape_unprintable, join_list, tr, trn
 from streams.config import PORTS, Settings
 from streams.tools.operate.local_checks import Check, examine_role, try_check
@@ -47,6 +48,8 @@ TOGETHER: Final = 20
 source replaced the other. Chosen."""
 
 SOURCES_TOLD: Final = 5  # Number of gateways that are named in a message.
+
+WORST: Final = 5  # Number of partitions that are named in a message.
 
 OPTION: Final = "--enable-optimizations"
 DISTRIBUTION: Final = "/usr"
@@ -84,7 +87,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
         yield from _shapes(settings, cluster)
         yield _transactions(cluster)
         yield try_check("rights", lambda: _rights(settings, role, cluster))
-        yield try_check("lag", lambda: _lag(settings, cluster))
+        yield from _examine_facts(cluster_facts(cluster, settings, now_ms), now_ms)
     if "input" in ROLES[role].reads.split():
         try:
             yield from _sample(settings, now_ms)
@@ -310,22 +313,39 @@ def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
     return Check("rights", "ok", tr("the rights of {role}, and no more").format(role=role))
 
 
-def _lag(settings: Settings, cluster: Cluster) -> Check:
-    behind = cluster.behind(settings.app_id, settings.topics.input)
-    if behind is None:
-        return Check(
-            "lag",
-            "warn",
-            tr("no worker has written a checkpoint yet"),
-            tr("start one, or wait a minute: otpguard worker --wait"),
-        )
-    return Check(
-        "lag",
-        "ok",
-        trn(
-            "{n} event is not in a checkpoint yet", "{n} events are not in a checkpoint yet", behind
-        ),
-    )
+def _examine_facts(facts: ClusterFacts, now_ms: int) -> Iterator[Check]:
+    """Check workers and their lag, adapters and gates, and dead letters, as the brokers tell."""
+    hidden = tr("this user may not see it")
+    start = tr("start one, or wait a minute: otpguard worker --wait")
+    if facts.lag is None:
+        yield Check("lag", "unknown", hidden)
+    elif not facts.lag:
+        yield Check("lag", "warn", tr("no worker has written a checkpoint yet"), start)
+    else:
+        worst = sorted(facts.lag.items(), key=lambda each: -each[1])[:WORST]
+        says = join_list([
+            trn("{n} worker", "{n} workers", len(facts.workers or ())),
+            trn("{n} event is not in a checkpoint yet", "{n} events are not in a checkpoint yet",
+                sum(facts.lag.values())),
+            *(tr("partition {p}: {n}").format(p=p, n=n) for p, n in worst if n),
+        ])  # fmt: skip
+        yield Check("lag", "ok", says) if facts.workers else Check("lag", "warn", says, start)
+    at_work, stopped = sort_gateways({}, facts.signs or {}, now_ms)
+    says = join_list([
+        *(tr("{name}: leases as of {n} s ago").format(name=name, n=(now_ms - at) // 1000)
+          for name, at in at_work.items()),
+        *(tr("{name} stopped").format(name=name) for name in stopped),
+    ])  # fmt: skip
+    if stopped:
+        yield Check("gateways", "warn", says, tr("start its adapter or gate again"))
+    else:
+        yield Check("gateways", "ok" if says else "unknown", says or tr("none is seen"))
+    letters = facts.dead_letters
+    says = hidden if letters is None else tr("{n} in the last hour").format(n=letters)
+    if letters:
+        yield Check("dead letters", "warn", says, tr("see why: otpguard dlq ls"))
+    else:
+        yield Check("dead letters", "ok" if letters == 0 else "unknown", says)
 
 
 def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:

@@ -5,6 +5,7 @@ The checks only read: they do not create or migrate a store, and send nothing.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Final, Literal
@@ -44,6 +45,9 @@ def examine_role(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
         yield try_check("store", lambda: _store(settings, now_ms))
     if role == "desk":
         yield try_check("console", lambda: _console(settings, now_ms))
+        kafka = settings.kafka
+        for file in filter(None, (kafka.cert_file, kafka.ca_file)):
+            yield try_check("certificates", partial(_certificate, "certificates", file, now_ms))
     if role == "signal":
         yield try_check("signal", lambda: _signal(settings, now_ms))
     if role == "notifier":
@@ -105,7 +109,7 @@ def _certificate(check: str, file: Path, now_ms: int) -> Check:
     try:
         from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        return _lacking(check, error, check)
+        return _lacking(check, error, "signal" if check == "signal" else "desk")
     try:
         first, *_ = load_pem_x509_certificates(file.read_bytes())
     except (OSError, ValueError) as error:

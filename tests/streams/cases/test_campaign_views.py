@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from detectors.campaigns.campaign import Abused
-from streams.cases.network_views import campaign_lines, campaign_row, find_campaign
+from streams.cases.network_views import campaign_lines, campaign_row
 from tests.builders.streams.wire.campaign_records import CAMPAIGN
 
 
@@ -24,8 +24,3 @@ def test_a_row_has_what_a_list_shows() -> None:
     row = campaign_row(replace(CAMPAIGN, platforms=(Abused("sig:a", 7, 9),)))
     assert (row["state"], row["victims"], row["growth"]) == ("open", 9, 0.9)
     assert campaign_row(replace(CAMPAIGN, open=False))["state"] == "over"
-
-
-def test_a_campaign_is_found_by_its_whole_id() -> None:
-    assert find_campaign([CAMPAIGN], "1:sms:0:1") is CAMPAIGN
-    assert find_campaign([CAMPAIGN], "1:sms:0") is None

@@ -12,13 +12,13 @@ from streams.cases.live_floods import (
     BAR_MS,
     QUIET_MS,
     SORTS,
-    ClusterFacts,
     Frame,
     LiveFlood,
     LiveFloods,
 )
 from streams.cases.standing import Doing
 from streams.cluster.at_work import Sign
+from streams.cluster.lag import ClusterFacts
 from streams.wire import encode_ack, encode_action, encode_episode, encode_override, override_key
 from tests.builders.streams.cases.standing import ENDED, LEASE, OPENED, ack
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, override

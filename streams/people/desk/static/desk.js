@@ -7,11 +7,13 @@
   const old = document.querySelector("[data-old]");
   if (!old) return;
   let shown = Date.now(), asked = shown, over = false;
-  const live = document.querySelector("[data-live]");
-  live?.addEventListener("htmx:sse:after:message", () => { shown = asked = Date.now(); });
-  live?.addEventListener("htmx:sse:close", (told) => { over = told.detail?.reason === "message"; });
+  // On the document, because a filter puts another list in the place of the live one.
+  for (const name of ["htmx:sse:after:message", "htmx:after:swap"])
+    document.addEventListener(name, () => { shown = asked = Date.now(); });
+  document.addEventListener("htmx:sse:close", (told) => { over = told.detail?.reason === "message"; });
   setInterval(() => {
     const now = Date.now(), age = old.querySelector("[data-age]");
+    const live = document.querySelector("[data-live]");
     if (live && !over && now - asked > SILENT_MS) {
       asked = now;
       live.dispatchEvent(new Event("again"));

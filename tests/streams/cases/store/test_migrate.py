@@ -1,4 +1,4 @@
-"""People's tables: made by migrations, the same as the program's, never dropped."""
+"""People's tables: made whole where there are none, migrated where there are, never dropped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.streams.cases.store.filled import opened
 from tests.waiting import END_S
 
 
-def test_migrations_make_the_tables_that_the_program_has(tmp_path: Path) -> None:
+def test_a_new_store_has_the_tables_of_the_program(tmp_path: Path) -> None:
     people = engine(f"sqlite:///{tmp_path / 'desk.db'}", "people")
     upgrade(people)
     with people.connect() as connection:

@@ -132,7 +132,7 @@ def test_a_key_too_long_for_an_index_stops_no_other_record(store: FilledStore) -
     assert set(store.gateways()) == {"smsc-1"}
 
 
-def test_migrations_make_the_same_tables(store: FilledStore) -> None:
+def test_a_new_store_has_the_tables_of_the_program(store: FilledStore) -> None:
     with store.people.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), PEOPLE) == []
 

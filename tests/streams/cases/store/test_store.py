@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from detectors.model.event import platform_id
 from detectors.model.records import Level
+from detectors.model.times import DAY_MS
 from streams.cases.standing import Doing
 from streams.cases.store.answers import AuditPlace
 from streams.cases.store.index_writer import Writer
@@ -281,3 +283,27 @@ def test_a_store_whose_connections_are_all_in_use_is_away(
             store.records("e1")
         with pytest.raises(UnavailableError):
             store.find_named("e1", None)
+
+
+def test_last_digits_are_found_by_an_index_and_never_a_token(store: FilledStore) -> None:
+    numbers = ("8613900001234", "8613900011234", "8613900001235", "hk1:00001234")
+    for n, recipient in enumerate(numbers):
+        fill(store, flood(n, recipient=recipient, at_ms=START_MS + n * 1_000)[0])
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(store.index, "before_cursor_execute", note)
+    found = store.find_tail("1234", START_MS - DAY_MS, 10)
+    assert [each.recipient for each in found] == [numbers[1], numbers[0]]
+    assert store.find_tail("1234", START_MS - DAY_MS, 1) == found[:1]
+    assert store.find_tail("1234", START_MS + DAY_MS, 10) == ()
+    statement, parameters = next(each for each in asked if "FROM cases" in each[0])
+    with store.index.connect() as connection:
+        word = "EXPLAIN QUERY PLAN "
+        if connection.dialect.name == "postgresql":  # it would read so few rows without an index
+            connection.exec_driver_sql("SET enable_seqscan = off")
+            word = "EXPLAIN "
+        told = connection.exec_driver_sql(word + statement, parameters).all()
+    assert "cases_tail" in str(told)

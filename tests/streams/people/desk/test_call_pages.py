@@ -115,10 +115,26 @@ def test_a_release_is_said_confirmed_recorded_and_undone(world: World) -> None:
     assert [line["outcome"] for line in world.ledger.of("release")] == ["asked", "done"]
     (call,) = world.store.papers.about(RECIPIENT, "").calls
     assert (call.identified_by, call.same_caller, call.outcome) == ("own_line", True, "release")
-    word_id = done.headers["location"].partition("said=")[2]
+    word_id = done.headers["location"].partition("said=")[2].partition(".")[0]
     ended = send(client, "/say", **asked(path), **FORM, act=f"end {word_id}")
     assert ended.status_code == 303
     assert world.gateways.said[-1].expires_at_ms == world.gateways.said[-1].issued_at_ms
+
+
+def test_a_link_shows_the_success_of_no_other_override(world: World) -> None:
+    """Otherwise an agent could show a caller, or a colleague, that a release was done."""
+    world.flood()
+    world.flood(1, recipient="8613900000077")
+    client = world.inside(DeskRole.AGENT)
+    done = send(client, "/say", **asked(found(world, client, "13900000077")), **FORM,
+                act="release 1h")  # fmt: skip
+    assert "3 个网关中 3 个已执行" in client.get(done.headers["location"]).text
+    said = done.headers["location"].partition("said=")[2]
+    colleague = world.inside(DeskRole.AGENT, name="wang.fang")
+    for client_, mark in ((client, said), (client, said.partition(".")[0]), (colleague, said)):
+        page = client_.get(f"{found(world, client_)}&said={mark}")
+        assert page.status_code == 200
+        assert "3 个网关中 3 个已执行" not in page.text
 
 
 @pytest.mark.parametrize("identified", ["none", "own_line"])

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from dataclasses import replace
 
 import pytest
 
+from detectors.model.event import platform_id
+from detectors.model.records import Level
 from streams.cases.standing import Doing
 from streams.cases.store.roles import DeskRole
 from streams.cases.store.store import QUIET_MS
+from streams.people.desk.call_view import STATES
 from streams.people.desk.list_pages import few
-from tests.streams.cases.store.filled import campaign, fill, flood, week_of
-from tests.streams.people.desk.world import World, busy, send
+from tests.enforce.records import override
+from tests.streams.cases.store.filled import campaign, ended, fill, flood, week_of
+from tests.streams.people.desk.world import World, busy, send, token_of
 
 NUMBER = "8617000000001"
 
@@ -62,7 +68,6 @@ def test_a_list_is_live_until_somebody_pauses_it(world: World) -> None:
     assert 'hx-sse:connect="/live/stream"' in client.get("/live").text
     paused = client.get("/live?pause=1").text
     assert "hx-sse" not in paused
-    assert "htmx" not in paused
 
 
 def test_a_campaign_is_shown_as_its_agent_tells_it_without_a_number(world: World) -> None:
@@ -113,31 +118,115 @@ def test_a_small_group_is_not_counted_out(n: int, told: str) -> None:
     assert few(n) == told
 
 
-def test_live_floods_have_an_order_a_platform_and_pages(
+def test_live_floods_have_an_order_and_pages_in_the_url(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.people.desk.list_pages.LIVE_MAX", 3)
     busy(world, world.store.at_ms)
     lead = world.inside(DeskRole.LEAD)
-    first = send(lead, "/live", at="/live", order="messages").text
+    first = lead.get("/live?order=messages").text
     assert first.index("0001</a>") < first.index("0008</a>")
     assert first.count("/case/") == 3
-    assert "hx-sse" not in first, "a list in another order does not move under the hand"
+    assert "hx-sse:connect" not in first, "a list in another order does not move under the hand"
     assert "第 1 页，共 3 页" in first
-    last = send(lead, "/live", at="/live", order="messages", page="3").text
+    last = lead.get("/live?order=messages&page=3").text
     assert last.count("/case/") == 2
-    assert send(lead, "/live", at="/live", page="9").text.count("/case/") == 0
-    assert send(lead, "/live", at="/live", page="x", order="' OR 1").status_code == 200
-    some = send(lead, "/live", at="/live", platform="牛角包考研").text
-    assert some.count("/case/") == 1, "only the largest flood has this platform"
+    assert lead.get("/live?page=9").text.count("/case/") == 0
+    assert "hx-sse:connect" in lead.get("/live?page=x&order=' OR 1&state=nobody").text
+
+
+def test_live_floods_are_filtered_by_state(world: World) -> None:
+    busy(world, world.store.at_ms)
+    over, _ = flood(70, recipient="8613900000070", at_ms=world.store.at_ms)
+    watched = replace(flood(71, recipient="8613900000071", at_ms=world.store.at_ms)[0],
+                      level=Level.WATCH)  # fmt: skip
+    fill(
+        world.store,
+        over,
+        ended(over, world.store.at_ms),
+        watched,
+        override(
+            "release",
+            NUMBER,
+            issued_at_ms=world.store.at_ms,
+            expires_at_ms=world.store.at_ms + 60_000,
+        ),
+    )
+    lead = world.inside(DeskRole.LEAD)
+    shown = {
+        str(state): re.findall(r"•••• (\d+)</a>", lead.get(f"/live?state={state}").text)
+        for state in STATES
+    }
+    assert shown["released"] == ["0001"]
+    assert shown["watched"] == ["0071"]
+    assert shown["over"] == ["0070"]
+    assert sorted(shown["throttled"]) == [f"00{n:02}" for n in range(2, 9)]
+    assert not any(shown[each] for each in ("unconfirmed", "failed", "exempt", "off", "shadow"))
+    page = lead.get("/live?state=throttled&order=platforms").text
+    assert "7 起轰炸" in page
+    assert re.findall(r'<option value="(\w+)" selected', page) == ["throttled", "platforms"]
+    file = send(lead, "/live/export?state=released", at="/live").content.decode("utf-8-sig")
+    assert len(file.splitlines()) == 1 + 1
+    agent = world.inside(DeskRole.AGENT, name="agent").get("/live?state=watched").text
+    assert "1 起轰炸" in agent
+    assert "••••" not in agent
+
+
+def test_a_platform_is_chosen_by_name_and_its_id_stands_in_the_url(world: World) -> None:
+    busy(world, world.store.at_ms)
+    lead = world.inside(DeskRole.LEAD)
+    done = send(lead, "/live?order=messages&state=throttled", at="/live", platform="牛角包考研")
+    path = done.headers["location"]
+    key = "sig:牛角包考研"
+    assert path == f"/live?order=messages&state=throttled&platform={platform_id(key)}"
+    page = lead.get(path).text
+    assert page.count("/case/") == 1, "only the largest flood has this platform"
+    assert "牛角包考研" in page
+    assert lead.get("/live?platform=牛角包考研").text.count("/case/") == 8, "no name is read there"
+    for typed in (NUMBER, "+86 170 0000 0001", "nobody"):
+        bad = send(lead, "/live", at="/live", platform=typed)
+        assert (bad.status_code, "location" in bad.headers) == (400, False)
     agent = world.inside(DeskRole.AGENT, name="agent")
-    assert "当前 8 起轰炸" in send(agent, "/live", at="/live", platform="牛角包考研").text
+    assert "当前 8 起轰炸" in agent.get(path.replace("state=throttled", "state=")).text
+    assert send(agent, "/live", at="/live", platform="牛角包考研").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["page=9999999999", "platform=9999999999", "platform=-1&page=-1", "state=over&state=x",
+     "order=newest;drop&page=٣", "page=0&pause=2", f"platform={NUMBER}"],
+)  # fmt: skip
+def test_a_made_up_url_shows_nothing_more(world: World, asked: str) -> None:
+    busy(world, world.store.at_ms)
+    agent = world.inside(DeskRole.AGENT).get(f"/live?{asked}")
+    assert agent.status_code == 200
+    assert "/case/" not in agent.text
+    lead = world.inside(DeskRole.LEAD, name="lead")
+    assert NUMBER not in lead.get(f"/live?{asked}").text
+    file = send(lead, f"/live/export?{asked}", at="/account")
+    assert file.status_code == 200
+    assert NUMBER not in file.text
+
+
+def test_a_file_is_for_leads_of_this_desk_alone(world: World) -> None:
+    busy(world, world.store.at_ms)
+    for name, role in (("a", DeskRole.AGENT), ("b", DeskRole.ANALYST), ("c", DeskRole.ADMIN)):
+        client = world.inside(role, name=name)
+        assert send(client, "/live/export?state=watched", at="/account").status_code == 403
+    lead = world.inside(DeskRole.LEAD, name="lead")
+    fields = {"csrf": token_of(lead, "/live")}
+    elsewhere = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
+    for path in ("/live/export", "/live", "/handover", "/health"):
+        assert lead.post(path, data=fields, headers=elsewhere).status_code == 403
+        assert lead.post(path).status_code in (403, 415), "no token, no file"
+        assert lead.get(path).status_code in (200, 403, 405)
+    assert world.ledger.of("export") == []
 
 
 def test_a_list_is_exported_masked_and_recorded(world: World) -> None:
     busy(world, world.store.at_ms)
     lead = world.inside(DeskRole.LEAD)
-    file = send(lead, "/live/export", at="/live", order="messages")
+    file = send(lead, "/live/export?order=messages", at="/live")
     assert file.headers["content-type"].startswith("text/csv")
     rows = list(csv.reader(io.StringIO(file.content.decode("utf-8-sig"))))
     assert len(rows) == 1 + 8

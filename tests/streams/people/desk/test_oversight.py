@@ -265,8 +265,17 @@ def test_an_administrator_sees_what_is_wrong_and_the_runbook_for_it(world: World
     assert "OtpguardEventLagGrowing" in page
     assert asked == [False, False, True]
     assert [line["detail"] for line in world.ledger.of("view")] == ["health"] * 3
-    books = set(re.findall(r"deploy/runbooks/\w+\.md", page))
+    lines = page.count('<li><span class="chip')
+    assert page.count("处置手册: <code>") == lines, "each line has one"
+    assert "deploy/runbooks" in page
     template = files("streams.people.desk").joinpath("templates/health.html.j2").read_text("utf-8")
-    books |= {f"deploy/runbooks/{name}.md" for name in re.findall(r"Otpguard\w+", template)}
+    names = {"README", *re.findall(r"Otpguard\w+", template)}
+    books = {f"deploy/runbooks/{name}.md" for name in names}
     assert all((ROOT / each).is_file() for each in books)
     assert len(books) > 8
+
+
+def test_runbooks_are_links_where_people_have_a_copy_of_them(tmp_path: Path) -> None:
+    world = World(tmp_path, runbooks="https://wiki.example/books")
+    page = world.inside(DeskRole.ADMIN).get("/health").text
+    assert '<a href="https://wiki.example/books/OtpguardIndexStale.md">' in page

@@ -12,8 +12,10 @@ from detectors.model.times import DAY_MS, HOUR_MS
 from streams.cases.store.erase import erase
 from streams.cases.store.removal import forget
 from streams.cases.store.roles import DeskRole
+from streams.common import UsageError
+from streams.people.desk.desk_context import TEAM
 from tests.enforce.records import RECIPIENT
-from tests.streams.people.desk.world import World, send
+from tests.streams.people.desk.world import PASSWORD, World, send
 
 AGENTS = {"li.lei": (DeskRole.AGENT,), "wang.fang": (DeskRole.AGENT,),
           "zhang.wei": (DeskRole.AGENT,)}  # fmt: skip
@@ -61,7 +63,7 @@ def test_a_case_handed_to_a_colleague_is_unread_until_she_opens_it(
 def test_a_case_handed_to_a_team_is_read_once_for_all_of_it(
     world: World, people: dict[str, Any]
 ) -> None:
-    hand(world, people["li.lei"], "role:agent")
+    hand(world, people["li.lei"], "role agent")
     assert 'class="unread"' not in people["li.lei"].get("/mine").text, "it is her own"
     assert 'class="unread"' in people["zhang.wei"].get("/account").text
     lead = world.inside(DeskRole.LEAD, name="han.mei")
@@ -73,9 +75,28 @@ def test_a_case_handed_to_a_team_is_read_once_for_all_of_it(
     assert 'class="unread"' not in people["wang.fang"].get("/mine").text
 
 
+def test_nobody_takes_a_name_that_stands_for_a_team(world: World, people: dict[str, Any]) -> None:
+    """Who may choose her own name at the provider would open every case handed to the team."""
+    with pytest.raises(UsageError):
+        world.store.accounts.admit_vouched(f"{TEAM}agent", "oidc", [DeskRole.EVIDENCE])
+    thief = world.inside(DeskRole.EVIDENCE, name="role:agent")
+    hand(world, people["li.lei"], f"{TEAM}agent")
+    assert "/case/" in people["zhang.wei"].get("/mine").text
+    assert "/case/" not in thief.get("/mine").text
+
+
+def test_who_takes_a_case_over_is_named_so_that_nobody_passes_for_another(
+    world: World, people: dict[str, Any]
+) -> None:
+    world.store.accounts.add("thief", [DeskRole.EVIDENCE], password=PASSWORD, shown_name="所有人")
+    page = hand(world, people["li.lei"], "wang.fang").text
+    assert re.findall(r'<option value="thief"[^>]*>([^<]+)<', page) == ["所有人 (thief)"]
+    assert re.findall(r'<option value="zhang.wei"[^>]*>([^<]+)<', page) == ["zhang.wei"]
+
+
 @pytest.mark.parametrize(
     ("to", "text"),
-    [("nobody", "x"), ("root", "x"), ("li.lei", "x"), ("role:admin", "x"), ("wang.fang", "")],
+    [("nobody", "x"), ("root", "x"), ("li.lei", "x"), ("role admin", "x"), ("wang.fang", "")],
 )
 def test_a_case_goes_only_to_somebody_who_may_read_cases(
     world: World, people: dict[str, Any], to: str, text: str

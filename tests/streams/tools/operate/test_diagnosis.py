@@ -18,14 +18,17 @@ import pytest
 from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, Shape
+from streams.cluster.at_work import Sign
+from streams.cluster.lag import ClusterFacts
 from streams.cluster.topics import create, topics
 from streams.common.errors import Exit
 from streams.config import Settings, load
 from streams.config.sections.serving import PORTS
 from streams.tools.operate import diagnosis as module
-from streams.tools.operate.diagnosis import _sources, is_optimised
+from streams.tools.operate.diagnosis import _examine_facts, _sources, is_optimised
 from tests.builders.streams.tools.operate.diagnosis import NAMES, doctor
 from tests.nodes import Broker
+from tests.streams.cases.store.filled import NOW_MS
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.broker
@@ -89,13 +92,38 @@ def test_two_sources_of_one_gateway_at_a_time_are_wrong(records: list[Record], s
     assert _sources([*records, Record(5), Record(6, gateway_id=7), deep]).state == state
 
 
+def test_what_brokers_tell_is_judged_and_what_they_hide_is_not_known() -> None:
+    signs = {
+        "smsc-1": Sign(NOW_MS - 3_000, ended=False),
+        "smsc-2": Sign(NOW_MS - 9_000, ended=True),
+    }
+    facts = ClusterFacts({0: 3, 1: 70, 2: 0}, {"10.0.0.3 w1": 3}, signs, 4)
+    found = {each.check: each for each in _examine_facts(facts, NOW_MS)}
+    told = found["lag"].says
+    assert (
+        told == "1 worker, 73 events are not in a checkpoint yet, partition 1: 70, partition 0: 3"
+    )
+    assert found["gateways"].says == "smsc-1: leases as of 3 s ago, smsc-2 stopped"
+    assert found["dead letters"].says == "4 in the last hour"
+    assert [each.state for each in found.values()] == ["ok", "warn", "warn"]
+    assert found["gateways"].remedy
+    late = {"smsc-1": Sign(NOW_MS - 400_000, ended=False)}
+    for facts, states in (
+        (ClusterFacts(), ["unknown"] * 3),
+        (ClusterFacts({}, {}, {}, 0), ["warn", "unknown", "ok"]),
+        (ClusterFacts({0: 0}, {}, late, 0), ["warn", "warn", "ok"]),
+        (ClusterFacts({0: 0}, {"w": 1}, {"a": Sign(NOW_MS, ended=False)}, 0), ["ok"] * 3),
+    ):
+        assert [each.state for each in _examine_facts(facts, NOW_MS)] == states
+
+
 def test_a_working_installation_has_nothing_wrong_and_some_things_to_look_at(config: Path) -> None:
     settings = load(config)
     create(settings)
     send(settings, [b"8613900000001"] * 100)
     code, found = doctor(config)
     assert code == Exit.NO, [each for each in found.values() if each["state"] == "bad"]
-    assert {each["state"] for each in found.values()} <= {"ok", "warn"}
+    assert [name for name, each in found.items() if each["state"] == "unknown"] == ["gateways"]
     assert "Kafka 4" in found["broker"]["says"]
     assert "hides the input for up to 900 s" in found["transactions"]["says"]
     # one broker, without an authoriser, no worker yet: said, and no reason to stop

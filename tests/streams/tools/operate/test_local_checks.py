@@ -75,6 +75,18 @@ def test_a_store_says_how_far_it_is_behind(tmp_path: Path) -> None:
     assert found(settings, "desk", at_ms + 61_000)["store"].state == "warn"
 
 
+def test_the_desk_names_the_ends_of_the_certificates_for_kafka(tmp_path: Path) -> None:
+    now = datetime.fromtimestamp(NOW_MS / 1000, UTC)
+    far = certificate(tmp_path / "ca.pem", now + timedelta(days=80))
+    near = certificate(tmp_path / "client.pem", now + timedelta(days=3))
+    kafka = {"security": "ssl", "ca_file": far, "cert_file": near, "key_file": near}
+    checks = examine_role(settings_of(tmp_path, kafka=kafka), "desk", NOW_MS)
+    told = [(each.state, each.says) for each in checks if each.check == "certificates"]
+    assert [state for state, _ in told] == ["warn", "ok"]
+    assert "client.pem" in told[0][1]
+    assert "80 days" in told[1][1]
+
+
 def test_a_role_without_its_packages_is_told_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
