@@ -122,12 +122,15 @@ def write(
             packed.write(part)
 
         put(encoder.encode(head) + b"\n")
+        # Encoded one by one: a collection of so many objects would take as long as all the rest.
         lines = (
-            Recipient(name(recipient), partition, told.as_of_ms, told.born_day, told.platforms)
+            encoder.encode(
+                Recipient(name(recipient), partition, told.as_of_ms, told.born_day, told.platforms)
+            )
             for partition, recipient, told in found
         )
         while some := list(islice(lines, TOGETHER)):
-            put(encoder.encode_lines(some))
+            put(b"\n".join([*some, b""]))
             number += len(some)
             show(len(some))
         packed.write(encoder.encode(End(number, digest.hexdigest())) + b"\n")
