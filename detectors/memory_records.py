@@ -51,6 +51,7 @@ from detectors.recipients.row import (
     pack,
     unpack,
 )
+from detectors.recipients.table import tags_of
 from detectors.recognise.fold import NAME_VERSION
 from detectors.suspects.suspect import Suspect
 from detectors.thresholds import MEMORY_AGE_MS, MEMORY_MAX, RECYCLED_MAX
@@ -118,8 +119,11 @@ def _merge(partition: Partition, recipient: int, told: MemoryRecord) -> None:
     if suspect is not None:
         suspect.memory = _join(suspect.memory, told, {*suspect.seen, *barred})
         return
-    table = partition.table
-    at = table.find_or_add(np.array([recipient], np.uint64))[0]
+    table, keys = partition.table, np.array([recipient], np.uint64)
+    hashed = table.hash_keys(keys)
+    at, cell = table.seek(recipient, int(hashed[0]))
+    if at < 0:  # a tenth of the time that `find_or_add` takes for one key
+        at = table.add(keys, tags_of(hashed), np.array([cell]))[0]
     row = table.words[at]  # the matrix may be another one than before
     ring, memory = unpack(row, table.overflow)
     memory = _join(memory, told, {*(each & 0xFFFF_FFFF for each in ring), *barred})
@@ -167,10 +171,11 @@ def list_memories(partition: Partition) -> Iterator[tuple[int, MemoryRecord]]:
             some[:, 0].tolist(), born.tolist(), sizes, idle_s.tolist(), strict=True
         ):
             platforms = tuple(islice(found, size))
+            told = MemoryRecord(as_of_ms, NAME_VERSION, born_day, platforms, "")
             if suspect := partition.suspects.get(recipient):  # its row is stale
-                born_day = suspect.memory.born_day
                 platforms = _known_to_suspect(suspect, now_s, row_s)
-            yield recipient, MemoryRecord(as_of_ms, NAME_VERSION, born_day, platforms, "")
+                told = told._replace(born_day=suspect.memory.born_day, platforms=platforms)
+            yield recipient, told
 
 
 def _known_to_suspect(suspect: Suspect, now_s: int, idle_s: int) -> tuple[KnownPlatform, ...]:
