@@ -149,6 +149,11 @@ def _join(memory: Memory, told: MemoryRecord, held: Iterable[int]) -> Memory:
     return Memory(born_day, (*memory.kept, *kept), (*memory.once, *once), memory.marks)
 
 
+def time_of(partition: Partition) -> int:
+    """Return the log's time up to which a partition knows, in seconds since `EPOCH_S`; 0: none."""
+    return latest(partition.watermark_s, partition.medians_s, partition.recent_s)
+
+
 def list_memories(partition: Partition) -> Iterator[tuple[int, MemoryRecord]]:
     """Yield each recipient of a partition with an unsigned record of what is known about it.
 
@@ -158,9 +163,8 @@ def list_memories(partition: Partition) -> Iterator[tuple[int, MemoryRecord]]:
     """
     table, window_s = partition.table, partition.window_s
     words = table.words[: table.used]
-    now_s = latest(partition.watermark_s, partition.medians_s, partition.recent_s)
     # A partition that has only adopted records yet has no time of its own.
-    now_s = now_s or int(words[:, 1].max(initial=1 << 32)) // (1 << 32) * window_s
+    now_s = time_of(partition) or int(words[:, 1].max(initial=1 << 32)) // (1 << 32) * window_s
     as_of_ms, live = utc_ms(now_s), indices(words[:, 0])
     for at in range(0, len(live), TICK_OFFSETS):  # few at a time, because lists take memory
         some = words[live[at : at + TICK_OFFSETS]]
