@@ -112,6 +112,7 @@ class MemoryAgent:
                         self.show_age()
                 if stop.is_set():
                     return
+                log.info("published what is new of partition %d", partition)
                 self._keep(partition, end, state, read_marks)
 
     def _find_changes(
