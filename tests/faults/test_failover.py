@@ -35,6 +35,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
+MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
 GAP_MS: Final = 15_000
 OWN: Final = 12  # platforms of a person: without memory, logging in to all of them is a flood
@@ -107,6 +108,10 @@ def own(person: str) -> list[str]:
     return [f"p{each}" for each in rng.sample(range(300), OWN)]
 
 
+def own_prints(person: str) -> set[int]:
+    return {platform_print(platform_id(f"id:{each}")) for each in own(person)}
+
+
 def history(end_ms: int) -> list[Mapping[str, Any]]:
     """Four weeks in which each person logs in to each of their platforms on three days."""
     found = [
@@ -126,14 +131,13 @@ def log_in(person: str, since_ms: int) -> list[Mapping[str, Any]]:
     return [code(person, each, since_ms + i * GAP_MS) for i, each in enumerate(own(person))]
 
 
-def known_there(site: Site) -> dict[str, int]:
-    """Recipient -> platforms, by the newest memory record in a site's input."""
+def known_there(site: Site) -> dict[str, set[int]]:
+    """Recipient -> prints of platforms, by the newest memory record in a site's input."""
     found = {}
     for record in records(site.clients, site.settings.topics.input):
         if reserved_type(record.value) == "memory":
             told = msgspec.json.decode(record.value)["memory"]["platforms"]
-            # A platform may be there by its id and by its print.
-            found[record.key.decode()] = len({platform_print(each) for each, *_ in told})
+            found[record.key.decode()] = {platform_print(each) for each, *_ in told}
     return found
 
 
@@ -141,9 +145,10 @@ def test_a_standby_site_goes_on_with_the_memory_of_the_one_that_died(
     sites: tuple[Site, Site],
 ) -> None:
     a, b = sites
-    start_ms = now_ms() - 14 * 60_000
+    start_ms = now_ms() - 14 * MINUTE_MS
     a.send(history(start_ms))
-    wait_until(lambda: known_there(b) == dict.fromkeys(PEOPLE, OWN), "the memory is at B")
+    known = {person: own_prints(person) for person in PEOPLE}
+    wait_until(lambda: known_there(b) == known, "the memory is at B")
 
     for victim in VICTIMS:
         a.send(flood(victim, 0, 20, start_ms))
@@ -166,19 +171,20 @@ def test_a_standby_site_goes_on_with_the_memory_of_the_one_that_died(
         lease = leases[victim]
         assert lease.mode == "enforce", "it is not a cold start"
         passing = {*lease.scope.pass_prints, *map(platform_print, lease.scope.pass_ids)}
-        assert {platform_print(platform_id(each)) for each in own(victim)} <= passing
+        assert own_prints(victim) <= passing
 
     # An adapter that knew the leases of A, and reads those of B now.
-    book, at_ms = DesiredState(RailParams()), now_ms()
+    book, told = DesiredState(RailParams()), b.actions()
+    last_ms = max(each.issued_at_ms for each in before)
     for action in before:
-        take_action(book, action, at_ms)
-    assert {book_id(book, each, at_ms) for each in VICTIMS} <= {each.action_id for each in before}
+        take_action(book, action, last_ms)
+    assert {book_id(book, each, last_ms) for each in VICTIMS} <= {each.action_id for each in before}
     ends_ms = max(each.expires_at_ms for each in before)
     assert not any(book_id(book, each, ends_ms) for each in VICTIMS), "none of A beyond its end"
-    told = b.actions()
+    last_ms = max(leases[each].issued_at_ms for each in VICTIMS)
     for action in told:
-        take_action(book, action, at_ms)
-    assert {book_id(book, each, at_ms) for each in VICTIMS} <= {each.action_id for each in told}
+        take_action(book, action, last_ms)
+    assert {book_id(book, each, last_ms) for each in VICTIMS} <= {each.action_id for each in told}
 
 
 def book_id(book: DesiredState, recipient: str, at_ms: int) -> str:
