@@ -123,9 +123,13 @@ def process_together(
 def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]) -> None:
     apart = indices(~is_message(batch.kind))  # a piece ends after each of these events
     last = set((apart + 1).tolist())
+    memory = set(indices(batch.kind == int(EventKind.MEMORY)).tolist())
     for turn in zip_longest(*(pieces(share, batch, apart) for share in shares)):
         together = [piece for piece in turn if piece is not None]
-        _pass(params, batch, codes, together)
+        # A memory record alone is no message, and says nothing about the time or a clock.
+        some = [p for p in together if p.stop - p.start != 1 or p.start not in memory]
+        if some:
+            _pass(params, batch, codes, some)
         for share, start, stop, next_offset in together:
             if start < stop and stop in last:
                 _set_apart(params, share.state, share.batch, stop - 1, share.decisions)
@@ -155,6 +159,8 @@ def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece])
     here = slice(low, high)
     chosen = codes.otp[here] & is_message(batch.kind[here])
     sampled = batch.offset[here] % SAMPLE_OFFSETS == 0
+    # The time of a memory record is that of the other state, and no gateway has written it.
+    sampled &= batch.kind[here] != int(EventKind.MEMORY)
     if sum(piece.stop - piece.start for piece in together) < high - low:
         inside = np.zeros(high - low, np.bool_)
         for piece in together:

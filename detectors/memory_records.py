@@ -21,9 +21,11 @@ can write them can teach a row platforms.
 
 import hmac
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, starmap
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
 from detectors.model.event import (
@@ -37,16 +39,21 @@ from detectors.model.log_time import latest
 from detectors.model.records import utc_ms
 from detectors.model.times import DAY_MS, DAY_S, EPOCH_S
 from detectors.partition import Partition
+from detectors.recipients.overflow import BLOCK, Overflow
 from detectors.recipients.row import (
     BORN,
+    NOVEL,
+    PRINTS,
     RING_WORDS,
+    SECONDS,
     Memory,
     halves,
     pack,
     unpack,
-    word,
 )
+from detectors.recipients.table import tags_of
 from detectors.recognise.fold import NAME_VERSION
+from detectors.suspects.suspect import Suspect
 from detectors.thresholds import MEMORY_AGE_MS, MEMORY_MAX, RECYCLED_MAX
 
 _PURPOSE: Final = b"otpguard memory 1\n"
@@ -112,8 +119,11 @@ def _merge(partition: Partition, recipient: int, told: MemoryRecord) -> None:
     if suspect is not None:
         suspect.memory = _join(suspect.memory, told, {*suspect.seen, *barred})
         return
-    table = partition.table
-    at = table.find_or_add(np.array([recipient], np.uint64))[0]
+    table, keys = partition.table, np.array([recipient], np.uint64)
+    hashed = table.hash_keys(keys)
+    at, cell = table.seek(recipient, int(hashed[0]))
+    if at < 0:  # a tenth of the time that `find_or_add` takes for one key
+        at = table.add(keys, tags_of(hashed), np.array([cell]))[0]
     row = table.words[at]  # the matrix may be another one than before
     ring, memory = unpack(row, table.overflow)
     memory = _join(memory, told, {*(each & 0xFFFF_FFFF for each in ring), *barred})
@@ -139,6 +149,11 @@ def _join(memory: Memory, told: MemoryRecord, held: Iterable[int]) -> Memory:
     return Memory(born_day, (*memory.kept, *kept), (*memory.once, *once), memory.marks)
 
 
+def time_of(partition: Partition) -> int:
+    """Return the log's time up to which a partition knows, in seconds since `EPOCH_S`; 0: none."""
+    return latest(partition.watermark_s, partition.medians_s, partition.recent_s)
+
+
 def list_memories(partition: Partition) -> Iterator[tuple[int, MemoryRecord]]:
     """Yield each recipient of a partition with an unsigned record of what is known about it.
 
@@ -148,34 +163,67 @@ def list_memories(partition: Partition) -> Iterator[tuple[int, MemoryRecord]]:
     """
     table, window_s = partition.table, partition.window_s
     words = table.words[: table.used]
-    now_s = latest(partition.watermark_s, partition.medians_s, partition.recent_s)
     # A partition that has only adopted records yet has no time of its own.
-    now_s = now_s or int(words[:, 1].max(initial=1 << 32)) // (1 << 32) * window_s
-    limit, as_of_ms = word(now_s - DAY_S + 1, 0, 0), utc_ms(now_s)
-    live = indices(words[:, 0])
+    now_s = time_of(partition) or int(words[:, 1].max(initial=1 << 32)) // (1 << 32) * window_s
+    as_of_ms, live = utc_ms(now_s), indices(words[:, 0])
     for at in range(0, len(live), TICK_OFFSETS):  # few at a time, because lists take memory
-        rows = live[at : at + TICK_OFFSETS]
-        some = words[rows]
-        for row, held, prints in zip(
-            rows.tolist(), some.tolist(), halves(some).T.tolist(), strict=True
+        some = words[live[at : at + TICK_OFFSETS]]
+        idle_s = (some[:, 1] >> np.uint64(32)).astype(np.int64) * window_s
+        found, sizes = _find_known(some, table.overflow, now_s - DAY_S, idle_s)
+        born = halves(some)[0] & BORN
+        for recipient, born_day, size, row_s in zip(
+            some[:, 0].tolist(), born.tolist(), sizes, idle_s.tolist(), strict=True
         ):
-            suspect, (born, count) = partition.suspects.get(held[0]), prints[:2]
-            ring = [each for each in held[RING_WORDS] if each]
-            kept, once = prints[2 : 2 + count], prints[2 + count :]
-            if suspect is not None or held[1] >> 28 & 15:  # what is known is not in the row alone
-                memory = suspect.memory if suspect else unpack(words[row], table.overflow)[1]
-                born, kept, once = memory.born_day, [*memory.kept], [*memory.once]
-            if suspect is not None:
-                known = set(suspect.list_known(now_s))
-                ring = [each for each in suspect.sightings if each & 0xFFFF_FFFF in known]
-            else:
-                ring = [each for each in ring if not each >> 32 & 1 or each < limit]
-            day = max(1, (ring[0] >> 33 if ring else (held[1] >> 32) * window_s) // DAY_S)
-            platforms = [
-                KnownPlatform(each & 0xFFFF_FFFF, (each >> 33) // DAY_S, 2 - (each >> 32 & 1))
-                for each in reversed(ring)
-            ]
-            platforms += [KnownPlatform(each, day, 2) for each in kept if each]
-            platforms += [KnownPlatform(each, day, 1) for each in once if each]
-            told = MemoryRecord(as_of_ms, NAME_VERSION, born & BORN, tuple(platforms), "")
-            yield held[0], told
+            platforms = tuple(islice(found, size))
+            told = MemoryRecord(as_of_ms, NAME_VERSION, born_day, platforms, "")
+            if suspect := partition.suspects.get(recipient):  # its row is stale
+                platforms = _known_to_suspect(suspect, now_s, row_s)
+                told = told._replace(born_day=suspect.memory.born_day, platforms=platforms)
+            yield recipient, told
+
+
+def _known_to_suspect(suspect: Suspect, now_s: int, idle_s: int) -> tuple[KnownPlatform, ...]:
+    """Return what a suspect knows. `idle_s`: the time of its row's newest window."""
+    known = set(suspect.list_known(now_s))
+    ring = [each for each in suspect.sightings if each & 0xFFFF_FFFF in known]
+    day = max(1, (ring[0] >> 33 if ring else idle_s) // DAY_S)
+    found = [(each & 0xFFFF_FFFF, (each >> 33) // DAY_S, 2 - (each >> 32 & 1)) for each in ring]
+    found = [*found[::-1], *((each, day, 2) for each in suspect.memory.kept)]
+    return tuple(
+        starmap(KnownPlatform, [*found, *((each, day, 1) for each in suspect.memory.once)])
+    )
+
+
+def _find_known(
+    words: NDArray[np.uint64], overflow: Overflow, first_s: int, idle_s: NDArray[np.int64]
+) -> tuple[Iterator[KnownPlatform], list[int]]:
+    """Return what rows (m, 14) know, one row after the other, and the number of each row.
+
+    `first_s`: a novel platform that came later is not known yet. `idle_s` (m,): the time of each
+    row's newest window. Times are in seconds since `EPOCH_S`.
+    """
+    ring, lanes = words[:, RING_WORDS].T[::-1], halves(words)  # of the ring, the newest first
+    seen_s, once = (
+        (ring >> SECONDS).astype(np.int64),
+        (ring >> NOVEL & np.uint64(1)).astype(np.int8),
+    )
+    held = (ring != 0) & ((once == 0) | (seen_s <= first_s))
+    oldest_s = seen_s.min(axis=0, where=held, initial=1 << 31)
+    day = np.maximum(np.where(held.any(axis=0), oldest_s, idle_s) // DAY_S, 1)
+    tags = (words[:, 1] >> np.uint64(16)).astype(np.int64) & 0xFFFF
+    blocks, size = tags >> 12, (tags >> 12) * BLOCK - (tags & 15)  # of the extents of the rows
+    extents = overflow.take((tags >> 4 & 0xFF) << 16 | lanes[1], blocks)[: size.max()]
+    extents = np.where(np.arange(len(extents))[:, None] < size, extents, 0)
+    often = np.logical_and.accumulate(extents != 0, axis=0)  # a place of 0 follows what is KEPT
+    kept = np.where(blocks == 0, lanes[1], 0) > np.arange(PRINTS)[:, None]
+    prints = np.concatenate([extents * often, lanes[2:], extents * ~often])
+    twice = np.full(often.shape, 2, np.int8)
+    days = np.concatenate([2 - once, twice, kept + np.int8(1), twice - 1])
+    held = np.concatenate([held, prints != 0]).T
+    columns = (
+        np.concatenate([ring & np.uint64(0xFFFF_FFFF), prints]),
+        np.concatenate([seen_s // DAY_S, np.broadcast_to(day, prints.shape)]),
+        days,
+    )
+    found = map(KnownPlatform, *(column.T[held].tolist() for column in columns))
+    return found, held.sum(axis=1).tolist()

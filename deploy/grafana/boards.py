@@ -91,6 +91,9 @@ def floods(r: str) -> Rows:
             lines("Partitions with the network's list", [q.hot_lists_held], r),
             lines("Lists told, and refused", [q.hot_lists_told, q.hot_lists_refused], r),
             lines("Memory records by outcome", [q.memory_records], r),
+            lines("Memory records that are wrong", [q.memory_refused], r),
+            lines("Memory of another site: age", [q.memory_age], r, bound=1800),
+            lines("Memory of another site: published", [q.memory_published], r),
         ]),
         ("The whole traffic", [
             lines("Recipients with so many codes in a window", [q.window_recipients], r),

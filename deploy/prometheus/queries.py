@@ -738,6 +738,25 @@ def memory_records(at: Scope) -> str:
     return at.over("10m").increase("memory_records_total", by="outcome")
 
 
+@query("short", "{{outcome}}")
+def memory_refused(at: Scope) -> str:
+    """Memory records that cannot come from a right import, in 10 minutes, by reason."""
+    wrong = 'outcome=~"forged|unreadable|oversized|foreign"'
+    return at.over("10m").increase("memory_records_total", wrong, by="outcome")
+
+
+@query("s", "age")
+def memory_age(at: Scope) -> str:
+    """Age of what this site has of another site's memory; only where the memory agent runs."""
+    return at.worst("memory_age_seconds")
+
+
+@query("short", "published")
+def memory_published(at: Scope) -> str:
+    """Memory records that the agent appended to the input in 10 minutes."""
+    return at.over("10m").increase("memory_published_total")
+
+
 @query("short", "on a partition's list")
 def hot_platforms(at: Scope) -> str:
     """Number of hot platforms on the longest list that a partition uses."""

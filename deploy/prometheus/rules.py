@@ -360,6 +360,20 @@ SYMPTOM_ALERTS: Final = (
         "keep the previous list for a day, and then use their own.",
     ),
     Alert(
+        "OtpguardMemoryOld", "warning",
+        f"{q.memory_age.at(RULES)} > 1800", "5m", "5m", (q.memory_age, q.memory_published),
+        "The memory of this standby site is old.",
+        "What this site knows of its subscribers is {{ $value | humanizeDuration }} old. After a "
+        "failover now, platforms that they began to use since then are unknown.",
+    ),
+    Alert(
+        "OtpguardMemoryRefused", "warning",
+        f"{q.memory_refused.at(RULES)} > 0", "0s", "10m", (q.memory_refused, q.memory_records),
+        "Memory records are refused.",
+        "Partitions refused {{ $value | humanize }} memory records as {{ $labels.outcome }}. They "
+        "had no effect. Either a key is wrong, or somebody tries to teach platforms.",
+    ),
+    Alert(
         "OtpguardKillSwitchOn", "warning",
         q.switch_thrown.at(RULES), "10m", "0s", (q.switch, q.switch_thrown),
         "The kill switch prevents leases from being enforced.",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from streams import config as configs
-from streams.cli.shared import SettingsOption, group, log_to_stderr, serving
+from streams.cli.shared import SettingsOption, group, log_to_stderr, seconds, serving
 from streams.cluster import admin
-from streams.common import clock, tr
+from streams.common import ConfigError, clock, tr
 from streams.network import campaign_agent, list_agent, platform_agent
 from streams.telemetry import metrics as telemetry
 
@@ -54,6 +56,34 @@ def platforms(settings: SettingsOption) -> None:
         return platform_agent.PlatformAgent(clients, topics, metrics=metrics, lists=lists, **rest)
 
     _run(settings, "platforms", make_agent)
+
+
+@app.command()
+def memory(
+    settings: SettingsOption,
+    every: Annotated[str, typer.Option(help="Time between two looks at the other site.")] = "5m",
+    rate: Annotated[
+        float, typer.Option(min=1, help="Recipients per second; all workers share them.")
+    ] = 2000,
+) -> None:
+    r"""Bring what another site knows about subscribers to the input of this one.
+
+    Runs at the standby site, and only reads the changelog of the cluster in [primary]. Each record
+    is signed with the key in detect.memory_key_file, which the workers of this site need, too.
+
+    \b
+    Example:
+      otpguard agent memory --config /etc/otpguard/otpguard.toml
+    """
+    from streams.tools.operate import memory_agent  # noqa: PLC0415 - numpy
+
+    if not settings.primary.bootstrap or not settings.memory_keys():
+        raise ConfigError(tr("the memory agent needs primary.bootstrap and detect.memory_key_file"))
+    log_to_stderr()
+    metrics = telemetry.Metrics("memory")
+    follower = memory_agent.MemoryAgent(settings, metrics, clock.now_ms, rate)
+    with serving(settings, metrics) as stop:
+        follower.run(stop, seconds(every))
 
 
 def _run(settings: configs.Settings, role: telemetry.Role, made: Any) -> None:

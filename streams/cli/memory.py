@@ -60,9 +60,7 @@ def export_(
       otpguard memory export --out memory.jsonl.gz
       otpguard memory export --out memory.jsonl.gz --tokens k1 token.key
     """
-    # Neither lists nor memory records are checked here, so no key is needed.
-    detect = settings.detect.model_copy(update={"hot": "partition", "memory_key_file": None})
-    params = settings.model_copy(update={"detect": detect}).params()
+    params = memory_file.reading_params(settings)
     name: memory_file.Name = memory_file.reduced_name
     if tokens is not None:
         from streams.cases.store import opening  # noqa: PLC0415 - an extra

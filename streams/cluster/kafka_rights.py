@@ -66,6 +66,9 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
     "lists": KafkaRole(
         "with agent, where `detect.hot` is network: appends lists of abused platforms",
         "", "input"),
+    "memory": KafkaRole(
+        "exports what is known of subscribers, for a file or for the agent of another site; there "
+        "the agent has the role feed", "changelog"),
     "feed": KafkaRole("brings events in; reads nothing", "", "input"),
     "canary": KafkaRole(
         "floods its own numbers, and waits for lease and acknowledgement",

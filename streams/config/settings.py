@@ -26,7 +26,7 @@ from streams.config.sections.enforcement import (
     Redis,
     Webhook,
 )
-from streams.config.sections.kafka import Kafka, Topics
+from streams.config.sections.kafka import Kafka, Primary, Topics
 from streams.config.sections.notices import Notify, Reports, Smpp
 from streams.config.sections.section import Section
 from streams.config.sections.serving import Http
@@ -89,6 +89,7 @@ class Settings(BaseModel):
         "restart then",
     )
     kafka: Kafka = Field(default_factory=Kafka)
+    primary: Primary = Field(default_factory=Primary)
     topics: Topics = Field(default_factory=Topics)
     input: Input = Field(default_factory=Input)
     recognise: Recognise = Field(default_factory=Recognise)

@@ -89,7 +89,7 @@ _DELAY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 Role = Literal[
     "worker", "adapter", "feed", "canary", "gate", "desk", "indexer", "notifier", "signal",
-    "campaigns", "platforms",
+    "campaigns", "platforms", "memory",
 ]  # fmt: skip
 _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
@@ -259,6 +259,11 @@ TABLE: Final = (
     Metric("memory_records_total", "counter", "records",
            "Memory records that came, by what became of them.",
            {"outcome": get_args(MemoryOutcome)}),
+    Metric("memory_age_seconds", "gauge", "seconds",
+           "Age of what this site has of the other site's memory, in the oldest partition.",
+           roles=("memory",)),
+    Metric("memory_published_total", "counter", "records",
+           "Memory records that were appended to the input of this site.", roles=("memory",)),
     Metric("hot_lists_told_total", "counter", "lists",
            "Lists of the network that were appended to the input.", roles=("platforms",)),
     Metric("hot_list_platforms", "gauge", "platforms", "Platforms on the newest of these.",

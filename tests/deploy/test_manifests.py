@@ -89,6 +89,9 @@ EVERYTHING: Final[Mapping[str, Any]] = {
     },
     "canary": given("otpguard-canary"),
     "agents": given("otpguard-agent"),
+    "memory": given(
+        "otpguard-memory", keySecret="memory-key", primarySecret="primary-site", ports=[9093]
+    ),
     "notifier": given(
         "otpguard-notifier",
         smscSecret="smsc-otpguard",
@@ -268,6 +271,25 @@ def test_strimzi_users_have_the_rights_of_their_roles_and_topics_their_shapes() 
     assert shapes == {
         each.name: (each.partitions, each.replication, each.configs) for each in topics(settings)
     }
+
+
+def test_only_workers_and_the_memory_agent_have_the_key_of_memory_records() -> None:
+    found = {
+        each["metadata"]["name"]: {
+            env["name"]: env.get("value")
+            for env in each["spec"]["template"]["spec"]["containers"][0]["env"]
+        }
+        for kind in ("StatefulSet", "Deployment")
+        for each in of_kind(render(EVERYTHING), kind)
+        if "memory-key" in json.dumps(each)
+    }
+    assert found.keys() == {"otpguard-worker", "otpguard-memory"}
+    name, key = "OTPGUARD_DETECT_MEMORY_KEY_FILE", "/etc/otpguard/memory/key"
+    assert all(told[name] == key for told in found.values())
+    there = "OTPGUARD_PRIMARY_PASSWORD_FILE"
+    assert found["otpguard-memory"][there] == "/etc/otpguard/primary/password"
+    assert there not in found["otpguard-worker"]
+    assert "MEMORY" not in json.dumps(render({**EVERYTHING, "memory": {}}))
 
 
 def test_only_workers_and_the_agent_of_platforms_have_the_key_of_the_list() -> None:
@@ -456,8 +478,9 @@ def test_the_console_stands_on_the_base_and_says_nothing_anew() -> None:
         for kind in ("Deployment", "StatefulSet")
         for each in of_kind(made, kind)
     }
-    # A feed reads what the operator has, and a gate is in the pod of its gateway.
-    assert kinds == PORTS.keys() - {"feed", "gate"}
+    # A feed reads what the operator has, a gate is in the pod of its gateway, and memory comes from
+    # another site.
+    assert kinds == PORTS.keys() - {"feed", "gate", "memory"}
 
 
 def test_the_base_is_shadow_and_the_overlay_changes_that_alone() -> None:
@@ -910,7 +933,7 @@ UNITS: Final = sorted(path.stem for path in (DEPLOY / "systemd").glob("*.service
 
 def test_every_kind_of_process_has_a_unit() -> None:
     named = {"indexer": "otpguard-desk-index", "campaigns": "otpguard-agent@",
-             "platforms": "otpguard-agent@"}  # fmt: skip
+             "platforms": "otpguard-agent@", "memory": "otpguard-agent@"}  # fmt: skip
     for kind in PORTS:
         unit = named.get(kind, f"otpguard-{kind}")
         assert {unit, f"{unit}@"} & set(UNITS), kind

@@ -109,6 +109,25 @@ def test_without_a_key_records_are_passed_over() -> None:
     assert found.episodes == run(ENFORCE, [record(None), *own_codes()]).episodes
 
 
+def test_records_say_nothing_about_the_time_or_the_clocks_of_gateways() -> None:
+    """An import of last week's memory, four records for each message, moves no time."""
+    partition = Partition(PARAMS)
+    as_of_ms = START_MS - 6 * DAY_MS
+    told = told_of(OWN, VICTIM + 1, as_of_ms=as_of_ms, last_day=TODAY - 9)
+    events = []
+    for i in range(2 * 4096):
+        at_ms = START_MS + i * 1000
+        events += [record(told, VICTIM + 1, as_of_ms)._replace(gateway="")] * 4
+        events.append(Event(at_ms, VICTIM + 2 + i % 500, "p", gateway=""))
+    found = run(PARAMS, events, partition)
+    assert {*found.memories} == {"adopted"}
+    assert not found.ahead
+    assert START_MS // 1000 < partition.watermark_s + EPOCH_S <= at_ms // 1000
+    assert not partition.stamps
+    assert not partition.lags_ms
+    assert [each.astray for each in partition.gateways.values()] == [0]
+
+
 def test_a_platform_first_seen_in_a_flood_stays_unknown_after_an_import() -> None:
     """While the flood lasts, when it is over, and where the other state saw the same flood."""
     messages = flood(30)

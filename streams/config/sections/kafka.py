@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from detectors.defaults import EPOCH
 from streams.common import tr
 from streams.common.limits import PARTITIONS_MAX
 from streams.config.sections.section import ExistingFile, Seconds, Secret, Section
@@ -87,6 +88,18 @@ class Kafka(Section):
         if self.heartbeat_s * 3 > self.session_timeout_s:
             raise ValueError(tr("heartbeat_s must be at most a third of session_timeout_s"))
         return self
+
+
+class Primary(Kafka):
+    """The cluster whose memory `otpguard agent memory` brings to this one."""
+
+    bootstrap: str = Field(
+        "",
+        pattern=r"^([^,\s:]+:\d+(,[^,\s:]+:\d+)*)?$",
+        description="host:port of one or more brokers of the other site; empty: there is none",
+    )
+    app_id: str = Field("otpguard", description="app_id of the workers there")
+    epoch: int = Field(EPOCH, ge=0, description="epoch of the workers there")
 
 
 class Topics(Section):

@@ -9,7 +9,7 @@ from streams.config.sections.section import Section
 PORTS: Final = {
     "worker": 9464, "adapter": 9465, "feed": 9466, "canary": 9467, "gate": 9468, "desk": 9469,
     "indexer": 9470, "notifier": 9471, "signal": 9472, "campaigns": 9473,
-    "platforms": 9475,
+    "platforms": 9475, "memory": 9476,
 }  # fmt: skip
 """Default port for metrics and health by kind of process. The ports differ, so that one process of
 each kind can run on the same machine."""
@@ -25,8 +25,8 @@ class Http(Section):
         le=65_535,
         description="0: any free; none: the first of its kind of process, worker 9464 (the usual "
         "port of exporters), adapter 9465, feed 9466, canary 9467, gate 9468, desk 9469, indexer "
-        "9470, notifier 9471, signal 9472, campaigns 9473, platforms 9475. Processes that share a "
-        "file need it in their own environment, OTPGUARD_HTTP_PORT",
+        "9470, notifier 9471, signal 9472, campaigns 9473, platforms 9475, memory 9476. Processes "
+        "that share a file need it in their own environment, OTPGUARD_HTTP_PORT",
     )
 
     def port_of(self, kind: str) -> int:

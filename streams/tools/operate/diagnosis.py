@@ -17,6 +17,7 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.at_work import sort_gateways
 from streams.cluster.kafka_rights import ROLES, names
 from streams.cluster.lag import BEHIND_S, ClusterFacts, cluster_facts
+from streams.cluster.read import newest_records
 from streams.common import OtpguardError, escape_unprintable, join_list, tr, trn
 from streams.config import PORTS, Settings
 from streams.tools.operate.local_checks import Check, examine_role, try_check
@@ -66,6 +67,8 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     yield try_check("settings", lambda: _settings(settings))
     if settings.detect.hot == "network":
         yield _lists(settings)
+    if settings.primary.bootstrap:
+        yield _standby(settings)
     yield _ports(settings)
     yield _python()
     yield from examine_role(settings, role, now_ms)
@@ -88,6 +91,8 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
         yield _transactions(cluster)
         yield try_check("rights", lambda: _rights(settings, role, cluster))
         yield from _examine_facts(cluster_facts(cluster, settings, now_ms), now_ms)
+        if settings.primary.bootstrap and "override" in ROLES[role].reads.split():
+            yield try_check("overrides", lambda: _overrides(settings, now_ms))
     if "input" in ROLES[role].reads.split():
         try:
             yield from _sample(settings, now_ms)
@@ -139,6 +144,43 @@ def _lists(settings: Settings) -> Check:
     return Check(
         "lists", "ok", tr("lists of the whole network go into {topic}").format(topic=topic)
     )
+
+
+def _standby(settings: Settings) -> Check:
+    """Check whether this site can take over from the one in `primary`."""
+    own, other = settings.epoch, settings.primary.epoch
+    if own <= other:
+        return Check(
+            "standby",
+            "bad",
+            tr("epoch {own} is not above that of the other site, {other}").format(
+                own=own, other=other
+            ),
+            tr("raise epoch, so that leases of this site win"),
+        )
+    if settings.detect.memory_key_file is None:
+        return Check(
+            "standby",
+            "bad",
+            tr("the workers here adopt no memory of the other site"),
+            tr("the same detect.memory_key_file for the workers and for `otpguard agent memory`"),
+        )
+    return Check("standby", "ok", tr("epoch {own} over {other}").format(own=own, other=other))
+
+
+def _overrides(settings: Settings, now_ms: int) -> Check:
+    """Report how many overrides this site has, and how old the newest is."""
+    held = newest_records(client_arguments(settings.kafka), settings.topics.override).values()
+    if not held:
+        return Check(
+            "overrides",
+            "warn",
+            tr("nobody is exempt or released here, and the mode is that of the settings"),
+            tr("bring those of the other site: otpguard topics backup, otpguard topics restore"),
+        )
+    age_h = (now_ms - max(each.timestamp for each in held)) / 3_600_000
+    says = tr("{n} in force or ended lately, the newest {age_h:.1f} h old")
+    return Check("overrides", "ok", says.format(n=len(held), age_h=age_h))
 
 
 def _ports(settings: Settings) -> Check:

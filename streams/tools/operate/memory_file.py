@@ -21,12 +21,13 @@ from kafka import KafkaProducer
 
 from detectors.memory_records import list_memories, sign_memory
 from detectors.model.event import TOKEN_BIT, KnownPlatform, MemoryRecord
-from detectors.partition import Params
+from detectors.partition import Params, Partition
 from detectors.recognise.fold import NAME_VERSION
 from streams.cluster.admin import working
-from streams.cluster.read import reading
+from streams.cluster.read import TopicReader, reading
 from streams.common import UsageError, now_ms, replace_file, tr
 from streams.common.files import whole_file
+from streams.config import Settings
 from streams.engine.state.checkpoint import ChangelogReader, rebuilt
 from streams.wire import encode_memory
 from streams.wire.version import UNDECODABLE
@@ -86,23 +87,39 @@ def reduced_name(recipient: int) -> str:
     return f"{REDUCED}{recipient:016x}" if recipient & TOKEN_BIT else str(recipient)
 
 
+def reading_params(settings: Settings) -> Params:
+    """Return the parameters with which states are only read, so that no key is needed."""
+    detect = settings.detect.model_copy(update={"hot": "partition", "memory_key_file": None})
+    return settings.model_copy(update={"detect": detect}).params()
+
+
 def export(
     clients: Mapping[str, Any], changelog: str, params: Params, epoch: int
 ) -> Iterator[Exported]:
     """Yield what the newest checkpoint of each partition knows; one partition is in memory.
 
-    No worker is stopped or asked. Raises CheckpointError if a checkpoint is damaged, and what
-    `reading` raises.
+    No worker is stopped or asked. Raises what `read_state` and `reading` raise.
     """
     with reading(clients, changelog) as reader:
         spans = reader.spans()
         for partition in reader.partitions:
-            held = ChangelogReader()
-            for record in reader.records({partition: spans[partition]}):
-                held.put(record.key, record.value)
-            if (restored := held.restore(partition, epoch)) is not None:
-                state = rebuilt(params, partition, restored)
+            state = read_state(reader, partition, spans[partition], params, epoch)
+            if state is not None:
                 yield from ((partition, *each) for each in list_memories(state))
+
+
+def read_state(
+    reader: TopicReader, partition: int, span: tuple[int, int], params: Params, epoch: int
+) -> Partition | None:
+    """Return the state of a partition's newest checkpoint in a changelog, or None without one.
+
+    Raises CheckpointError if the checkpoint is damaged.
+    """
+    held = ChangelogReader()
+    for record in reader.records({partition: span}):
+        held.put(record.key, record.value)
+    restored = held.restore(partition, epoch)
+    return None if restored is None else rebuilt(params, partition, restored)
 
 
 def write(
@@ -122,12 +139,15 @@ def write(
             packed.write(part)
 
         put(encoder.encode(head) + b"\n")
+        # Encoded one by one: a collection of so many objects would take as long as all the rest.
         lines = (
-            Recipient(name(recipient), partition, told.as_of_ms, told.born_day, told.platforms)
+            encoder.encode(
+                Recipient(name(recipient), partition, told.as_of_ms, told.born_day, told.platforms)
+            )
             for partition, recipient, told in found
         )
         while some := list(islice(lines, TOGETHER)):
-            put(encoder.encode_lines(some))
+            put(b"\n".join([*some, b""]))
             number += len(some)
             show(len(some))
         packed.write(encoder.encode(End(number, digest.hexdigest())) + b"\n")
@@ -182,42 +202,67 @@ def publish(
     """
     head, end = check(path)
     place = path.with_name(f"{path.name}.progress")
-    done, same = 0, len(producer.partitions_for(topic)) == head.partitions
+    done = 0
     with suppress(OSError, *UNDECODABLE):
         held = msgspec.json.decode(place.read_bytes(), type=_Position)
         if (held.digest, held.topic) == (end.digest, topic):
             done = held.done
     show(done)
-    began, first = time.monotonic(), done
+    send = sender(producer, topic, key, head.partitions)
     with gzip.open(path) as lines, working(tr("cannot publish")):
-        rows = islice(lines, 1 + done, 1 + end.recipients)
-        while some := [_line(row) for row in islice(rows, TOGETHER)]:
-            if stop.wait(max(0.0, began + (done - first) / rate - time.monotonic())):
-                break
-            sent = []
-            for recipient, partition, as_of_ms, born_day, platforms in some:
-                whole = not recipient.startswith(REDUCED)
-                if not (whole or same):
-                    raise UsageError(
-                        tr(
-                            "{path}: its tokens can only go to a topic of {n} partitions; "
-                            "those of `memory learn` can go to any"
-                        ).format(path=path, n=head.partitions)
-                    )
-                told = MemoryRecord(as_of_ms, NAME_VERSION, born_day, platforms, "")
-                signed = sign_memory(key, numbers(recipient), told)
-                sent.append(
-                    producer.send(
-                        topic,
-                        encode_memory(recipient, signed),
-                        key=recipient.encode(),
-                        partition=None if whole else partition,
-                    )
-                )
-            producer.flush(timeout=60)
-            for future in sent:
-                future.get(timeout=1)
-            done += len(some)
+        rows = map(_line, islice(lines, 1 + done, 1 + end.recipients))
+        sent = (
+            send(name, numbers(name), partition, MemoryRecord(at, NAME_VERSION, born, known, ""))
+            for name, partition, at, born, known in rows
+        )
+        for some in in_pace(sent, producer, rate, stop):
+            done += some
             replace_file(place, msgspec.json.encode(_Position(end.digest, topic, done)))
-            show(len(some))
+            show(some)
     return done, end.recipients
+
+
+def sender(
+    producer: KafkaProducer, topic: str, key: bytes, partitions: int
+) -> Callable[[str, int, int, MemoryRecord], Any]:
+    """Return a function that signs a record and sends it, and returns its future.
+
+    Its arguments: the recipient's canonical form and integer, its partition in a topic of
+    `partitions` partitions, and the record. It raises UsageError for a reduced token if `topic` has
+    another number of partitions.
+    """
+    same = len(producer.partitions_for(topic)) == partitions
+
+    def send(name: str, recipient: int, partition: int, told: MemoryRecord) -> Any:
+        whole = not name.startswith(REDUCED)
+        if not (whole or same):
+            raise UsageError(
+                tr(
+                    "tokens of a checkpoint can only go to a topic of {n} partitions; "
+                    "those of `memory learn` can go to any"
+                ).format(n=partitions)
+            )
+        value = encode_memory(name, sign_memory(key, recipient, told))
+        return producer.send(
+            topic, value, key=name.encode(), partition=None if whole else partition
+        )
+
+    return send
+
+
+def in_pace(
+    sent: Iterator[Any], producer: KafkaProducer, rate: float, stop: threading.Event
+) -> Iterator[int]:
+    """Take the futures of records, and yield the number of each part that Kafka has acknowledged.
+
+    At most `rate` records per second are taken, in parts of `TOGETHER`, until `stop` is set.
+    """
+    began, done = time.monotonic(), 0
+    while some := list(islice(sent, TOGETHER)):
+        producer.flush(timeout=60)
+        for future in some:
+            future.get(timeout=1)
+        done += len(some)
+        yield len(some)
+        if stop.wait(max(0.0, began + done / rate - time.monotonic())):
+            break

@@ -27,6 +27,7 @@ ROOTS: dict[Role, tuple[str, ...]] = {
     "signal": ("streams.people.signal.signal_server",),
     "campaigns": ("streams.network.campaign_agent",),
     "platforms": ("streams.network.platform_agent",),
+    "memory": ("streams.tools.operate.memory_agent",),
 }  # fmt: skip
 """Role -> modules in which a process of the role begins.
 

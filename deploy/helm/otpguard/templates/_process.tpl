@@ -1,6 +1,6 @@
 {{- /* Kind of process -> its port of metrics and health, as in streams/config. */ -}}
 {{- define "otpguard.port" -}}
-{{- get (dict "feed" 9466 "canary" 9467 "desk" 9469 "indexer" 9470 "notifier" 9471 "signal" 9472 "campaigns" 9473 "platforms" 9475) . -}}
+{{- get (dict "feed" 9466 "canary" 9467 "desk" 9469 "indexer" 9470 "notifier" 9471 "signal" 9472 "campaigns" 9473 "platforms" 9475 "memory" 9476) . -}}
 {{- end }}
 
 {{- define "otpguard.toolsImage" -}}

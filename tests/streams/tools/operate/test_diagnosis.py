@@ -208,6 +208,30 @@ def test_topics_that_keep_records_too_long_are_named_with_the_command(config: Pa
     assert "--add-config segment.ms=25920000" in said[0]["remedy"]
 
 
+def test_a_standby_site_says_what_it_lacks_to_take_over(config: Path) -> None:
+    text, key = config.read_text(), config.with_name("memory.key")
+    key.write_text("a key of sixteen, and more")
+    create(load(config))
+    with_key = f'detect = {{memory_key_file = "{key}"}}\n'
+    for epoch, more, says in ((1, "", "not above"), (2, "", "no memory"), (2, with_key, "over 1")):
+        other = 'primary = {bootstrap = "127.0.0.1:1", epoch = 1}'
+        config.write_text(f"epoch = {epoch}\n{other}\n{more}{text}")
+        _, found = doctor(config, "--role", "support")
+        assert says in found["standby"]["says"]
+        assert found["standby"]["state"] == ("ok" if more else "bad")
+        assert found["overrides"]["state"] == "warn"
+        assert "otpguard topics restore" in found["overrides"]["remedy"]
+    settings, old_ms = load(config), time.time_ns() // 1_000_000 - 7_200_000
+    with closing(KafkaProducer(bootstrap_servers=settings.kafka.bootstrap)) as out:
+        name = b"8613900000001|exempt|"
+        out.send(settings.topics.override, b"{}", name, timestamp_ms=old_ms).get(END_S)
+    _, found = doctor(config, "--role", "support")
+    assert "1 in force or ended lately, the newest 2.0 h old" in found["overrides"]["says"]
+    config.write_text(text)
+    _, found = doctor(config, "--role", "support")
+    assert not found.keys() & {"standby", "overrides"}
+
+
 def test_a_port_that_all_processes_share_is_looked_at(config: Path) -> None:
     text = config.read_text()
     for port, state in ((9464, "warn"), (0, "ok")):

@@ -1,0 +1,161 @@
+"""The memory agent: what another site learns comes here, once, and its age is known."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from detectors.chain import Partition
+from detectors.memory_records import list_memories, time_of
+from detectors.model.event import TOKEN_BIT
+from detectors.model.records import utc_ms
+from streams.common.errors import UnavailableError, UsageError
+from streams.config import Settings
+from streams.telemetry.metrics import Metrics
+from streams.tools.operate.memory_agent import LOOK_S, MemoryAgent
+from tests.builders.detectors.memory_records import PARAMS, prints
+from tests.builders.streams.tools.operate.memory_file import (
+    FIRST,
+    KEY,
+    TOKEN,
+    Site,
+    everybody,
+    states,
+)
+from tests.detectors.stand_in import DAY_MS, START_MS, Event, run
+from tests.nodes import Broker
+from tests.ports import free_port
+from tests.waiting import wait_until
+
+NOW_MS = START_MS + 9 * DAY_MS
+
+
+def settings_of(there: Site, here: Site, folder: Path, bootstrap: str = "") -> Settings:
+    (folder / "memory.key").write_bytes(KEY)
+    return here.settings.model_copy(
+        update={
+            "primary": here.settings.primary.model_copy(
+                update={
+                    "bootstrap": bootstrap or there.kafka.bootstrap,
+                    "app_id": there.settings.app_id,
+                    "epoch": there.settings.epoch,
+                }
+            ),
+            "detect": here.settings.detect.model_copy(
+                update={"memory_key_file": folder / "memory.key"}
+            ),
+        }
+    )
+
+
+def age_s(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value("otpguard_memory_age_seconds")
+
+
+def agent_of(settings: Settings) -> tuple[MemoryAgent, Metrics]:
+    metrics = Metrics("memory")
+    return MemoryAgent(settings, metrics, lambda: NOW_MS, 1e9), metrics
+
+
+@pytest.mark.broker
+def test_changes_of_another_site_come_here_and_nothing_else(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    there, here = Site(broker, f"{unique}-a", 2), Site(broker, f"{unique}-b", 2)
+    saved = states(people=1200)
+    there.save(saved)
+    agent, metrics = agent_of(settings_of(there, here, tmp_path))
+    agent.show_age()
+    assert age_s(metrics) == 0, "counted from the start, until something is here"
+    agent.turn(threading.Event())
+    found, number = here.adopted()
+    assert everybody([*found.values()]) == everybody(saved)
+    assert number == len(everybody(saved)) == 2402
+    agent.show_age()
+    oldest_ms = min(utc_ms(time_of(each)) for each in saved)
+    assert START_MS < oldest_ms < NOW_MS
+    assert age_s(metrics) == (NOW_MS - oldest_ms) / 1000
+
+    agent.turn(threading.Event())
+    there.save(saved)  # as when nothing came but time
+    agent.turn(threading.Event())
+    assert here.adopted()[1] == number, "nothing new, nothing published"
+
+    new = [Event(START_MS + 7 * DAY_MS + i * 20, FIRST + i, "new") for i in range(3)]
+    later = [Event(START_MS + 8 * DAY_MS + i * 10, FIRST + 9, "p 9") for i in range(4096)]
+    run(PARAMS, [*new, *later], saved[0])
+    there.save(saved)
+    agent.turn(threading.Event())
+    found, number_ = here.adopted()
+    assert number_ == number + 4, "three, and a token whose platform came a day ago"
+    everywhere = everybody([*found.values()])
+    assert all(prints(["new"]) <= everywhere[FIRST + i].keys() for i in range(3))
+    assert everywhere == everybody(saved)
+    assert metrics.registry.get_sample_value("otpguard_memory_published_total") == number_
+
+
+@pytest.mark.broker
+def test_an_agent_that_stops_in_the_middle_publishes_the_rest_later(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    there, here = Site(broker, f"{unique}-a", 1), Site(broker, f"{unique}-b", 3)
+    people = [state_without_tokens(1500)]
+    there.save(people)
+    agent, _ = agent_of(settings_of(there, here, tmp_path))
+    stop = threading.Event()
+    stop.set()
+    agent.turn(stop)
+    assert 0 < here.adopted()[1] < 1500
+    agent.turn(threading.Event())
+    assert everybody([*here.adopted()[0].values()]) == everybody(people)
+
+
+def state_without_tokens(people: int) -> Partition:
+    state = Partition(PARAMS)
+    days = [
+        Event(START_MS + day * 3 * DAY_MS + i * 20, FIRST + i, "p")
+        for day in range(3)
+        for i in range(people)
+    ]
+    run(PARAMS, days, state)
+    return state
+
+
+@pytest.mark.broker
+def test_tokens_of_a_checkpoint_do_not_go_to_other_partitions(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    there, here = Site(broker, f"{unique}-a", 1), Site(broker, f"{unique}-b", 3)
+    saved = states(partitions=1, people=9)
+    assert TOKEN in dict(list_memories(saved[0]))
+    assert TOKEN & TOKEN_BIT
+    there.save(saved)
+    agent, _ = agent_of(settings_of(there, here, tmp_path))
+    with pytest.raises(UsageError, match="only go to a topic of 1 partitions"):
+        agent.turn(threading.Event())
+
+
+@pytest.mark.broker
+def test_the_age_grows_while_the_other_site_is_dead(
+    broker: Broker, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Site(broker, unique, 1)
+    dead = f"127.0.0.1:{free_port()}"
+    settings = settings_of(here, here, tmp_path, dead)
+    clock = iter(range(NOW_MS, NOW_MS + 10**9, 60_000))
+    metrics = Metrics("memory")
+    agent = MemoryAgent(settings, metrics, lambda: next(clock), 1e9)
+    with pytest.raises(UnavailableError):
+        agent.turn(threading.Event())
+    monkeypatch.setattr("streams.tools.operate.memory_agent.LOOK_S", LOOK_S / 100)
+    stop = threading.Event()
+    thread = threading.Thread(target=agent.run, args=(stop, 60.0))
+    thread.start()
+    try:
+        wait_until(lambda: (age_s(metrics) or 0) >= 300, "the age grows")
+        assert thread.is_alive()
+    finally:
+        stop.set()
+        thread.join()
