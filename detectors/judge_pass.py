@@ -243,7 +243,10 @@ class _Counted(NamedTuple):
             self.flooded.append(platform)
 
     def add_to(self, params: Params, partition: Partition) -> None:
-        """Add the counts to the partition, as `chain` does for other recipients."""
+        """Add the counts to the partition. `detectors.chain` adds those of the other recipients.
+
+        The other recipients are those that are no suspects.
+        """
         if params.judge.hot:
             partition.book.hot.base.one += self.met
         if (figures := partition.figures) is not None:

@@ -520,11 +520,12 @@ def _repeats(
     at_s: NDArray[np.int64],
     later: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Return the codes, of those at indices `again`, that come within a day of their sighting.
+    """Return which codes at the indices `again` are repeats, and the sightings that they repeat.
 
-    Also returns these sightings. Rings `held` (8, n) have the sightings at their
-    places `slot` (n,). `sighting` (n,) is false for codes that are too late to count, and becomes
-    false for repeats. Repeats that are `later` attempts or parts (n,) are not returned.
+    A repeat comes within a day of the sighting of its platform. That sighting is in the ring `held`
+    (8, n) at the place `slot` (n,). `sighting` (n,) is false for codes over a day older than the
+    newest sighting of the ring. It is set to false for repeats. A repeat that is a `later` delivery
+    attempt, or a later part of a long message (n,), is not returned.
     """
     seen = held[slot[again], again]
     fresh = np.abs(at_s[again] - (seen >> SECONDS).astype(np.int64)) < DAY_S
@@ -727,10 +728,11 @@ def _note_young(
 def _kin(
     held: NDArray[np.uint64], wanted: NDArray[np.uint16], at_s: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Return which rings (8, m) have a sighting of a known platform with this print.
+    """Return, as (m,), which rings have a sighting of a known platform with the wanted print.
 
-    When a platform comes back, its print leaves the memory. So the ring may have the only trace of
-    a platform that was known by this print.
+    `held` (8, m): one ring in each column. `wanted` (m,): one print for each ring. When a known
+    platform sends again, its print is moved from the row's 14 prints into the ring. So the ring may
+    have the only trace of that platform.
     """
     alike = prints_of(held.astype(np.uint32)) == wanted
     kin: NDArray[np.bool_] = alike.any(axis=0)

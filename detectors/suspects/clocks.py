@@ -137,7 +137,10 @@ def observe(
 
 
 def observe_lags(gateways: Mapping[str, GatewayClock], samples: Sequence[tuple[int, str]]) -> None:
-    """Measure how far each gateway's stamps are behind, by the samples of one tick in log order."""
+    """Measure how far each gateway's stamps are behind the newest stamp of all gateways.
+
+    `samples`: (time in ms, gateway) of the samples of one tick (4,096 offsets), in log order.
+    """
     if len(samples) <= REFERENCE:
         return
     times_ms = np.array([at_ms for at_ms, _ in samples[:-1]])

@@ -74,7 +74,7 @@ class MonthPlatform:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """All figures of a month."""
+    """One month's report: figures of floods, victims, refused codes, notices and platforms."""
 
     from_ms: int
     until_ms: int

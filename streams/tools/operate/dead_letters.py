@@ -97,7 +97,10 @@ class Letter(NamedTuple):
 
     @property
     def identity(self) -> tuple[RecordPosition, int]:
-        """Identifies the refused record. A restarted worker writes a dead letter for it again."""
+        """Position and time (ms) of the refused record.
+
+        A restarted worker may write a second letter for the same record. Both have this identity.
+        """
         return self.source, self.time_ms
 
 

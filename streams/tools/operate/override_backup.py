@@ -38,9 +38,10 @@ class RestoredWords:
 
 
 def save_overrides(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
-    """Yield one line of JSON for each override in force, after a line that names the format.
+    """Yield a line that names the format, then a line of JSON for each key's newest override.
 
-    Overrides of a newer program are saved unchanged; that program can restore them. Raise
+    Overrides that have ended are saved too, until they are purged. Overrides of a newer program
+    are saved unchanged; that program can restore them. Raise
     ConfigError or UnavailableError if a topic cannot be read.
     """
     yield json.dumps({"form": FORM})
