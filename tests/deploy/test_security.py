@@ -93,7 +93,7 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
         assert done.returncode == Exit.DONE, done.stderr
         frame = json.loads(done.stdout)
         assert frame["at_work"], frame  # the adapter's sign of life
-        assert (len(frame["facts"]["workers"]), frame["facts"]["dead_letters"]) == (1, None)
+        assert (len(frame["facts"]["workers"]), frame["facts"]["dead_letters"]) == (1, 0)
         done = otpguard("top", "--json", "--numbers", config=guarded.config("analyst"))
         assert done.returncode == Exit.CONFIG, done.stdout
         clients = client_arguments(guarded.settings("feed").kafka)

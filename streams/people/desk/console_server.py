@@ -15,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from streams.cases.store.indexer import Chores, indexer_of
 from streams.cases.store.opening import open_store
 from streams.cases.store.store import CaseStore
-from streams.common import OtpguardError, UnavailableError, now_ms, tr
+from streams.common import OtpguardError, UnavailableError, heap, now_ms, tr
 from streams.common.connections import Bounded
 from streams.common.tls import check_own
 from streams.config import Settings
@@ -141,6 +141,7 @@ def serve(
         if stop is not None:
             stack.enter_context(_stopped_by(server, stop))
         started(desk.place.url)
+        heap.collect_rarely()  # a page of 5,000 live floods takes a third of the CPU less
         server.run(sockets=[sock])
 
 
