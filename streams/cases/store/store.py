@@ -14,10 +14,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Engine,
     RowMapping,
@@ -37,6 +39,7 @@ from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import (
     EpisodeRecord,
+    Evidence,
     Level,
     merge_renewal,
 )
@@ -102,15 +105,20 @@ LINES_MAX: Final = 500
 CHUNK: Final = 400
 """Values in one SQL `IN` list. Older SQLite versions allow at most 999 variables."""
 
-ORDERS: Final = MappingProxyType(
+ORDERS: Final[Mapping[str, ColumnElement[Any]]] = MappingProxyType(
     {
+        "worst": cases.c.level != "throttle",
+        "pace": -cases.c.messages / (cases.c.last_ms - cases.c.first_ms + MINUTE_MS),
         "newest": cases.c.last_ms.desc(),
-        "longest": cases.c.first_ms,
+        "longest": cases.c.first_ms.asc(),
         "messages": cases.c.messages.desc(),
         "platforms": cases.c.platforms.desc(),
     }
 )
-"""Orders of the live floods. `newest`: the newest message first; `longest`: the oldest first."""
+"""Orders of the live floods; of equal ones the flood with the most messages comes first.
+
+`worst`: throttled first; `pace`: messages a minute since the flood began; `newest`: the newest
+message first; `longest`: the oldest first."""
 
 BEHIND: Final = "events_behind"
 """Key in the table `meta`: how many events the workers have not processed yet."""
@@ -276,17 +284,57 @@ class ReadModel:
         `order` is a key of `ORDERS`. `skip` is the number of floods on earlier pages. With
         `platform_id`, only floods in which this platform was seen.
         """
-        wanted = self._live(select(cases.c.episode_id, cases.c.platform_ids))
+        found = self.floods(
+            order,
+            lambda row: platform_id is None or platform_id in ids_of(row.platform_ids),
+            watched=False,
+        )
+        some = [row.episode_id for row in found[skip : skip + min(limit, LINES_MAX)]]
+        lines = sorted(self.find_many(some), key=lambda each: some.index(each.episode_id))
+        return tuple(lines), len(found)
+
+    def floods(
+        self,
+        order: str,
+        is_wanted: Callable[[Any], bool] | None = None,
+        *,
+        watched: bool,
+        limit: int | None = None,
+    ) -> list[Any]:
+        """Return id, recipient, level, rule and platform ids of floods as `live` sorts them.
+
+        With `watched`, floods that are only watched are included. `is_wanted` is asked about each
+        row, until `limit` rows are found.
+        """
+        wanted = self._live(
+            select(
+                cases.c.episode_id, cases.c.recipient, cases.c.level, cases.c.rule,
+                cases.c.platform_ids,
+            )
+        )  # fmt: skip
+        if not watched:
+            wanted = wanted.where(or_(cases.c.kind == "limit", cases.c.level == "throttle"))
+        by = (ORDERS[order], cases.c.messages.desc(), cases.c.episode_id)
         with self.reading() as (connection, _):
-            rows = connection.execute(wanted.order_by(ORDERS[order], cases.c.episode_id)).all()
-        ids = [
-            row.episode_id
-            for row in rows
-            if platform_id is None or platform_id in ids_of(row.platform_ids)
-        ]
-        some = ids[skip : skip + min(limit, LINES_MAX)]
-        lines = self._lines(select(cases).where(cases.c.episode_id.in_(some)))
-        return tuple(sorted(lines, key=lambda each: some.index(each.episode_id))), len(ids)
+            found = connection.execute(wanted.order_by(*by))
+            return list(islice(filter(is_wanted, found), limit))
+
+    def count_floods(self) -> dict[str, int]:
+        """Return the number of floods that go on now, by level."""
+        wanted = self._live(select(cases.c.level, func.count())).group_by(cases.c.level)
+        with self.reading() as (connection, _):
+            return {row[0]: row[1] for row in connection.execute(wanted)}
+
+    def paces(self, ids: Sequence[str], since_ms: int) -> dict[str, list[Evidence]]:
+        """Return the counts of cases as their records since then have them, the newest last."""
+        wanted = select(changes.c.episode_id, changes.c.value).where(
+            changes.c.episode_id.in_(ids[:LINES_MAX]), changes.c.written_ms >= since_ms
+        )
+        found: dict[str, list[Evidence]] = defaultdict(list)
+        with self.reading() as (connection, _):
+            for name, value in connection.execute(wanted.order_by(changes.c.revision)):
+                found[name].append(decode_episode(kept_value(value)).evidence)
+        return found
 
     def mark(self) -> str:
         """Return a version string of the index, which changes with every record that is read.
@@ -448,6 +496,7 @@ class ReadModel:
     # --- parts -------------------------------------------------------------------------------
 
     def _live(self, wanted: Select[Any]) -> Select[Any]:
+        """Limit a query of cases to those that go on now."""
         at_ms = self._clock()
         in_force = (
             select(leases.c.action_id)
@@ -455,11 +504,8 @@ class ReadModel:
             .correlate(cases)
             .exists()
         )
-        return wanted.where(
-            cases.c.ended_ms.is_(None),
-            or_(cases.c.last_ms > at_ms - QUIET_MS, in_force),
-            or_(cases.c.kind == "limit", cases.c.level == "throttle"),
-        )
+        goes_on = or_(cases.c.last_ms > at_ms - QUIET_MS, in_force)
+        return wanted.where(cases.c.ended_ms.is_(None), goes_on)
 
     def _lines(self, wanted: Select[Any]) -> tuple[CaseLine, ...]:
         with self.reading() as (connection, at_ms):
