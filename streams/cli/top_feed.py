@@ -57,8 +57,6 @@ class TopFeed(ExitStack):
             self._reader = self.enter_context(reader)
             self._left = self._start(since_ms)
         self._cluster = self.enter_context(admin.Cluster(settings.kafka))
-        self._facts = live_floods.ClusterFacts()
-        self._gateways: at_work.Gateways = at_work.Gateways({}, {})
         self._asked = self._due = 0.0
         self._age_ms = clock.now_ms() - since_ms
         self._forgot = time.monotonic()
@@ -68,18 +66,18 @@ class TopFeed(ExitStack):
 
         A topic that is missing is left out, unless there is none at all.
         """
-        names, reader = self._settings.topics, self._reader
-        self._sources: dict[str, index_writer.Source] = {}
+        reader, topics = self._reader, self._settings.topics
+        names = [
+            (getattr(topics, name), index_writer.SOURCES[name]) for name in opening.CASE_TOPICS
+        ]
+        self._sources = dict(names)
         starts: dict[Any, int | None] = {}
-        for name in opening.CASE_TOPICS:
-            source, topic = index_writer.SOURCES[name], getattr(names, name)
+        for topic, source in names:
             with suppress(ConfigError):
                 places = reader.partitions([topic])
-                self._sources[topic] = source
-                whole = source == "override"
-                starts |= reader.first_since(places, 0 if whole else since_ms)
+                starts |= reader.first_since(places, 0 if source == "override" else since_ms)
         if not starts:
-            raise admin.no_topic(names.episode)
+            raise admin.no_topic(topics.episode)
         reader.start(starts)
         ends = reader.ends(list(starts))
         return {each: end for each, end in ends.items() if end > (starts[each] or 0)}

@@ -23,7 +23,7 @@ from kafka.errors import AuthorizationError, for_code
 from streams.cases.store.index_writer import LogRecord, Source
 from streams.cluster.admin import client_arguments
 from streams.cluster.librdkafka import arguments
-from streams.cluster.read import partitions_of
+from streams.cluster.read import offsets_at, partitions_of
 from streams.config import Kafka
 
 log = logging.getLogger(__name__)
@@ -94,9 +94,7 @@ class LogReader:
         self, places: Sequence[TopicPartition], since_ms: int
     ) -> dict[TopicPartition, int]:
         """Return the offset of each partition's first record since then, or its end without one."""
-        found = self._looker.offsets_for_times(dict.fromkeys(places, since_ms))
-        ends = self.ends(places)
-        return {each: ends[each] if (at := found[each]) is None else at.offset for each in places}
+        return offsets_at(self._looker, since_ms, self.ends(places))
 
     def start(self, places: Mapping[TopicPartition, int | None]) -> None:
         """Begin to read each partition at an offset. The offset None means the beginning."""
