@@ -56,7 +56,7 @@ TABLES: Final = (
     "streams.cli.recognise:HEADINGS",
     "streams.cli.top_feed:COLUMNS",
     "streams.cli.feed_csv:HEADINGS",
-    "streams.cases.live_floods:SORTS:keys",
+    "streams.cases.store.store:ORDERS:keys",
     "streams.cli.campaigns:CAMPAIGN_COLUMNS",
     "streams.cli.platforms:PLATFORM_COLUMNS",
     "streams.cli.topics_command:COLUMNS",

@@ -1,11 +1,14 @@
 """Shows what the network agents publish to people: platforms and campaigns."""
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from detectors.campaigns.campaign import Campaign
+from detectors.campaigns.campaign import MEMBER_LEAST, Campaign
+from detectors.model.records import EpisodeRecord
+from detectors.model.times import MINUTE_MS
 from detectors.platforms.days import PlatformFigures
 from detectors.platforms.sweeps import Sweep
 from detectors.recognise.registry import Registry
@@ -199,3 +202,40 @@ def campaign_lines(campaign: Campaign) -> Iterator[str]:
     if campaign.platforms_total > named:
         left = campaign.platforms_total - named
         yield "  " + trn("{n} more", "{n} more", left)
+
+
+MAP_ROWS: Final = 24
+MAP_COLUMNS: Final = 60
+
+
+def map_floods(campaign: Campaign, records: Iterable[EpisodeRecord]) -> dict[str, Any]:
+    """Count a campaign's floods by time and platform.
+
+    A flood counts once for each platform of the campaign that was new to its victim, at the time of
+    the first code. A flood belongs to the campaign if it shares `MEMBER_LEAST` platforms with it
+    within the campaign's time. Returns `rows` (platform, and floods by column), the number of
+    `columns`, `begin_ms` of the first, `step_ms` of each (whole minutes), and `most` of all cells.
+    """
+    named = {each.platform_id: each.platform for each in campaign.platforms}
+    seen: dict[str, dict[int, int]] = defaultdict(dict)
+    for record in records:
+        for at in record.sightings:
+            in_time = campaign.start_ms <= at.at_ms <= campaign.end_ms
+            if in_time and at.novel and at.platform_id in named:
+                seen[record.episode_id].setdefault(at.platform_id, at.at_ms)
+    begin_ms = campaign.start_ms // MINUTE_MS * MINUTE_MS
+    minutes = (campaign.end_ms - begin_ms) // MINUTE_MS + 1
+    step_ms = -(-minutes // MAP_COLUMNS) * MINUTE_MS
+    cells: dict[int, Counter[int]] = {platform_id: Counter() for platform_id in named}
+    for some in seen.values():
+        if len(some) >= MEMBER_LEAST:
+            for platform_id, at_ms in some.items():
+                cells[platform_id][(at_ms - begin_ms) // step_ms] += 1
+    rows = [(named[each], counts) for each, counts in cells.items() if counts][:MAP_ROWS]
+    return {
+        "rows": [{"platform": platform, "floods": counts} for platform, counts in rows],
+        "columns": -(-minutes * MINUTE_MS // step_ms),
+        "begin_ms": begin_ms,
+        "step_ms": step_ms,
+        "most": max((max(counts.values()) for _, counts in rows), default=0),
+    }

@@ -14,7 +14,7 @@ import typer
 from streams import config as configs
 from streams.cases import audit_chain as chains
 from streams.cluster import admin
-from streams.common import OtpguardError, UnavailableError, clock, tr
+from streams.common import ConfigError, OtpguardError, UnavailableError, clock, tr
 
 
 def login() -> str:
@@ -109,3 +109,13 @@ def deliver_audit(
         typer.echo(told.format(error=error, n=len(chain.pending), path=chain.path), err=True)
         return True
     return False
+
+
+def require_numbers(settings: configs.Settings) -> None:
+    """Raise ConfigError if this user may not see numbers: who may write the audit sees them."""
+    audit = settings.topics.audit
+    with admin.Cluster(settings.kafka) as cluster:
+        if "WRITE" not in cluster.operations([audit]).get(audit, ()):
+            raise ConfigError(
+                tr("numbers are shown to who may write {audit}: role support").format(audit=audit)
+            )

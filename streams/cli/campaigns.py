@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -14,12 +15,14 @@ from streams.cli.shared import (
     SettingsOption,
     ago_ms,
     group,
+    records_shown,
+    save_page,
     write_json,
     write_lines,
     write_table,
 )
-from streams.cluster import admin
-from streams.common import UsageError, tr, trc
+from streams.cluster import admin, read
+from streams.common import UsageError, clock, tr, trc
 
 app = group("List campaigns: floods of many recipients that belong together.")
 
@@ -89,15 +92,21 @@ def show(
     campaign: Annotated[str, typer.Argument(help="Id of the campaign, from `campaigns ls`.")],
     settings: SettingsOption,
     *,
+    page: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write a page, with its floods by time and platform."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Show one campaign: pace, growth, and the platforms that it abuses.
+    r"""Show one campaign: pace, growth, and the platforms that it abuses. No number is in it.
 
     \b
-    Example:
+    Examples:
       otpguard campaigns show 1:sms.delivery.v1:7:123456
+      otpguard campaigns show 1:sms.delivery.v1:7:123456 --html campaign.html
     """
-    told = network_views.newest(admin.client_arguments(settings.kafka), settings.topics.campaign)
+    clients = admin.client_arguments(settings.kafka)
+    told = network_views.newest(clients, settings.topics.campaign)
     found = next((each for each in told if each.campaign_id == campaign), None)
     if found is None:
         raise UsageError(
@@ -105,5 +114,22 @@ def show(
                 "no campaign {named!r}; `otpguard campaigns ls --all --since 90d` lists them"
             ).format(named=campaign)
         )
+    lines = network_views.campaign_lines(found)
+    if page is not None:
+        from streams.people.desk import render  # noqa: PLC0415 - an extra, and heavy
+
+        records = records_shown(clients, settings.topics.episode, found.start_ms)
+        floods = network_views.map_floods(found, read.readable(records, wire.decode_episode))
+        save_page(
+            page,
+            render.page_file(
+                "campaign_file",
+                clock.now_ms(),
+                campaign=found,
+                map=floods,
+                lines=[line for line in lines if not line.startswith("  ")],  # without platforms
+            ),
+        )
+        return
     document = msgspec.json.decode(wire.encode_campaign(found))
-    write_lines(document, network_views.campaign_lines(found), as_json=as_json)
+    write_lines(document, lines, as_json=as_json)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -251,7 +251,22 @@ def tidy(
 def show_cases(
     settings: configs.Settings, named: str, since: str, *, as_json: bool, most: int | None
 ) -> None:
-    """Print the cases of a name, the most important first; at most so many.
+    """Print the cases of a name, the most important first; at most so many."""
+    with finding(settings, named, since) as (model, found):
+        if not as_json:
+            warn(switch_of(model))
+        for line in found[:most]:
+            _print(model.case(line.episode_id), named, as_json=as_json)
+
+
+@contextmanager
+def finding(
+    settings: configs.Settings,
+    named: str,
+    since: str,
+    topics: Sequence[str] = opening.CASE_TOPICS,
+) -> Iterator[tuple[store.ReadModel, Sequence[answers.CaseLine]]]:
+    """Yield the cases since then, and those of a name, the most important first.
 
     The look is audited: by number, or by the given id. Raise UsageError if there is no case.
     """
@@ -260,7 +275,7 @@ def show_cases(
     about = {"detail": named} if standing.ID.fullmatch(named) else {"subject": recipient or ""}
     with (
         audit_look(settings, "search", **about),
-        closing(read_topics(settings, since)) as model,
+        closing(read_topics(settings, since, topics)) as model,
     ):
         found = model.find_named(named, recipient)
         if not found:
@@ -269,10 +284,7 @@ def show_cases(
                     named=named, since=since
                 )
             )
-        if not as_json:
-            warn(switch_of(model))
-        for line in found[:most]:
-            _print(model.case(line.episode_id), named, as_json=as_json)
+        yield model, found
 
 
 def _print(file: answers.CaseFile, named: str, *, as_json: bool) -> None:
@@ -315,9 +327,11 @@ def refuse_nobody(named: str, before: str = "") -> None:
         )
 
 
-def read_topics(settings: configs.Settings, since: str) -> store.ReadModel:
+def read_topics(
+    settings: configs.Settings, since: str, topics: Sequence[str] = opening.CASE_TOPICS
+) -> store.ReadModel:
     """Read the cases since then from the topics, and all overrides."""
-    return opening.of_topics(settings, ago_ms(since), progress=progress)
+    return opening.of_topics(settings, ago_ms(since), topics, progress)
 
 
 def words_of(settings: configs.Settings) -> list[wire.Override]:

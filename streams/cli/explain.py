@@ -10,11 +10,21 @@ from typing import Annotated
 import typer
 
 from detectors.model import records
-from streams import wire
+from streams import config as configs, wire
 from streams.cases import explanation
-from streams.cli.cases import SinceOption, refuse_nobody, show_cases
-from streams.cli.shared import ConfigOption, JsonOption, open_lines, settings_of, write_lines
-from streams.common import UsageError, tr
+from streams.cases.store import opening
+from streams.cli import audited, cases
+from streams.cli.cases import SinceOption
+from streams.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    NumbersOption,
+    open_lines,
+    save_page,
+    settings_of,
+    write_lines,
+)
+from streams.common import UsageError, clock, tr
 
 
 def explain(
@@ -37,6 +47,11 @@ def explain(
     last: Annotated[
         bool, typer.Option("--last", help="For a file: only the last record of each episode.")
     ] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write the case as a page, with the flood by time."),
+    ] = None,
+    numbers: NumbersOption = False,
     as_json: JsonOption = False,
 ) -> None:
     r"""Explain a throttle: platforms, times, scores, the rule, and why no other rule.
@@ -45,19 +60,46 @@ def explain(
     case is explained, otherwise the newest. A file has records of the episode topic as JSON lines;
     each lease in it is printed in one line.
 
+    With --html the case is a page in one file, as at the desk. Only its owner may read the file.
+    Numbers in it are masked; only who may write the audit sees them whole.
+
     \b
     Examples:
       otpguard explain +8613900000001
       otpguard explain 1:sms.delivery.v1:7:123456 --since 7d
+      otpguard explain +8613900000001 --html case.html
       otpguard scenario A1 --seed 3 | otpguard replay - --episodes \
         | otpguard explain - --last
       otpguard explain decisions.jsonl --only 8613900000001
     """
     if named != "-" and not Path(named).is_file():
-        refuse_nobody(named, tr("no such file, "))
-        show_cases(settings_of(config), named, since, as_json=as_json, most=1)
+        cases.refuse_nobody(named, tr("no such file, "))
+        settings = settings_of(config)
+        if page is None:
+            cases.show_cases(settings, named, since, as_json=as_json, most=1)
+        else:
+            _write_page(settings, named, since, page, numbers=numbers)
         return
+    if page is not None:
+        raise UsageError(tr("--html needs a number, or the id of a case or action"))
     _explain_file(named, only, last=last, as_json=as_json)
+
+
+def _write_page(
+    settings: configs.Settings, named: str, since: str, page: Path, *, numbers: bool
+) -> None:
+    from streams.people.desk import call_view, masks, render  # noqa: PLC0415 - an extra, and heavy
+
+    if numbers:
+        audited.require_numbers(settings)
+    with cases.finding(settings, named, since, (*opening.CASE_TOPICS, "incident")) as (
+        model,
+        found,
+    ):
+        now_ms, file = clock.now_ms(), model.case(found[0].episode_id)
+        case = call_view.view(file, now_ms)
+        case["whole"] = masks.whole(file.line.recipient) if numbers else case["number"]
+        save_page(page, render.page_file("case_file", now_ms, case=case))
 
 
 def _explain_file(named: str, only: str | None, *, last: bool, as_json: bool) -> None:

@@ -32,6 +32,7 @@ from rich import (
 from streams import config as configs
 from streams.cluster import read
 from streams.common import UsageError, escape_unprintable, in_json, now_ms, tr, unwritten
+from streams.common.files import replace_file
 from streams.common.logs import to_stderr
 from streams.telemetry import metrics as telemetry, metrics_server
 
@@ -46,6 +47,9 @@ ConfigOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+NumbersOption = Annotated[
+    bool, typer.Option("--numbers", help="Show whole numbers, which is noted in the audit.")
+]
 TicketOption = Annotated[str, typer.Option("--ticket", help="Number of the ticket, for the audit.")]
 GatewayOption = Annotated[
     str | None,
@@ -191,6 +195,13 @@ def serving(
             yield stop
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+def save_page(path: Path, page: bytes) -> None:
+    """Write a page that only its owner may read, and say so."""
+    with writing(path):
+        replace_file(path, page, mode=0o600)
+    typer.echo(tr("wrote {path}").format(path=path))
 
 
 def write_json(value: Any) -> None:

@@ -7,19 +7,18 @@ from typing import Annotated
 
 import typer
 
-from streams import config as configs
 from streams.cli import top_feed as feeds
-from streams.cli.audited import audit_look
+from streams.cli.audited import audit_look, require_numbers
 from streams.cli.shared import (
     JsonOption,
+    NumbersOption,
     SettingsOption,
     ago_ms,
     fold_line,
     write_json,
     write_table,
 )
-from streams.cluster import admin
-from streams.common import ConfigError, tr
+from streams.common import tr
 
 
 def top(
@@ -28,10 +27,7 @@ def top(
     since: Annotated[
         str, typer.Option("--since", help="How far back floods may have begun, such as 6h.")
     ] = "6h",
-    numbers: Annotated[
-        bool,
-        typer.Option("--numbers", help="Show whole numbers, which is noted in the audit."),
-    ] = False,
+    numbers: NumbersOption = False,
     once: Annotated[bool, typer.Option("--once", help="Print one frame and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +44,7 @@ def top(
     """
     with ExitStack() as stack:
         if numbers:
-            _check_rights(settings)
+            require_numbers(settings)
             stack.enter_context(audit_look(settings, "view", detail="top"))
         feed = stack.enter_context(feeds.TopFeed(settings, ago_ms(since), numbers=numbers))
         if not (once or as_json):
@@ -67,13 +63,3 @@ def top(
     for line in frame.lines():
         typer.echo(fold_line(line))
     write_table([tr(name) for name in feeds.COLUMNS], map(feeds.cells, frame.rows), drop=(6, 4, 5))
-
-
-def _check_rights(settings: configs.Settings) -> None:
-    """Raise ConfigError if this user may not write the audit."""
-    audit = settings.topics.audit
-    with admin.Cluster(settings.kafka) as cluster:
-        if "WRITE" not in cluster.operations([audit]).get(audit, ()):
-            raise ConfigError(
-                tr("numbers are shown to who may write {audit}: role support").format(audit=audit)
-            )

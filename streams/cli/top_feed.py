@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack
-from typing import Final
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from dataclasses import replace
+from typing import Any, Final
 
 from streams import config as configs
-from streams.cases import live_floods
+from streams.cases import live_floods, standing
+from streams.cases.store import index_writer, log_reader, opening, removal
+from streams.cli import cases
 from streams.cli.audited import audit_look
-from streams.cluster import admin, follow, lag
-from streams.common import clock, moment, tr
+from streams.cluster import admin, at_work, lag
+from streams.common import ConfigError, UsageError, clock, moment, tr
 from streams.people.desk import masks
 
-STEP_S: Final = 0.5
-"""Time in which records are taken before a frame is made. With a fetch's wait and the drawing of
+STEP_S: Final = 0.7
+"""Time from one frame to the next, in which records gather. With a fetch's wait and the drawing of
 the frame, a flood is shown within a second."""
+FETCH: Final = {"fetch_min_bytes": 1 << 20, "fetch_wait_max_ms": 100}
+"""A broker answers a fetch when it has a megabyte, or after this time."""
+TAKEN_MAX: Final = 5_000  # Records of one step: about a fifth of a second of work.
 FACTS_S: Final = 2.0  # The brokers are asked again after so long.
+FORGET_S: Final = 3_600.0  # Floods that are over are deleted as often.
+ROWS_MAX: Final = 30  # Floods in the list. A campaign has more, and its own command.
 COLUMNS: Final = ("recipient", "state", "messages", "platforms", "refused", "pace", "last")
 
 
@@ -39,43 +47,123 @@ class TopFeed(ExitStack):
         super().__init__()
         self._settings = settings
         self._numbers = numbers
-        self._floods = live_floods.LiveFloods()
         self._lock = threading.Lock()
-        self._places, self._names, self.is_behind = self.enter_context(
-            follow.following(settings, live_floods.TOPICS, since_ms, whole=("override", "everyone"))
-        )
+        self._model = self.enter_context(closing(opening.of_records(())))
+        self._writer = index_writer.Writer(self._model.index)
+        self._unreadable = 0
+        with _reading():
+            reader = closing(log_reader.LogReader(settings.kafka, **FETCH))
+            self._reader = self.enter_context(reader)
+            self._left = self._start(since_ms)
         self._cluster = self.enter_context(admin.Cluster(settings.kafka))
-        self._facts = lag.ClusterFacts()
-        self._asked = 0.0
+        self._asked = self._due = 0.0
+        self._age_ms = clock.now_ms() - since_ms
+        self._forgot = time.monotonic()
+
+    def _start(self, since_ms: int) -> dict[Any, int]:
+        """Begin to read; return the end of each partition that has records since then.
+
+        A topic that is missing is left out, unless there is none at all.
+        """
+        reader, topics = self._reader, self._settings.topics
+        names = [
+            (getattr(topics, name), index_writer.SOURCES[name]) for name in opening.CASE_TOPICS
+        ]
+        self._sources = dict(names)
+        starts: dict[Any, int | None] = {}
+        for topic, source in names:
+            with suppress(ConfigError):
+                places = reader.partitions([topic])
+                starts |= reader.first_since(places, 0 if source == "override" else since_ms)
+        if not starts:
+            raise admin.no_topic(topics.episode)
+        reader.start(starts)
+        ends = reader.ends(list(starts))
+        return {each: end for each, end in ends.items() if end > (starts[each] or 0)}
+
+    def is_behind(self) -> bool:
+        """Return true until the records are read that were there at the start."""
+        return bool(self._left)
 
     def step(self) -> None:
         """Take the records that arrive until the next frame is due."""
-        until = time.monotonic() + STEP_S
-        while (left_s := until - time.monotonic()) > 0:
-            polled = self._places.follow(int(left_s * 1000), follow.TAKEN_MAX)
-            with self._lock:
-                for place, batch in polled.items():
-                    for record in batch:
-                        self._floods.take(self._names[place.topic], record.key, record.value)
+        if not self._left:
+            time.sleep(max(0.0, self._due - time.monotonic()))
+        self._due = time.monotonic() + STEP_S
+        with _reading():
+            polled = self._reader.poll(TAKEN_MAX)
+        batch = [
+            log_reader.log_record(self._sources[place.topic], each)
+            for place, some in polled.records.items()
+            for each in some
+        ]
+        last = {place: some[-1].offset() + 1 for place, some in polled.records.items()}
+        for place, at in (last | polled.ends).items():
+            if at >= self._left.get(place, 0):
+                self._left.pop(place, None)
+        with self._lock:
+            self._unreadable += self._writer.take(batch, ())
+            if time.monotonic() >= self._forgot + FORGET_S:
+                self._forgot, limit_ms = time.monotonic(), clock.now_ms() - self._age_ms
+                removal.forget_cases(self._model, limit_ms, limit_ms)
 
     def frame(self, sort: str = "worst", wanted: str = "") -> live_floods.Frame:
-        """Return the present picture."""
+        """Return the present picture.
+
+        `wanted`: only floods that have this text in the shown number, the rule or the level.
+        """
+        now_ms, mode = clock.now_ms(), self._settings.mode
         if time.monotonic() >= self._asked + FACTS_S:
-            self._facts = lag.cluster_facts(self._cluster, self._settings, clock.now_ms())
+            self._facts = lag.cluster_facts(self._cluster, self._settings, now_ms)
+            with self._lock:
+                answered = self._model.gateways()
+            self._gateways = at_work.sort_gateways(answered, self._facts.signs or {}, now_ms)
             self._asked = time.monotonic()
         with self._lock:
-            return self._floods.frame(
-                clock.now_ms(), self._settings.mode, self._facts,
-                shown=str if self._numbers else masks.mask_recipient, sort=sort, wanted=wanted,
-            )  # fmt: skip
+            counts = self._model.count_floods()
+            switch = cases.switch_of(self._model)
+            found = self._model.floods(
+                sort,
+                lambda row: wanted in f"{self._show(row.recipient)} {row.rule} {row.level}",
+                limit=ROWS_MAX,
+            )
+            some = [each.episode_id for each in found]
+            lines = {each.episode_id: each for each in self._model.find_many(some)}
+            paces = self._model.paces(some, now_ms - live_floods.PACE_MS)
+        return live_floods.Frame(
+            now_ms,
+            tr("{mode} (kill switch)").format(mode=switch.mode) if switch else tr(mode),
+            sum(counts.values()),
+            counts.get("throttle", 0),
+            [
+                live_floods.FloodRow(
+                    replace(lines[each], recipient=self._show(lines[each].recipient)),
+                    live_floods.pace(paces[each]),
+                )
+                for each in some
+            ],
+            *self._gateways,
+            self._facts,
+            self._unreadable,
+        )
 
     def explain(self, episode_id: str) -> list[str]:
         """Return the explanation of a flood; with whole numbers the look is audited."""
-        with self._lock:
-            if (flood := self._floods.floods.get(episode_id)) is None:
-                return [tr("this flood is over")]
-            lines = self._floods.explain(flood, clock.now_ms())
+        try:
+            with self._lock:
+                line, case = (file := self._model.case(episode_id)).line, file.case
+        except UsageError:
+            return [tr("this flood is over")]
+        state = standing.says(line.state, case.lease(clock.now_ms()))
+        lines = [tr("now: {state}").format(state=state), *standing.explanation(case, case.last)]
         if self._numbers:
             with audit_look(self._settings, "search", detail=episode_id):
                 return lines
-        return [masks.mask_mentions(line, flood.case.last.recipient) for line in lines]
+        return [masks.mask_mentions(each, line.recipient) for each in lines]
+
+    def _show(self, recipient: str) -> str:
+        return recipient if self._numbers else masks.mask_recipient(recipient)
+
+
+def _reading() -> AbstractContextManager[None]:
+    return admin.working(tr("cannot read the topics of cases"))

@@ -11,6 +11,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
 from streams.cases import live_floods
+from streams.cases.store import store
 from streams.cli.top_feed import COLUMNS, TopFeed, cells
 from streams.common import OtpguardError, escape_unprintable, tr
 
@@ -43,10 +44,11 @@ class TopScreen(App[OtpguardError]):
     def __init__(self, feed: TopFeed) -> None:
         super().__init__()
         self._feed = feed
-        self._sort, *self._others = live_floods.SORTS
+        self._sort, *self._others = store.ORDERS
         self._rows: dict[str, live_floods.FloodRow] = {}
         self._head = Static(markup=False)
-        self._table: DataTable[str] = DataTable(id="floods", cursor_type="row")
+        # Each cell ends with one space. With more around it, 80 columns are too few.
+        self._table: DataTable[str] = DataTable(id="floods", cursor_type="row", cell_padding=0)
         self._wanted = Input(
             id="wanted", compact=True, placeholder=tr("number, rule or level to filter by")
         )
@@ -55,7 +57,7 @@ class TopScreen(App[OtpguardError]):
         yield from (self._head, self._table, self._wanted, Footer())
 
     def on_mount(self) -> None:
-        self._table.add_columns(*map(tr, COLUMNS))
+        self._table.add_columns(*(f"{tr(name)} " for name in COLUMNS))
         self._table.focus()
         self.run_worker(self._follow, thread=True)
 
@@ -79,7 +81,7 @@ class TopScreen(App[OtpguardError]):
         at = dict(enumerate(self._rows)).get(table.cursor_row, "")
         table.clear()
         for name, row in rows.items():
-            table.add_row(*map(escape_unprintable, cells(row)), key=name)
+            table.add_row(*(f"{escape_unprintable(cell)} " for cell in cells(row)), key=name)
         self._rows = rows
         if at in rows:
             table.move_cursor(row=list(rows).index(at))

@@ -224,7 +224,7 @@ def backup(
         str, typer.Option("--output", "-o", help="A file, readable by its owner alone; -: stdout.")
     ] = "-",
 ) -> None:
-    r"""Save the newest override of each key as JSON lines. A replay of the input cannot restore them.
+    r"""Save the newest override of each key as JSON lines. A replay cannot restore them.
 
     Overrides name recipients: protect the file like the topic.
 

@@ -99,6 +99,14 @@ def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
+def offsets_at(
+    consumer: KafkaConsumer, time_ms: int, ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Return the first offset at or after a time for each partition, or else its end."""
+    found = consumer.offsets_for_times(dict.fromkeys(ends, time_ms))
+    return {p: end if found.get(p) is None else found[p].offset for p, end in ends.items()}
+
+
 def newest_records(clients: Mapping[str, Any], topic: str) -> dict[bytes, Any]:
     """Return the newest record of each key of a compacted topic, without deleted keys.
 
@@ -257,10 +265,10 @@ class TopicReader:
         firsts = (
             self._consumer.beginning_offsets(places)
             if since_ms is None
-            else self._at(since_ms, ends)
+            else offsets_at(self._consumer, since_ms, ends)
         )
         if until_ms is not None:
-            ends = self._at(until_ms, ends)
+            ends = offsets_at(self._consumer, until_ms, ends)
         return {place.partition: (firsts[place], ends[place]) for place in places}
 
     def records(self, spans: Spans, silence_s: float = SILENCE_S) -> Iterator[Any]:
@@ -328,8 +336,3 @@ class TopicReader:
 
     def _places(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]
-
-    def _at(self, time_ms: int, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """Return the first offset at or after a time for each partition, or else its end."""
-        found = self._consumer.offsets_for_times(dict.fromkeys(ends, time_ms))
-        return {p: end if found.get(p) is None else found[p].offset for p, end in ends.items()}

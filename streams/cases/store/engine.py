@@ -12,7 +12,16 @@ import time
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    StaticPool,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError as NoConnectionError
 
 from streams.common import ConfigError, UnavailableError, mask_url, tr
@@ -82,9 +91,15 @@ def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
 def in_memory() -> Engine:
     """Return an engine for an empty database in memory.
 
-    Only one thread of this process can use the database. The database ends with the engine.
+    Threads share its one connection: only one may use it at a time. The database ends with the
+    engine.
     """
-    return create_engine("sqlite://", paramstyle="named")
+    return create_engine(
+        "sqlite://",
+        paramstyle="named",
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False},
+    )
 
 
 def writing(on: Engine) -> Engine:

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from streams.cases.store.engine import AWAY, away
 from streams.cases.store.index_tables import places
 from streams.cases.store.index_writer import SOURCES, LogRecord, PlaceRead, Source, Writer
-from streams.cases.store.log_reader import LogReader, Polled, written_ms
+from streams.cases.store.log_reader import LogReader, Polled, log_record
 from streams.cases.store.people_tables import erased
 from streams.cases.store.removal import forget
 from streams.cases.store.store import CaseStore
@@ -146,19 +146,12 @@ class Indexer:
         moved: list[PlaceRead] = []
         for place, records in polled.records.items():
             source, until = self._sources[place.topic], self._until_of(place)
-            times = [written_ms(record) for record in records]
-            batch += [
-                LogRecord(
-                    source, place.topic, place.partition, record.offset(), ms,
-                    record.key(), record.value(),
-                )
-                for record, ms in zip(records, times, strict=True)
-                if until is None or record.offset() < until
-            ]  # fmt: skip
+            told = [log_record(source, record) for record in records]
+            batch += [each for each in told if until is None or each.offset < until]
             at = self._at[place]
-            at.next_offset = records[-1].offset() + 1
+            at.next_offset = told[-1].offset + 1
             at.end_offset = max(at.end_offset, at.next_offset)
-            at.record_ms = max(at.record_ms, times[-1])
+            at.record_ms = max(at.record_ms, told[-1].written_ms)
             moved.append(at)
         for place, position in polled.ends.items():
             self._at[place].next_offset = position

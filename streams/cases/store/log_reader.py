@@ -20,9 +20,10 @@ from confluent_kafka import (
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import AuthorizationError, for_code
 
+from streams.cases.store.index_writer import LogRecord, Source
 from streams.cluster.admin import client_arguments
 from streams.cluster.librdkafka import arguments
-from streams.cluster.read import partitions_of
+from streams.cluster.read import offsets_at, partitions_of
 from streams.config import Kafka
 
 log = logging.getLogger(__name__)
@@ -57,13 +58,17 @@ class Polled(NamedTuple):
 class LogReader:
     """Reads records and end offsets with two Kafka clients. Threads must not share this object."""
 
-    def __init__(self, kafka: Kafka) -> None:
-        """Connect. Raise ConfigError or UnavailableError if no broker accepts the client."""
+    def __init__(self, kafka: Kafka, **more: Any) -> None:
+        """Connect. Raise ConfigError or UnavailableError if no broker accepts the client.
+
+        `more`: settings of librdkafka, with `_` for each dot.
+        """
+        named = {name.replace("_", "."): value for name, value in more.items()}
         self._looker = KafkaConsumer(**client_arguments(kafka), allow_auto_create_topics=False,
                                      isolation_level="read_committed")  # fmt: skip
         try:
             self._reader = Consumer(
-                {**arguments(kafka), **_ARGUMENTS}, logger=logging.getLogger("librdkafka")
+                {**arguments(kafka), **_ARGUMENTS, **named}, logger=logging.getLogger("librdkafka")
             )
         except BaseException:
             self._looker.close()
@@ -84,6 +89,12 @@ class LogReader:
         """
         found: dict[TopicPartition, int] = self._looker.end_offsets(list(places))
         return found
+
+    def first_since(
+        self, places: Sequence[TopicPartition], since_ms: int
+    ) -> dict[TopicPartition, int]:
+        """Return the offset of each partition's first record since then, or its end without one."""
+        return offsets_at(self._looker, since_ms, self.ends(places))
 
     def start(self, places: Mapping[TopicPartition, int | None]) -> None:
         """Begin to read each partition at an offset. The offset None means the beginning."""
@@ -113,6 +124,14 @@ class LogReader:
             else:
                 _refuse(error)
         return polled
+
+
+def log_record(source: Source, record: Message) -> LogRecord:
+    """Return a record as `Writer.take` wants it."""
+    return LogRecord(
+        source, str(record.topic()), int(record.partition() or 0), int(record.offset() or 0),
+        written_ms(record), record.key(), record.value(),
+    )  # fmt: skip
 
 
 def written_ms(record: Message) -> int:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -24,9 +25,13 @@ log = logging.getLogger(__name__)
 CASE_TOPICS: Final = ("episode", "throttle", "acks", "counts", "override", "everyone")
 """Settings of the topics from which a case is built: its events, leases, counts and overrides."""
 
-OPTIONAL: Final = "counts"
-"""Topic of running counts, which may be missing. Then refused messages are only counted from
-acknowledgements."""
+OPTIONAL: Final = MappingProxyType(
+    {
+        "counts": "refused messages of leases that run are not counted: %s",
+        "incident": "messages that followed a platform's first are not shown: %s",
+    }
+)
+"""Topics that may be missing or hidden from this user, and what is logged then."""
 
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -105,9 +110,9 @@ def log_records(
                         ]
                         show(len(batch))
         except ConfigError as error:
-            if name != OPTIONAL:
+            if name not in OPTIONAL:
                 raise
-            log.warning("refused messages of leases that run are not counted: %s", error)
+            log.warning(OPTIONAL[name], error)
     return found
 
 

@@ -35,7 +35,7 @@ from streams.cases.store.people_tables import (
     proposals,
     sessions,
 )
-from streams.cases.store.store import CaseStore
+from streams.cases.store.store import CaseStore, ReadModel
 from streams.config import DeskSettings
 
 STEP: Final = 200
@@ -69,15 +69,20 @@ def forget(store: CaseStore, ages: DeskSettings, now_ms: int) -> Counter[str]:
     """
     held = [each.subject for each in store.papers.holds()]
     done: Counter[str] = Counter()
-    done += _old_cases(store, now_ms - ages.cases_days * DAY_MS, held)
-    done += _old_rows(
-        store, now_ms - ages.cases_days * DAY_MS, now_ms - ages.audit_days * DAY_MS, held
-    )
+    limit_ms = now_ms - ages.cases_days * DAY_MS
+    done += forget_cases(store, limit_ms, now_ms - ages.audit_days * DAY_MS, held)
     done += _old_papers(store, now_ms - ages.papers_days * DAY_MS, now_ms, held)
     return +done
 
 
-def _old_cases(store: CaseStore, limit_ms: int, held: Sequence[str]) -> Counter[str]:
+def forget_cases(
+    store: ReadModel, limit_ms: int, audit_ms: int, held: Sequence[str] = ()
+) -> Counter[str]:
+    """Delete what the index has of cases from before `limit_ms`, and older lines of the audit."""
+    return _old_cases(store, limit_ms, held) + _old_rows(store, limit_ms, audit_ms, held)
+
+
+def _old_cases(store: ReadModel, limit_ms: int, held: Sequence[str]) -> Counter[str]:
     over = or_(
         cases.c.ended_ms < limit_ms,
         and_(cases.c.ended_ms.is_(None), cases.c.last_ms < limit_ms - LOST_MS),
@@ -92,7 +97,7 @@ def _old_cases(store: CaseStore, limit_ms: int, held: Sequence[str]) -> Counter[
             done += remove_cases(connection, ids)
 
 
-def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str]) -> Counter[str]:
+def _old_rows(store: ReadModel, limit_ms: int, audit_ms: int, held: Sequence[str]) -> Counter[str]:
     """Delete old rows that refer to no stored case, and rows with a retention time of their own.
 
     A case may be missing forever, because retention deletes its episode records before the records

@@ -14,10 +14,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Engine,
     RowMapping,
@@ -38,6 +40,7 @@ from detectors.model.incidents import IncidentRecord
 from detectors.model.records import (
     Action,
     EpisodeRecord,
+    Evidence,
     Level,
     merge_renewal,
 )
@@ -104,15 +107,20 @@ LINES_MAX: Final = 500
 CHUNK: Final = 400
 """Values in one SQL `IN` list. Older SQLite versions allow at most 999 variables."""
 
-ORDERS: Final = MappingProxyType(
+ORDERS: Final[Mapping[str, ColumnElement[Any]]] = MappingProxyType(
     {
+        "worst": cases.c.level != "throttle",
+        "pace": -cases.c.messages / (cases.c.last_ms - cases.c.first_ms + MINUTE_MS),
         "newest": cases.c.last_ms.desc(),
-        "longest": cases.c.first_ms,
+        "longest": cases.c.first_ms.asc(),
         "messages": cases.c.messages.desc(),
         "platforms": cases.c.platforms.desc(),
     }
 )
-"""Orders of the live floods. `newest`: the newest message first; `longest`: the oldest first."""
+"""Orders of the live floods; of equal ones the flood with the most messages comes first.
+
+`worst`: throttled first; `pace`: messages a minute since the flood began; `newest`: the newest
+message first; `longest`: the oldest first."""
 
 CONFIRMED: Final = (Doing.THROTTLED, Doing.UNCONFIRMED, Doing.FAILED)
 """States that only the gateways' acknowledgements tell apart."""
@@ -284,7 +292,7 @@ class ReadModel:
             wanted = select(cases).where(*_shown(state, at_ms))
             rows = [
                 row
-                for row in connection.execute(wanted.order_by(ORDERS[order], cases.c.episode_id))
+                for row in connection.execute(wanted.order_by(*_sorted(order)))
                 .mappings()
                 .fetchall()
                 if platform_id is None or platform_id in ids_of(row["platform_ids"])
@@ -295,6 +303,35 @@ class ReadModel:
             some = rows[skip : skip + min(limit, LINES_MAX)]
             lines = {each.episode_id: each for each in _load(connection, some).lines(at_ms)}
         return tuple(lines[row["episode_id"]] for row in some), len(rows)
+
+    def floods(self, order: str, is_wanted: Callable[[Any], bool], *, limit: int) -> list[Any]:
+        """Return id, recipient, level, rule of all floods that go on, as `live` sorts them.
+
+        Floods that are only watched are included. `is_wanted` is asked about each row, until
+        `limit` rows are found.
+        """
+        with self.reading() as (connection, at_ms):
+            wanted = select(cases.c.episode_id, cases.c.recipient, cases.c.level, cases.c.rule)
+            found = connection.execute(wanted.where(*_going_on(at_ms)).order_by(*_sorted(order)))
+            return list(islice(filter(is_wanted, found), limit))
+
+    def count_floods(self) -> dict[str, int]:
+        """Return the number of floods that go on now, by level."""
+        wanted = select(cases.c.level, func.count()).group_by(cases.c.level)
+        with self.reading() as (connection, at_ms):
+            found = connection.execute(wanted.where(*_going_on(at_ms)))
+            return {row[0]: row[1] for row in found}
+
+    def paces(self, ids: Sequence[str], since_ms: int) -> dict[str, list[Evidence]]:
+        """Return the counts of cases as their records since then have them, the newest last."""
+        wanted = select(changes.c.episode_id, changes.c.value).where(
+            changes.c.episode_id.in_(ids[:LINES_MAX]), changes.c.written_ms >= since_ms
+        )
+        found: dict[str, list[Evidence]] = defaultdict(list)
+        with self.reading() as (connection, _):
+            for name, value in connection.execute(wanted.order_by(changes.c.revision)):
+                found[name].append(decode_episode(kept_value(value)).evidence)
+        return found
 
     def mark(self) -> str:
         """Return a version string of the index, which changes with every record that is read.
@@ -723,18 +760,23 @@ def _shown(state: Doing | None, at_ms: int) -> tuple[Any, ...]:
     """Return conditions for cases that may be in this state; None: for live floods."""
     if state is Doing.OVER:
         return cases.c.ended_ms.is_not(None), cases.c.last_ms > at_ms - DAY_MS
+    flood = or_(cases.c.kind == "limit", cases.c.level == "throttle")
+    return *_going_on(at_ms), cases.c.level == "watch" if state is Doing.WATCHED else flood
+
+
+def _sorted(order: str) -> tuple[Any, ...]:
+    return ORDERS[order], cases.c.messages.desc(), cases.c.episode_id
+
+
+def _going_on(at_ms: int) -> tuple[Any, ...]:
+    """Return conditions for cases that go on: a message came lately, or a lease is in force."""
     in_force = (
         select(leases.c.action_id)
         .where(leases.c.episode_id == cases.c.episode_id, leases.c.expires_at_ms > at_ms)
         .correlate(cases)
         .exists()
     )
-    flood = or_(cases.c.kind == "limit", cases.c.level == "throttle")
-    return (
-        cases.c.ended_ms.is_(None),
-        or_(cases.c.last_ms > at_ms - QUIET_MS, in_force),
-        cases.c.level == "watch" if state is Doing.WATCHED else flood,
-    )
+    return cases.c.ended_ms.is_(None), or_(cases.c.last_ms > at_ms - QUIET_MS, in_force)
 
 
 def _load(

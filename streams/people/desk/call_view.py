@@ -28,7 +28,7 @@ from streams.common.language import (
 )
 from streams.people.desk.masks import mask_recipient
 from streams.people.desk.override_publisher import Said
-from streams.people.desk.timeline import Dot, Mark, Timeline, bars
+from streams.people.desk.timeline import Mark, Timeline, bars
 from streams.wire import Override
 
 MARKS_MAX: Final = 12
@@ -83,7 +83,7 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
     platforms = rows(file, now_ms)
     leases = [each.expires_at_ms for each in file.case.actions if each.verb != "release"]
     ends_ms = max(leases, default=0) if state in REFUSING else 0
-    step_ms, found = bars([Dot(each.at_ms, each.would) for each in file.events])
+    step_ms, found = bars(file.events)
     told = explain(replace(file.case.last, recipient=hidden))
     title = tr("Messages of the flood by time. {what}").format(what=_happens(line))
     return {

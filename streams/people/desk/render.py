@@ -85,13 +85,7 @@ class Pages:
         self._banners = banners
         self._freshness = freshness
         self._unread = unread
-        made = environment("streams.people.desk", "templates")
-        made.filters.update(masked=mask_recipient, platform=platform_name)
-        made.globals.update(
-            moment=moment, when=when, static=static, zone_name=zone_name, age=AGE, hour=hour,
-            number="{:,}".format,
-        )  # fmt: skip
-        self._environment = made
+        self._environment = _templates()
 
     def page(
         self,
@@ -132,6 +126,26 @@ class Pages:
         return self._environment.get_template(f"{template}.html.j2").render(
             lang=current_language(), now_ms=self._now_ms(), **values
         )
+
+
+def page_file(template: str, now_ms: int, **values: Any) -> bytes:
+    """Render a template as a page that needs no server and loads nothing from a network."""
+    sheet = Markup(static_files()["desk.css"].body.decode())  # noqa: S704 - our own file
+    page = _templates().get_template(f"{template}.html.j2")
+    return page.render(
+        lang=current_language(), now_ms=now_ms, sheet=sheet, can=lambda _: False, Right=DeskRight,
+        **values,
+    ).encode()  # fmt: skip
+
+
+def _templates() -> jinja2.Environment:
+    made = environment("streams.people.desk", "templates")
+    made.filters.update(masked=mask_recipient, platform=platform_name)
+    made.globals.update(
+        moment=moment, when=when, static=static, zone_name=zone_name, age=AGE, hour=hour,
+        number="{:,}".format,
+    )  # fmt: skip
+    return made
 
 
 def token(csrf: str) -> Markup:

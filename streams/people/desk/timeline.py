@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from streams.cases.store.answers import CaseEvent
 from streams.common.language import zone
 
 BINS: Final = 48
@@ -19,17 +20,6 @@ STEPS_MS: Final = (
     7_200_000, 21_600_000, 86_400_000,
 )  # fmt: skip
 """Possible time spans of one bar, in milliseconds."""
-
-KINDS: Final = ("passed", "refused", "unknown")
-"""Parts of a bar, from bottom to top. The names are CSS classes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dot:
-    """One message in the chart."""
-
-    at_ms: int
-    would: str  # decision of the throttle: pass | refuse | empty if not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +46,6 @@ class Timeline:
     step_ms: int
     bars: Sequence[TimeBar]
     marks: Sequence[Mark]
-    kinds: tuple[str, ...] = KINDS
 
     def place_marks(self, left: int, inner: int) -> Iterator[tuple[float, float, int, str]]:
         """Yield the place of each mark's line, and the place, row and text of its label.
@@ -78,22 +67,23 @@ class Timeline:
             yield x, start, row or 0, "" if row is None else mark.label
 
 
-def bars(dots: Sequence[Dot]) -> tuple[int, list[TimeBar]]:
+def bars(events: Sequence[CaseEvent]) -> tuple[int, list[TimeBar]]:
     """Return the time span of a bar in milliseconds, and all bars from first to last message.
 
-    >>> step, found = bars([Dot(0, "pass"), Dot(200, "refuse"), Dot(2_500, "refuse")])
+    >>> seen = {0: "pass", 200: "refuse", 2_500: "refuse"}.items()
+    >>> step, found = bars([CaseEvent(at, "", 1, True, 0, would) for at, would in seen])
     >>> step, [bar.counts for bar in found]
     (1000, [(1, 1, 0), (0, 0, 0), (0, 1, 0)])
     """
-    if not dots:
+    if not events:
         return STEPS_MS[0], []
-    first, last = min(d.at_ms for d in dots), max(d.at_ms for d in dots)
+    first, last = min(e.at_ms for e in events), max(e.at_ms for e in events)
     step = next((s for s in STEPS_MS if last // s - first // s < BINS), STEPS_MS[-1])
     begin = first // step
     counts = [[0, 0, 0] for _ in range(min(last // step - begin, 10 * BINS) + 1)]
-    for dot in dots:
-        at = min(dot.at_ms // step - begin, len(counts) - 1)
-        counts[at][{"pass": 0, "refuse": 1}.get(dot.would, 2)] += 1
+    for each in events:
+        at = min(each.at_ms // step - begin, len(counts) - 1)
+        counts[at][{"pass": 0, "refuse": 1}.get(each.would, 2)] += 1
     return step, [
         TimeBar((begin + i) * step, (each[0], each[1], each[2])) for i, each in enumerate(counts)
     ]

@@ -13,10 +13,14 @@ from kafka import KafkaProducer
 from streams.cluster.admin import Cluster, client_arguments
 from streams.common.errors import UnavailableError, UsageError
 from streams.config import Kafka
-from streams.wire import encode_campaign
+from streams.wire import encode_campaign, encode_episode
+from tests.builders.streams.cli.cases import Desk, desk
 from tests.builders.streams.wire.campaign_records import CAMPAIGN
 from tests.nodes import Broker
+from tests.streams.cases.store.filled import campaign, flood
 from tests.streams.cli.called import called, refused, settings_file
+
+__all__ = ["desk"]
 
 
 @pytest.mark.broker
@@ -57,6 +61,33 @@ def test_open_campaigns_are_listed_and_one_is_shown(
     assert "9 victims" in shown
     assert json.loads(called("campaigns", "show", "1:sms:0:1", "--json", *config))["victims"] == 9
     refused(UsageError, "no campaign '1:sms:0:4'", "campaigns", "show", "1:sms:0:4", *config)
+
+
+@pytest.mark.broker
+def test_a_map_of_a_campaign_is_a_page_of_its_own_without_a_number(desk: Desk) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    with Cluster(desk.kafka) as cluster:
+        cluster.create(f"{desk.topics['episode']}.campaign", 1, 1, {})
+    desk.topics["campaign"] = f"{desk.topics['episode']}.campaign"
+    settings = desk.folder / "otpguard.toml"
+    settings.write_text(f'{settings.read_text()}\ntopics.campaign = "{desk.topics["campaign"]}"\n')
+    found = campaign(victims=5, end_ms=now_ms)
+    desk.put("campaign", encode_campaign(found), found.campaign_id.encode())
+    page = desk.folder / "campaign.html"
+    words = ("campaigns", "show", found.campaign_id, "--html", str(page))
+    desk.ask(*words)
+    assert "No flood of it is in the topic" in page.read_text()
+    for n in range(5):
+        record, _ = flood(n, recipient=f"861390000000{n}", at_ms=now_ms - 60_000 * n)
+        desk.put("episode", encode_episode(record))
+    assert desk.ask(*words) == f"wrote {page}\n"
+    told = page.read_text("utf-8")
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert told.count("<svg") == 2
+    assert told.count('<rect class="refused"') == 2 * 5 * 5  # two sizes, platforms, minutes
+    assert "5 victims" in told
+    assert "86139000" not in told
+    assert "<script" not in told
 
 
 def test_without_a_broker_it_says_so(tmp_path: Path) -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 
+from detectors.model.records import Level
 from streams import config
+from streams.cases.store.opening import CASE_TOPICS
+from streams.cli import top_feed
 from streams.cli.shared import ago_ms
 from streams.cli.top_feed import TopFeed
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
-from streams.wire import decode_audit
+from streams.common.errors import ConfigError
+from streams.wire import decode_audit, encode_episode, encode_override, override_key
+from tests.builders.streams.cases.standing import OPENED
 from tests.builders.streams.cli.cases import Desk, desk
 from tests.builders.streams.cli.top import put_flood
-from tests.waiting import wait_until
+from tests.enforce.records import override
+from tests.waiting import END_S, wait_until
 
 __all__ = ["desk"]
 
@@ -41,6 +50,67 @@ def test_a_flood_that_begins_is_seen_and_explained(desk: Desk, numbers: bool) ->
     assert [(each.verb, each.detail) for each in looks] == (
         [("search", row.case.episode_id)] if numbers else []
     )
+
+
+def test_overrides_are_read_from_their_beginning_and_floods_from_a_time(desk: Desk) -> None:
+    settings = config.load(desk.folder / "otpguard.toml")
+    word = override("mode", recipient="*", mode="off", issued_at_ms=1000, expires_at_ms=None)
+    topic, key = desk.topics["everyone"], override_key(word)
+    old_ms = int(time.time() * 1000) - 3_600_000
+    desk.producer.send(topic, encode_override(word), key, timestamp_ms=old_ms).get(timeout=END_S)
+    put_flood(desk, 1, 8)
+    with TopFeed(settings, int(time.time() * 1000) + 1, numbers=False) as feed:
+        caught_up(feed)
+        frame = feed.frame()
+        assert (frame.mode, frame.floods) == ("off (kill switch)", 0)
+        put_flood(desk, 2, 8)
+        desk.producer.send(topic, None, key).get(timeout=END_S)
+
+        def seen() -> bool:
+            feed.step()
+            frame = feed.frame()
+            return (frame.mode, [each.case.state for each in frame.rows]) == (
+                "shadow",
+                ["throttled"],
+            )
+
+        wait_until(seen)
+
+
+def test_what_cannot_be_read_is_counted_and_a_missing_topic_is_left_out(desk: Desk) -> None:
+    settings = config.load(desk.folder / "otpguard.toml")
+    desk.put("episode", b"{")
+    put_flood(desk, 1, 8, Level.WATCH)
+    for name, floods in (("counts", 1), ("episode", 0)):
+        topics = settings.topics.model_copy(update={name: "nowhere"})
+        nowhere = settings.model_copy(update={"topics": topics})
+        with TopFeed(nowhere, ago_ms("1h"), numbers=False) as feed:
+            caught_up(feed)
+            assert (feed.frame().floods, feed.frame().unreadable) == (floods, floods)
+    topics = settings.topics.model_copy(update=dict.fromkeys(CASE_TOPICS, "nowhere"))
+    with pytest.raises(ConfigError, match="no topic nowhere"):
+        TopFeed(settings.model_copy(update={"topics": topics}), 0, numbers=False)
+
+
+def test_floods_that_are_long_over_are_forgotten(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config.load(desk.folder / "otpguard.toml")
+    put_flood(desk, 1, 8)
+    ended = replace(OPENED, episode_id="1:sms.delivery.v1:0:2", level=Level.CLEAR)  # long ago
+    desk.put("episode", encode_episode(ended))
+    with TopFeed(settings, ago_ms("1h"), numbers=False) as feed:
+        caught_up(feed)
+        assert "over" in feed.explain(ended.episode_id)[0]
+        monkeypatch.setattr(top_feed, "FORGET_S", 0.0)
+        feed.step()
+        assert feed.explain(ended.episode_id) == ["this flood is over"]
+        assert feed.frame().floods == 1
+
+
+def caught_up(feed: TopFeed) -> None:
+    while feed.is_behind():
+        feed.step()
 
 
 def test_what_brokers_do_not_tell_is_not_known(desk: Desk) -> None:

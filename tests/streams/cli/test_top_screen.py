@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from kafka.errors import TopicAuthorizationFailedError
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
@@ -22,7 +23,6 @@ from streams import config
 from streams.cli.shared import ago_ms
 from streams.cli.top_feed import TopFeed
 from streams.cli.top_screen import FloodPage, TopScreen
-from streams.common.errors import UnavailableError
 from tests.builders.streams.cli.cases import Desk, desk
 from tests.builders.streams.cli.cli import ROOT
 from tests.builders.streams.cli.top import put_flood
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.broker
 def numbers(app: TopScreen) -> list[str]:
     """The numbers that the list shows, from the top."""
     table = app.query_one(DataTable)
-    return [str(table.get_row_at(n)[0])[-4:] for n in range(table.row_count)]
+    return [str(table.get_row_at(n)[0]).strip()[-4:] for n in range(table.row_count)]
 
 
 async def come(pilot: Pilot[Any], true: Callable[[], object]) -> None:
@@ -56,13 +56,14 @@ def test_a_person_sorts_filters_looks_into_a_flood_and_comes_back(desk: Desk) ->
             await come(pilot, lambda: numbers(app) == ["0003", "0001", "0002"])
             head = str(app.query(Static).first().content)
             assert "3 floods, 2 throttled" in head
+            await pilot.press("down")
+            put_flood(desk, 4, 40, confirmed=False)
+            await come(pilot, lambda: numbers(app)[0] == "0004")
             table = app.query_one(DataTable)
+            assert table.cursor_row == 2  # as before at 0001
+            assert str(table.get_row_at(0)[1]) == "unconfirmed "
             widths = [each.get_render_width(table) for each in table.ordered_columns]
             assert sum(widths) <= 80
-            await pilot.press("down")
-            put_flood(desk, 4, 40)
-            await come(pilot, lambda: numbers(app)[0] == "0004")
-            assert app.query_one(DataTable).cursor_row == 2  # as before at 0001
             await pilot.press("s")
             await come(pilot, lambda: numbers(app) == ["0002", "0004", "0003", "0001"])
             await pilot.press("slash", *"0003", "enter")
@@ -83,15 +84,17 @@ def test_a_person_sorts_filters_looks_into_a_flood_and_comes_back(desk: Desk) ->
         asyncio.run(walk(TopScreen(feed)))
 
 
-def test_a_topic_that_is_made_anew_ends_it_with_a_sentence(
+def test_a_right_that_is_taken_away_ends_it_with_a_sentence(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def refuse(_: int) -> None:
+        raise TopicAuthorizationFailedError
+
     async def walk(app: TopScreen) -> None:
         async with app.run_test(size=(80, 24)) as pilot:
-            error = UnavailableError("otpguard.episode.v1 was created again")
-            monkeypatch.setattr(app._feed._places, "anew", "otpguard.episode.v1")
+            monkeypatch.setattr(app._feed._reader, "poll", refuse)
             await come(pilot, lambda: app.return_value is not None)
-            assert str(app.return_value) == str(error)
+            assert "cannot read the topics of cases" in str(app.return_value)
 
     settings = config.load(desk.folder / "otpguard.toml")
     with TopFeed(settings, ago_ms("1h"), numbers=False) as feed:

@@ -14,8 +14,10 @@ from tests.builders.streams.cases.standing import LEASE, OPENED, ack
 from tests.builders.streams.cli.cases import Desk
 
 
-def put_flood(desk: Desk, n: int, messages: int, level: Level = Level.THROTTLE) -> None:
-    """Let a flood begin now; its lease is confirmed if its level has one."""
+def put_flood(
+    desk: Desk, n: int, messages: int, level: Level = Level.THROTTLE, *, confirmed: bool = True
+) -> None:
+    """Let a flood begin now, with a lease if its level has one."""
     now_ms = int(time.time() * 1000)
     recipient = f"86139000{n:05}"
     name = f"1:sms.delivery.v1:0:{n}"
@@ -27,5 +29,6 @@ def put_flood(desk: Desk, n: int, messages: int, level: Level = Level.THROTTLE) 
         lease = replace(LEASE, **ids, action_id=name, evidence=evidence, issued_at_ms=now_ms,
                         expires_at_ms=now_ms + 600_000)  # fmt: skip
         desk.put("throttle", encode_action(lease), recipient.encode())
+    if level is Level.THROTTLE and confirmed:
         applied = structs.replace(ack("applied", action_id=name), at_ms=now_ms)
         desk.put("acks", encode_ack(applied), recipient.encode())

@@ -16,6 +16,7 @@ from detectors.model.times import DAY_MS
 from streams.cases.standing import Doing
 from streams.cases.store.answers import AuditPlace
 from streams.cases.store.index_writer import Writer
+from streams.cases.store.store import ORDERS, QUIET_MS
 from streams.common.errors import ConfigError, UnavailableError, UsageError
 from streams.wire import EVERYONE, Ack, Notice
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, override
@@ -165,6 +166,47 @@ def test_live_lists_what_goes_on_the_newest_message_first(store: FilledStore) ->
     fill(store, first, second, watched, over, ended(over))
     assert [each.recipient for each in store.live()[0]] == [OTHER, RECIPIENT]
     assert len(store.live(1)[0]) == 1
+
+
+def test_floods_are_sorted_and_watched_ones_are_there_if_asked_for(store: FilledStore) -> None:
+    some = [flood(n, recipient=f"861390000000{n}")[0] for n in range(1, 4)]
+    counts = ((9, 5, 5), (99, 8, 60_000), (30, 29, 1))  # messages, platforms, age in ms
+    one, two, three = (
+        replace(each, evidence=replace(each.evidence, messages=messages, platforms=platforms,
+                                       first_ms=each.evidence.last_ms - age))
+        for each, (messages, platforms, age) in zip(some, counts, strict=True)
+    )  # fmt: skip
+    fill(store, one, replace(two, level=Level.WATCH), three)
+    orders = {
+        order: "".join(each.recipient[-1] for each in store.floods(order, bool, limit=9))
+        for order in ORDERS
+    }
+    assert orders == {"worst": "312", "pace": "231", "newest": "231", "longest": "213",
+                      "messages": "231", "platforms": "321"}  # fmt: skip
+    assert [each.level for each in store.floods("worst", bool, limit=2)] == ["throttle", "throttle"]
+
+
+@pytest.mark.parametrize("leased", [False, True])
+def test_a_flood_that_went_quiet_is_live_as_long_as_its_lease(
+    store: FilledStore, leased: bool
+) -> None:
+    record, lease = flood()
+    fill(store, record, *((lease,) if leased else ()))
+    over_ms = record.evidence.last_ms + QUIET_MS
+    store.at_ms = max(over_ms, lease.expires_at_ms if leased else 0) - 1
+    assert store.live()[1] == len(store.floods("newest", bool, limit=9)) == 1
+    store.at_ms += 1
+    assert store.live()[1] == len(store.floods("newest", bool, limit=9)) == 0
+
+
+def test_paces_are_counts_by_time_of_records_that_are_new_enough(store: FilledStore) -> None:
+    record, _ = flood()
+    later = replace(record, revision=record.revision + 1,
+                    evidence=replace(record.evidence, messages=60))  # fmt: skip
+    fill(store, later, record)
+    seen = {record.episode_id: [record.evidence, later.evidence]}
+    assert store.paces([record.episode_id, "another"], NOW_MS) == seen
+    assert store.paces([record.episode_id], NOW_MS + 1) == {}
 
 
 def test_campaigns_are_those_that_their_agent_told_most_victims_first(store: FilledStore) -> None:

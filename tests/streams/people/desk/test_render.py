@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from streams.cases.store.roles import DeskRole
-from streams.people.desk.render import PAGES, Flash, token, when
+from streams.common import CHINESE
+from streams.common.language import speaking
+from streams.people.desk import call_view
+from streams.people.desk.render import PAGES, Flash, page_file, token, when
 from streams.people.desk.rights import may
+from tests.builders.streams.people.desk.call_pages import found
+from tests.enforce.records import RECIPIENT
 from tests.streams.people.desk.world import World
 
 NOW_MS = 1_800_000_000_000
@@ -34,6 +40,27 @@ def test_a_time_is_short_and_whole_for_whoever_points_at_it() -> None:
     )
     assert ">01-14 08:00:00<" in when(NOW_MS - 86_400_000, NOW_MS)
     assert ">01-15 08:00:00<" in when(NOW_MS)
+
+
+def test_the_file_of_a_case_has_the_timeline_and_the_reasons_of_its_page(world: World) -> None:
+    episode_id = world.flood()
+    client = world.inside(DeskRole.AGENT)
+    page = client.get(found(world, client)).text
+    with speaking(CHINESE, ZoneInfo("Asia/Shanghai")):
+        now_ms = world.desk.now_ms()
+        case = call_view.view(world.store.case(episode_id), now_ms)
+        file = page_file("case_file", now_ms, case={**case, "whole": case["number"]}).decode()
+    pictures = re.findall(r"<svg class.*?</svg>", page, re.DOTALL)
+    assert len(pictures) == 2
+    assert re.findall(r"<svg class.*?</svg>", file, re.DOTALL) == pictures
+    why = re.search(r"<ul><li>.*?</ul>", page, re.DOTALL)
+    assert why is not None
+    assert why[0] in file
+    assert RECIPIENT.removeprefix("86") not in file
+    # The browser loads nothing but what is in the file.
+    assert re.findall(r"""(?:src|href|action)=["'](?!data:,)""", file) == []
+    assert "<script" not in file
+    assert "url(" not in file
 
 
 def test_every_page_says_as_of_when_it_is_and_with_which_zone(world: World) -> None:

@@ -7,37 +7,43 @@ from xml.etree import ElementTree as ET
 
 from hypothesis import given, strategies as st
 
+from detectors.model.event import Trust
+from streams.cases.store.answers import CaseEvent, Would
 from streams.common.page import environment
-from streams.people.desk.timeline import BINS, Dot, Mark, Timeline, bars, hour
+from streams.people.desk.timeline import BINS, Mark, Timeline, bars, hour
 
 
-def draw(dots: Sequence[Dot], marks: Sequence[Mark], title: str) -> str:
+def dot(at_ms: int, would: Would) -> CaseEvent:
+    return CaseEvent(at_ms, "sig:甲平台", 1, novel=True, trust=Trust.NONE, would=would)
+
+
+def draw(dots: Sequence[CaseEvent], marks: Sequence[Mark], title: str) -> str:
     templates = environment("streams.people.desk", "templates")
     flood = Timeline(title, *bars(dots), marks)
     return templates.get_template("timeline.html.j2").render(case={"timeline": flood}, hour=hour)
 
 
 DOTS = st.lists(
-    st.builds(Dot, st.integers(1_700_000_000_000, 1_700_500_000_000),
+    st.builds(dot, st.integers(1_700_000_000_000, 1_700_500_000_000),
               st.sampled_from(["pass", "refuse", ""])),
     max_size=50,
 )  # fmt: skip
 
 
 @given(DOTS)
-def test_every_message_is_in_one_bar(dots: list[Dot]) -> None:
+def test_every_message_is_in_one_bar(dots: list[CaseEvent]) -> None:
     step, found = bars(dots)
     assert sum(sum(bar.counts) for bar in found) == len(dots)
     assert len(found) <= BINS
-    for dot in dots:
-        assert any(bar.from_ms <= dot.at_ms < bar.from_ms + step for bar in found)
+    for each in dots:
+        assert any(bar.from_ms <= each.at_ms < bar.from_ms + step for bar in found)
 
 
 @given(
     DOTS.filter(bool),
     st.lists(st.builds(Mark, st.integers(0, 1_800_000_000_000), st.text(max_size=12))),
 )
-def test_it_is_whole_xml_without_style_or_script(dots: list[Dot], marks: list[Mark]) -> None:
+def test_it_is_whole_xml_without_style_or_script(dots: list[CaseEvent], marks: list[Mark]) -> None:
     picture = draw(dots, marks, 'a <script>alert("1")</script> title')
     clean = "".join(each for each in picture if each.isprintable())
     root = ET.fromstring(f"<div>{clean}</div>")
@@ -52,17 +58,17 @@ def test_it_is_whole_xml_without_style_or_script(dots: list[Dot], marks: list[Ma
 
 def test_a_long_flood_has_no_more_bars_than_a_page_has_room_for() -> None:
     day = 86_400_000
-    _, found = bars([Dot(at * day, "pass") for at in range(30)])
+    _, found = bars([dot(at * day, "pass") for at in range(30)])
     assert len(found) <= BINS
 
 
 def test_names_of_marks_that_would_cover_one_another_stand_in_rows() -> None:
-    dots = [Dot(1_700_000_000_000 + 1_000 * n, "refuse") for n in range(600)]
+    dots = [dot(1_700_000_000_000 + 1_000 * n, "refuse") for n in range(600)]
     marks = [Mark(1_700_000_060_000 + n, f"mark {n}") for n in range(5)]
     picture = draw(dots, marks, "title")
     assert [f"mark {n}" in picture for n in range(5)] == [True, True, True, False, False]
 
 
 def test_a_legend_says_in_words_what_a_colour_means() -> None:
-    assert "passes" in draw([Dot(0, "pass")], [], "title")
+    assert "passes" in draw([dot(0, "pass")], [], "title")
     assert hour(0) == "00:00"
