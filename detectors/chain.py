@@ -123,11 +123,10 @@ def process_together(
 def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]) -> None:
     apart = indices(~is_message(batch.kind))  # a piece ends after each of these events
     last = set((apart + 1).tolist())
-    memory = set(indices(batch.kind == int(EventKind.MEMORY)).tolist())
     for turn in zip_longest(*(pieces(share, batch, apart) for share in shares)):
         together = [piece for piece in turn if piece is not None]
-        # A memory record alone is no message, and says nothing about the time or a clock.
-        some = [p for p in together if p.stop - p.start != 1 or p.start not in memory]
+        # An event that is no message, alone, says nothing about the time or a clock.
+        some = [p for p in together if p.stop - p.start != 1 or p.stop not in last]
         if some:
             _pass(params, batch, codes, some)
         for share, start, stop, next_offset in together:
@@ -157,10 +156,11 @@ def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece])
     """
     low, high = together[0].start, together[-1].stop
     here = slice(low, high)
-    chosen = codes.otp[here] & is_message(batch.kind[here])
-    sampled = batch.offset[here] % SAMPLE_OFFSETS == 0
-    # The time of a memory record is that of the other state, and no gateway has written it.
-    sampled &= batch.kind[here] != int(EventKind.MEMORY)
+    # The time of a memory record is that of the other state, and a list of recycled numbers may be
+    # days old. Only messages tell the time, and how precise a gateway's clock is.
+    messages = is_message(batch.kind[here])
+    chosen = codes.otp[here] & messages
+    sampled = messages & (batch.offset[here] % SAMPLE_OFFSETS == 0)
     if sum(piece.stop - piece.start for piece in together) < high - low:
         inside = np.zeros(high - low, np.bool_)
         for piece in together:
@@ -186,7 +186,7 @@ def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece])
 def _sample(
     batch: Batch, together: Sequence[Piece], sampled: NDArray[np.int64], starts: Sequence[int]
 ) -> None:
-    """Record events as samples of their gateways' clocks (`detectors.suspects.clocks`).
+    """Record messages as samples of their gateways' clocks (`detectors.suspects.clocks`).
 
     `sampled`: positions of these events in the batch. `starts`: positions where the pieces begin.
     """

@@ -2,7 +2,7 @@
 
 The burst rule works on seconds. A feed that rounds to minutes, or whose clocks disagree, needs
 other thresholds (`BURST` in `judge.py`). The measurement depends on the log alone: it samples the
-event at every 16th offset.
+message at every 16th offset.
 
 Only stamps near the gateway's newest stamp are evidence about its clock. A gateway may also flush
 a backlog between live messages. The stamps of a backlog are old, but correct.

@@ -170,7 +170,8 @@ class Naive:
     def run(self, events: Iterable[Event], offsets: Sequence[int]) -> list[Alarm]:
         for event, offset in zip(events, offsets, strict=True):
             self.pass_to(offset)
-            if offset % 16 == 0:
+            apart = event.kind in (EventKind.RECYCLED, EventKind.LISTED, EventKind.MEMORY)
+            if offset % 16 == 0 and not apart:
                 self.samples.append(event.at_ms)
             if event.kind is EventKind.RECYCLED:
                 self.recycle(offset, event)

@@ -109,18 +109,20 @@ def test_without_a_key_records_are_passed_over() -> None:
     assert found.episodes == run(ENFORCE, [record(None), *own_codes()]).episodes
 
 
-def test_records_say_nothing_about_the_time_or_the_clocks_of_gateways() -> None:
-    """An import of last week's memory, four records for each message, moves no time."""
+@pytest.mark.parametrize("kind", [EventKind.MEMORY, EventKind.RECYCLED])
+def test_only_messages_tell_the_time_and_the_clocks_of_gateways(kind: EventKind) -> None:
+    """An import, or a list of recycled numbers, of last week: four for each message."""
     partition = Partition(PARAMS)
     as_of_ms = START_MS - 6 * DAY_MS
     told = told_of(OWN, VICTIM + 1, as_of_ms=as_of_ms, last_day=TODAY - 9)
     events = []
     for i in range(2 * 4096):
         at_ms = START_MS + i * 1000
-        events += [record(told, VICTIM + 1, as_of_ms)._replace(gateway="")] * 4
+        old = record(told, VICTIM + 1, as_of_ms)._replace(gateway="", kind=kind)
+        events += [old] * 4
         events.append(Event(at_ms, VICTIM + 2 + i % 500, "p", gateway=""))
     found = run(PARAMS, events, partition)
-    assert {*found.memories} == {"adopted"}
+    assert {*found.memories} == ({"adopted"} if kind is EventKind.MEMORY else set())
     assert not found.ahead
     assert START_MS // 1000 < partition.watermark_s + EPOCH_S <= at_ms // 1000
     assert not partition.stamps
