@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, Route
 from streams.cases.store.roles import DeskRole
 from streams.common.rate_limits import RateLimit
 from tests.browser import browser, complaints, focused, violations
-from tests.enforce.services import CACHE
+from tests.builders.deploy.desk_pages import LOCALES, PICTURES, SCREENS, WIDTHS
 from tests.streams.cases.store.filled import audited, fill
 from tests.streams.people.desk.served import served
 from tests.streams.people.desk.world import PASSWORD, World, busy
@@ -22,26 +22,15 @@ from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.integration
 
-WIDTHS: Final = (360, 1280)
-LOCALES: Final = ("zh-CN", "en-GB")
 AFTER_MIDNIGHT_MS: Final = 1_764_346_800_000
 """20 minutes into 29 November 2025 where the desk is: a flood of two days has the longest times."""
 
-PICTURES: Final = CACHE / "desk"
 CLIPBOARD: Final = ("clipboard-read", "clipboard-write")
 NUMBER: Final = "0086 170-0000 0001"
 PEOPLE: Final = {
     "li.lei": (DeskRole.AGENT,), "han.mei": (DeskRole.LEAD,), "zhao": (DeskRole.APPROVER,),
     "shen.ji": (DeskRole.AUDITOR,), "root": (DeskRole.ADMIN,), "fen.xi": (DeskRole.ANALYST,),
 }  # fmt: skip
-SCREENS: Final = (
-    ("li.lei", "search"), ("li.lei", "case"), ("li.lei", "nothing"), ("li.lei", "done"),
-    ("li.lei", "refused"), ("li.lei", "account"), ("li.lei", "help"), ("li.lei", "live"),
-    ("li.lei", "mine"), ("han.mei", "shift"),
-    ("han.mei", "live"), ("han.mei", "unmasked"), ("han.mei", "proposals"),
-    ("fen.xi", "campaigns"), ("fen.xi", "platforms"), ("zhao", "proposals"),
-    ("shen.ji", "audit"), ("root", "users"), ("root", "health"),
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

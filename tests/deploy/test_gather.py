@@ -17,8 +17,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from deploy.site import gather
 from deploy.site.gather import LINK, OWN, adapt_link, find_guides, place
 from tests.browser import browser
+from tests.builders.deploy.desk_pages import LOCALES, PICTURES, SCREENS, WIDTHS
 from tests.deploy.tools import ROOT
 
 SITE: Final = ROOT / "dist/site"
@@ -62,6 +64,22 @@ def test_there_is_a_page_for_each_role_in_both_languages() -> None:
     assert pages - {f"{OWN}index.md", f"{OWN}index.zh.md"} == {
         f"{role}{language}.md" for role in ROLES for language in ("", ".zh")
     }
+
+
+def test_a_screen_is_the_newest_that_the_browser_tests_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {f"{screen}-{name}-{locale}-{width}.png"
+            for name, screen in SCREENS for locale in LOCALES for width in WIDTHS}  # fmt: skip
+    assert gather.SCREENS == ROOT / PICTURES
+    monkeypatch.setattr(gather, "SCREENS", tmp_path)
+    for guide, screen in gather.SCREEN_OF.items():
+        assert guide in find_guides()
+        assert screen in made
+        assert gather.source(guide) == ROOT / guide
+        (tmp_path / screen).touch()
+        assert gather.source(guide) == tmp_path / screen
+    assert gather.source("deploy/store.md") == ROOT / "deploy/store.md"
 
 
 class Parsed(HTMLParser):

@@ -74,7 +74,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The files of `explain --html` and `campaigns show --html`."""
     names = tuple(
-        f"sig:{name}" for name in "淘宝 京东 美团 中国建设银行信用卡中心 Booking.com".split()
+        f"sig:{name}" for name in ["淘宝", "京东", "美团", "中国建设银行信用卡中心", "Booking.com"]
     )
     some = [flood(n, platforms=names, at_ms=START_MS - 70_000 * n)[0] for n in range(20)]
     record, lease = flood(platforms=names)
