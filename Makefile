@@ -71,7 +71,7 @@ guides: $(VENV)/.test ## every command of the README and the guides, on a machin
 	@$(PYTEST) -m guides $(ARGS)
 
 screens: $(VENV)/.test ## the desk's screens as `site` shows them, made anew by the browser tests (Chromium); before a release
-	@$(BIN)/python -m pytest -m integration tests/deploy/test_desk_pages.py -k every_screen $(ARGS)
+	@$(BIN)/python -m pytest -m integration tests/deploy/test_desk_pages.py -k site_shows $(ARGS)
 
 site: $(SITE)/.installed ## the guides as one site with search, in dist/site; in English and Chinese
 	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --strict --config-file deploy/site/mkdocs.yml $(ARGS)

@@ -24,12 +24,8 @@ RENAMED: Final = {
     "CHANGELOG.md": "changes.md",
     ".github/CONTRIBUTING.md": "contributing.md",  # MkDocs leaves out folders with a dot
 }
-SCREENS: Final = ROOT / ".cache/desk"
+SCREENS: Final = ROOT / ".cache/desk/site"
 """Where `make screens` puts the desk's screens, as the browser tests see them."""
-SCREEN_OF: Final = {
-    "deploy/desk/case-zh.png": "case-li.lei-zh-CN-1280.png",
-    "deploy/desk/live-zh.png": "live-han.mei-zh-CN-1280.png",
-}
 FENCE: Final = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
 TIGHT: Final = re.compile(r"^([^\s|#>\d-].*)\n(?=- |\d+\. |\|)", re.MULTILINE)
 LINK: Final = re.compile(r"(?<!!)\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)]*)?\)")
@@ -44,7 +40,7 @@ def find_guides() -> list[str]:
 
 def source(guide: str) -> Path:
     """The file to copy: of a screen the newest one, where the browser tests ran."""
-    screen = SCREENS / SCREEN_OF.get(guide, guide)
+    screen = SCREENS / guide.removeprefix("deploy/desk/")
     return screen if screen.is_file() else ROOT / guide
 
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, Route
 from streams.cases.store.roles import DeskRole
 from streams.common.rate_limits import RateLimit
 from tests.browser import browser, complaints, focused, violations
-from tests.builders.deploy.desk_pages import LOCALES, PICTURES, SCREENS, WIDTHS
+from tests.builders.deploy.desk_pages import LOCALES, ON_SITE, PICTURES, SCREENS, WIDTHS
 from tests.streams.cases.store.filled import audited, fill
 from tests.streams.people.desk.served import served
 from tests.streams.people.desk.world import PASSWORD, World, busy
@@ -110,6 +110,18 @@ def go(page: Page, world: World, screen: str) -> None:
         page.goto(f"{base}/users")
     elif screen not in ("case", "nothing"):
         page.goto(f"{base}/{'' if screen == 'search' else screen}")
+
+
+def test_the_site_shows_these_screens(opened: Browser, world: World) -> None:
+    """The first test here: those below release the number."""
+    folder = PICTURES / "site"
+    folder.mkdir(parents=True, exist_ok=True)
+    for screen, (name, height) in ON_SITE.items():
+        with inside(opened, world, name, "zh-CN", 1280) as page:
+            go(page, world, screen)
+            page.set_viewport_size({"width": 1280, "height": height})
+            page.locator(".chip", has_text="限流中").first.wait_for()
+            page.screenshot(path=folder / f"{screen}-zh.png")
 
 
 @pytest.mark.parametrize("locale", LOCALES)

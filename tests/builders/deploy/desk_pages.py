@@ -9,6 +9,8 @@ from tests.enforce.services import CACHE
 WIDTHS: Final = (360, 1280)
 LOCALES: Final = ("zh-CN", "en-GB")
 PICTURES: Final = CACHE / "desk"
+ON_SITE: Final = {"case": ("li.lei", 900), "live": ("han.mei", 760)}
+"""Screens of the site: who sees them, and the height in pixels. Their names end in -zh.png."""
 SCREENS: Final = (
     ("li.lei", "search"), ("li.lei", "case"), ("li.lei", "nothing"), ("li.lei", "done"),
     ("li.lei", "refused"), ("li.lei", "account"), ("li.lei", "help"), ("li.lei", "live"),
