@@ -22,6 +22,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /
 	done | sort -s -k1,1 | head -n 1 | cut -d' ' -f2)
 
 ARGS ?=
+ENGINE ?= docker
+
+# Of the files of a release; `sha256sum --check SHA256SUMS` compares them.
+SUMS = cd dist && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\0' | sort -z | xargs -0 sha256sum > SHA256SUMS
 
 # Where it is set, pytest rewrites all assertions at each start: 80 s of `fast` in place of 69.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,7 +40,7 @@ PYTEST = $(BIN)/python -m compileall -q detectors streams && \
 # The names of the tests that failed, last of all: a summary of CI may show no more.
 FAILURES = sed -nE 's/^((FAILED|ERROR) [^ ]+).*/\1/p'
 
-.PHONY: help demo kafka fast test integration guides site dist lint rules format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
+.PHONY: help demo kafka fast test integration guides screens site dist images lint rules format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
 
 help: ## this list
 	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
@@ -66,12 +70,25 @@ integration: $(VENV)/.test ## what needs machines of its own: systemd, images, P
 guides: $(VENV)/.test ## every command of the README and the guides, on a machine of its own; nightly in CI
 	@$(PYTEST) -m guides $(ARGS)
 
+screens: $(VENV)/.test ## the desk's screens as `site` shows them, made anew by the browser tests (Chromium); before a release
+	@$(BIN)/python -m pytest -m integration tests/deploy/test_desk_pages.py -k site_shows $(ARGS)
+
 site: $(SITE)/.installed ## the guides as one site with search, in dist/site; in English and Chinese
 	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --strict --config-file deploy/site/mkdocs.yml $(ARGS)
 
-dist: $(VENV)/.test ## the wheel, and a list of packages (SBOM, CycloneDX) for each image, in dist/
+dist: $(VENV)/.test ## the wheel, a list of packages (SBOM, CycloneDX) for each image, and checksums, in dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@PYTHON='$(PYTHON)' deploy/docker/sbom dist
+	@$(SUMS)
+
+images: $(VENV)/.test ## the images as archives for `docker load`, and checksums, in dist/; ENGINE=podman for another engine
+	@mkdir -p dist
+	@for image in worker tools console; do \
+		name=otpguard$$([ $$image = worker ] || echo "-$$image"):$$($(BIN)/otpguard --version | cut -d' ' -f2); \
+		$(ENGINE) build --file deploy/docker/Dockerfile --target $$image --tag $$name $(ARGS) .; \
+		$(ENGINE) save $$name | gzip -n > dist/otpguard-$$image.tar.gz; \
+	done
+	@$(SUMS)
 
 lint: $(VENV)/.test rules ## ruff (rules and format) and mypy
 	@$(BIN)/mypy

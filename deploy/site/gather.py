@@ -24,6 +24,8 @@ RENAMED: Final = {
     "CHANGELOG.md": "changes.md",
     ".github/CONTRIBUTING.md": "contributing.md",  # MkDocs leaves out folders with a dot
 }
+SCREENS: Final = ROOT / ".cache/desk/site"
+"""Where `make screens` puts the desk's screens, as the browser tests see them."""
 FENCE: Final = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
 TIGHT: Final = re.compile(r"^([^\s|#>\d-].*)\n(?=- |\d+\. |\|)", re.MULTILINE)
 LINK: Final = re.compile(r"(?<!!)\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)]*)?\)")
@@ -34,6 +36,12 @@ def find_guides() -> list[str]:
     found = (path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.*"))
     ours = (path for path in found if path.suffix in KINDS and "target" not in path.parts)
     return [*RENAMED, *sorted(path.as_posix() for path in ours)]
+
+
+def source(guide: str) -> Path:
+    """The file to copy: of a screen the newest one, where the browser tests ran."""
+    screen = SCREENS / guide.removeprefix("deploy/desk/")
+    return screen if screen.is_file() else ROOT / guide
 
 
 def place(guide: str) -> str:
@@ -47,7 +55,7 @@ def on_config(config: Any) -> Any:
     for guide in find_guides():
         copy = GATHERED / place(guide)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / guide, copy)
+        shutil.copyfile(source(guide), copy)
     config.docs_dir = str(GATHERED)
     return config
 

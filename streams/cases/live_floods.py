@@ -63,6 +63,7 @@ class Frame:
     stopped: dict[str, int]
     facts: ClusterFacts
     unreadable: int
+    is_behind: bool  # Records from before the start are still to be read.
 
     def lines(self) -> list[str]:
         """Return what stands above the list, in lines of at most 80 letters."""
@@ -83,4 +84,5 @@ class Frame:
                 letters="?" if facts.dead_letters is None else facts.dead_letters,
             ),
             tr("gateways {names}").format(names=join_list([*ages, *gone]) or tr("none")),
+            *([tr("still reading: these are not all floods")] if self.is_behind else []),
         ]

@@ -261,21 +261,19 @@ def show_cases(
 
 @contextmanager
 def finding(
-    settings: configs.Settings,
-    named: str,
-    since: str,
-    topics: Sequence[str] = opening.CASE_TOPICS,
+    settings: configs.Settings, named: str, since: str, *more: str
 ) -> Iterator[tuple[store.ReadModel, Sequence[answers.CaseLine]]]:
     """Yield the cases since then, and those of a name, the most important first.
 
-    The look is audited: by number, or by the given id. Raise UsageError if there is no case.
+    `more`: settings of further topics. The look is audited: by number, or by the given id. Raise
+    UsageError if there is no case.
     """
     refuse_nobody(named)
     recipient = settings.intake().numbers.canonical(named)
     about = {"detail": named} if standing.ID.fullmatch(named) else {"subject": recipient or ""}
     with (
         audit_look(settings, "search", **about),
-        closing(read_topics(settings, since, topics)) as model,
+        closing(read_topics(settings, since, *more)) as model,
     ):
         found = model.find_named(named, recipient)
         if not found:
@@ -327,11 +325,9 @@ def refuse_nobody(named: str, before: str = "") -> None:
         )
 
 
-def read_topics(
-    settings: configs.Settings, since: str, topics: Sequence[str] = opening.CASE_TOPICS
-) -> store.ReadModel:
-    """Read the cases since then from the topics, and all overrides."""
-    return opening.of_topics(settings, ago_ms(since), topics, progress)
+def read_topics(settings: configs.Settings, since: str, *more: str) -> store.ReadModel:
+    """Read the cases since then, and all overrides. `more`: settings of further topics."""
+    return opening.of_topics(settings, ago_ms(since), (*opening.CASE_TOPICS, *more), progress)
 
 
 def words_of(settings: configs.Settings) -> list[wire.Override]:

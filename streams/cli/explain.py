@@ -12,7 +12,6 @@ import typer
 from detectors.model import records
 from streams import config as configs, wire
 from streams.cases import explanation
-from streams.cases.store import opening
 from streams.cli import audited, cases
 from streams.cli.cases import SinceOption
 from streams.cli.shared import (
@@ -92,10 +91,7 @@ def _write_page(
 
     if numbers:
         audited.require_numbers(settings)
-    with cases.finding(settings, named, since, (*opening.CASE_TOPICS, "incident")) as (
-        model,
-        found,
-    ):
+    with cases.finding(settings, named, since, "incident") as (model, found):
         now_ms, file = clock.now_ms(), model.case(found[0].episode_id)
         case = call_view.view(file, now_ms)
         case["whole"] = masks.whole(file.line.recipient) if numbers else case["number"]

@@ -145,6 +145,7 @@ class TopFeed(ExitStack):
             *self._gateways,
             self._facts,
             self._unreadable,
+            self.is_behind(),
         )
 
     def explain(self, episode_id: str) -> list[str]:

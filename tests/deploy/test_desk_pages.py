@@ -15,8 +15,8 @@ from streams.cases.store.roles import DeskRole
 from streams.common.rate_limits import RateLimit
 from streams.tools.operate.local_checks import Check
 from tests.browser import browser, complaints, focused, violations
+from tests.builders.deploy.desk_pages import LOCALES, ON_SITE, PICTURES, SCREENS, WIDTHS
 from tests.enforce.records import override
-from tests.enforce.services import CACHE
 from tests.streams.cases.store.filled import audited, fill
 from tests.streams.people.desk.served import served
 from tests.streams.people.desk.world import PASSWORD, World, busy
@@ -24,26 +24,15 @@ from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.integration
 
-WIDTHS: Final = (360, 1280)
-LOCALES: Final = ("zh-CN", "en-GB")
 AFTER_MIDNIGHT_MS: Final = 1_764_346_800_000
 """20 minutes into 29 November 2025 where the desk is: a flood of two days has the longest times."""
 
-PICTURES: Final = CACHE / "desk"
 CLIPBOARD: Final = ("clipboard-read", "clipboard-write")
 NUMBER: Final = "0086 170-0000 0001"
 PEOPLE: Final = {
     "li.lei": (DeskRole.AGENT,), "han.mei": (DeskRole.LEAD,), "zhao": (DeskRole.APPROVER,),
     "shen.ji": (DeskRole.AUDITOR,), "root": (DeskRole.ADMIN,), "fen.xi": (DeskRole.ANALYST,),
 }  # fmt: skip
-SCREENS: Final = (
-    ("li.lei", "search"), ("li.lei", "case"), ("li.lei", "nothing"), ("li.lei", "done"),
-    ("li.lei", "refused"), ("li.lei", "account"), ("li.lei", "help"), ("li.lei", "live"),
-    ("li.lei", "mine"), ("han.mei", "shift"),
-    ("han.mei", "live"), ("han.mei", "unmasked"), ("han.mei", "proposals"),
-    ("fen.xi", "campaigns"), ("fen.xi", "platforms"), ("zhao", "proposals"),
-    ("shen.ji", "audit"), ("root", "users"), ("root", "health"),
-)  # fmt: skip
 
 
 CHECKS: Final = (
@@ -139,6 +128,18 @@ def go(page: Page, world: World, screen: str) -> None:
     if screen == "health":  # the checks of the brokers come by themselves, and once
         page.wait_for_selector("#checks form:not([hx-post])")
         assert page.locator("#checks li").count() == len(CHECKS)
+
+
+def test_the_site_shows_these_screens(opened: Browser, world: World) -> None:
+    """The first test here: those below release the number."""
+    folder = PICTURES / "site"
+    folder.mkdir(parents=True, exist_ok=True)
+    for screen, (name, height) in ON_SITE.items():
+        with inside(opened, world, name, "zh-CN", 1280) as page:
+            go(page, world, screen)
+            page.set_viewport_size({"width": 1280, "height": height})
+            page.locator(".chip", has_text="限流中").first.wait_for()
+            page.screenshot(path=folder / f"{screen}-zh.png")
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -17,8 +17,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from deploy.site import gather
 from deploy.site.gather import LINK, OWN, adapt_link, find_guides, place
 from tests.browser import browser
+from tests.builders.deploy.desk_pages import ON_SITE, PICTURES
 from tests.deploy.tools import ROOT
 
 SITE: Final = ROOT / "dist/site"
@@ -62,6 +64,21 @@ def test_there_is_a_page_for_each_role_in_both_languages() -> None:
     assert pages - {f"{OWN}index.md", f"{OWN}index.zh.md"} == {
         f"{role}{language}.md" for role in ROLES for language in ("", ".zh")
     }
+
+
+def test_a_screen_is_the_newest_that_the_browser_tests_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gather.SCREENS == ROOT / PICTURES / "site"
+    screens = {guide for guide in find_guides() if re.fullmatch(r"deploy/desk/.*\.png", guide)}
+    assert screens == {f"deploy/desk/{screen}-zh.png" for screen in ON_SITE}
+    monkeypatch.setattr(gather, "SCREENS", tmp_path)
+    for guide in screens:
+        assert gather.source(guide) == ROOT / guide
+        made = tmp_path / Path(guide).name
+        made.touch()
+        assert gather.source(guide) == made
+    assert gather.source("deploy/store.md") == ROOT / "deploy/store.md"
 
 
 class Parsed(HTMLParser):

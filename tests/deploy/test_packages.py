@@ -97,6 +97,21 @@ def test_a_bill_of_materials_lists_what_the_lock_of_each_image_has(tmp_path: Pat
         assert all(part["externalReferences"] for part in bill["components"])
 
 
+@pytest.mark.integration
+def test_checksums_name_every_file_of_a_release_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "dist/site").mkdir(parents=True)
+    (tmp_path / "dist/site/index.html").touch()
+    for name in ("otpguard-0.1.0-py3-none-any.whl", "otpguard-worker.cdx.json", "SHA256SUMS"):
+        (tmp_path / "dist" / name).write_text(name)
+    line = "\t@$(SUMS)\n"
+    (tmp_path / "Makefile").write_text(f"include {ROOT / 'Makefile'}\nsums:\n{line}")
+    run("make", "sums", cwd=tmp_path)
+    said = run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=tmp_path / "dist")
+    assert [each.partition(":")[0] for each in said.splitlines()] == [
+        "otpguard-0.1.0-py3-none-any.whl", "otpguard-worker.cdx.json",
+    ]  # fmt: skip
+
+
 @pytest.mark.guides
 def test_the_demo_runs_from_the_wheel_without_a_checkout(built: Path, tmp_path: Path) -> None:
     otpguard = installed(tmp_path / "installed", built, "demo.txt")

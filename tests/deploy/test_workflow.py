@@ -1,8 +1,11 @@
-"""The hosted workflow: actions cannot change, rights are few, no check passes unseen."""
+"""The hosted workflows: actions cannot change, rights are few, no check passes unseen."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,10 +17,15 @@ WORKFLOWS: Final = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 JOBS: Final = ("fast", "test", "integration", "guides", "package", "vulnerabilities")
 
 
+def workflow(name: str) -> dict[Any, Any]:
+    (path,) = (each for each in WORKFLOWS if each.stem == name)
+    found: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return found
+
+
 def jobs() -> dict[str, Any]:
-    """Name -> job, of the one workflow."""
-    (path,) = WORKFLOWS
-    found: dict[str, Any] = yaml.safe_load(path.read_text())["jobs"]
+    """Name -> job, of the workflow of each change."""
+    found: dict[str, Any] = workflow("ci")["jobs"]
     return found
 
 
@@ -35,14 +43,15 @@ def test_every_action_is_named_by_its_commit_and_its_version() -> None:
 
 
 def test_a_job_may_read_the_source_and_nothing_else() -> None:
-    (path,) = WORKFLOWS
-    assert yaml.safe_load(path.read_text())["permissions"] == {}
+    assert [path.stem for path in WORKFLOWS] == ["ci", "release"]
     assert tuple(jobs()) == JOBS
     assert all(job["permissions"] == {"contents": "read"} for job in jobs().values())
-    for job in jobs().values():
-        for step in job["steps"]:
-            if step.get("uses", "").startswith("actions/checkout@"):
-                assert step["with"]["persist-credentials"] is False
+    for name in ("ci", "release"):
+        assert workflow(name)["permissions"] == {}
+        for job in workflow(name)["jobs"].values():
+            for step in job["steps"]:
+                if step.get("uses", "").startswith("actions/checkout@"):
+                    assert step["with"]["persist-credentials"] is False
 
 
 def test_fast_tests_run_on_the_oldest_python_and_on_a_newer_one() -> None:
@@ -58,9 +67,49 @@ def test_a_job_runs_the_target_of_its_name_and_skips_nothing(job: str) -> None:
 
 def test_guides_run_each_night() -> None:
     assert jobs()["guides"]["if"] == "github.event_name == 'schedule'"
-    (path,) = WORKFLOWS
-    triggers = yaml.safe_load(path.read_text())[True]  # YAML 1.1 reads the key "on" as true
+    triggers = workflow("ci")[True]  # YAML 1.1 reads the key "on" as true
     assert triggers["schedule"]
+
+
+def test_a_release_is_a_draft_and_what_may_write_runs_nothing_of_the_source() -> None:
+    release = workflow("release")
+    assert release[True] == {"push": {"tags": ["v*"]}}
+    build, draft = release["jobs"]["build"], release["jobs"]["draft"]
+    assert build["permissions"] == {"contents": "read"}
+    assert [step for step in draft["steps"] if "uses" in step] == []
+    said = [step["run"] for step in draft["steps"]]
+    assert "sha256sum --check" in said[-2]
+    assert "--draft" in said[-1]
+    assert "${{" not in "".join(said)  # the shell gets names as variables, never as text
+
+
+@pytest.mark.parametrize(
+    ("version", "day", "tag", "passes"),
+    [
+        ("0.1.0", "2026-12-01", "v0.1.0", True),
+        ("0.1.0", "unreleased", "v0.1.0", False),
+        ("0.1.0", "2026-12-01", "v0.1.1", False),
+        ("0.1.1", "2026-12-01", "v0.1.1", False),  # the changelog has only 0.1.0
+    ],
+)
+def test_a_tag_that_is_not_the_version_or_has_no_day_is_not_released(
+    version: str, day: str, tag: str, passes: bool, tmp_path: Path
+) -> None:
+    (check,) = (
+        step["run"]
+        for step in workflow("release")["jobs"]["build"]["steps"]
+        if step.get("name", "").startswith("The tag is the version")
+    )
+    otpguard = tmp_path / ".venv/bin/otpguard"
+    otpguard.parent.mkdir(parents=True)
+    otpguard.write_text(f"#!/bin/sh\necho otpguard {version}\n")
+    otpguard.chmod(0o755)
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n## 0.1.0, {day}\n")
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", check],
+        cwd=tmp_path, env={**os.environ, "GITHUB_REF_NAME": tag}, check=False,
+    )  # fmt: skip
+    assert (done.returncode == 0) is passes
 
 
 def test_a_known_vulnerability_fails_the_workflow_each_time() -> None:

@@ -29,9 +29,9 @@ def test_messages_of_records_that_were_not_read_are_in_no_bar() -> None:
 
 
 def test_lines_fit_a_terminal_and_name_what_is_not_known() -> None:
-    def lines(facts: ClusterFacts) -> list[str]:
+    def lines(facts: ClusterFacts, *, behind: bool = False) -> list[str]:
         gateways = sort_gateways({"smsc-1": NOW_MS - 1000}, facts.signs or {}, NOW_MS)
-        return Frame(NOW_MS, "enforce", 1, 1, [], *gateways, facts, 0).lines()
+        return Frame(NOW_MS, "enforce", 1, 1, [], *gateways, facts, 0, behind).lines()
 
     assert lines(ClusterFacts())[1] == "lag ?   workers ?   dead letters in 1 h ?"
     signs = {"smsc-9": Sign(NOW_MS, ended=True)}
@@ -42,3 +42,5 @@ def test_lines_fit_a_terminal_and_name_what_is_not_known() -> None:
         "gateways smsc-1 (1 s), smsc-9 stopped",
     ]
     assert max(map(len, found)) <= 80
+    behind = lines(ClusterFacts(), behind=True)
+    assert behind[-1] == "still reading: these are not all floods"

@@ -100,7 +100,9 @@ def test_floods_that_are_long_over_are_forgotten(
     ended = replace(OPENED, episode_id="1:sms.delivery.v1:0:2", level=Level.CLEAR)  # long ago
     desk.put("episode", encode_episode(ended))
     with TopFeed(settings, ago_ms("1h"), numbers=False) as feed:
+        assert "still reading" in feed.frame().lines()[-1]
         caught_up(feed)
+        assert "still reading" not in feed.frame().lines()[-1]
         assert "over" in feed.explain(ended.episode_id)[0]
         monkeypatch.setattr(top_feed, "FORGET_S", 0.0)
         feed.step()
