@@ -272,8 +272,8 @@ def read(looked: Look) -> Reading:
     body = body_of(looked)
     if is_crowded(body) and not looked.host_line:
         return Reading("crowded")
-    whole, part = None, _without_adverts(looked)
-    if part and (says(body, SCENE) or sells(body)):
+    whole, part = None, None
+    if (says(body, SCENE) or sells(body)) and (part := _without_adverts(looked)):
         rule, code, traits = _decide(part)
         if rule in _BESIDE_ADVERTS:
             offered = not _ADVERT.isdisjoint(traits) and USED.isdisjoint(traits)

@@ -168,7 +168,8 @@ def alone(looked: Look, score: int, *, person: bool) -> float | None:
     if looked.for_app or (sure := model().sure(score)) is None:
         return None
     if not sure:
-        return None if _SEEN.near_number.search(looked.folded) else model().sure_other
+        near = "0000" in looked.folded and _SEEN.near_number.search(looked.folded)
+        return None if near else model().sure_other
     if person or _long(looked.folded) or not _shows_its_own(looked):
         return None
     return model().sure_code
