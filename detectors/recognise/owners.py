@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
+from ahocorasick_rs import AhoCorasick
+
 from detectors.recognise.lexicon import branches, join, list_heads
 from detectors.recognise.scripts import cues_of
 from detectors.recognise.shipped import read_data
@@ -21,6 +23,11 @@ _RECEIPT_CHARS: Final = 48  # from the name of an authorisation code to the numb
 _TEXTS: Final = 64
 """Number of cached searches. Chosen: more than one reading of a text needs, because the rules look
 for the same words in a text and in its sentences several times."""
+
+
+_LISTS: Final = {"spam": "spam", "leave": "leave", "lure": "lure", "warning": "warning",
+                 "telling": "telling", "paid": "made"}  # fmt: skip
+"""Patterns of the section `text` that need a word of one list, with the name of the list."""
 
 
 class _Row(NamedTuple):
@@ -73,6 +80,7 @@ def _rows(owner: str) -> tuple[_Row, ...]:
 
 def prepare() -> Iterator[None]:
     """Compile all patterns now, in small steps, and not at the first text that needs them."""
+    _begins()
     for name in _table()["text"]:
         pattern(name)
         yield
@@ -118,12 +126,32 @@ def is_owned(body: str, start: int, end: int, owner: str) -> bool:
     )
 
 
+@cache
+def _begins() -> tuple[AhoCorasick, list[list[str]]]:
+    names: dict[str, list[str]] = {}
+    for name, listed in _LISTS.items():
+        for head in list_heads(_list_words(listed)):
+            names.setdefault(head, []).append(name)
+    return AhoCorasick(list(names)), list(names.values())
+
+
+@lru_cache(_TEXTS)
+def _begun_in(body: str) -> frozenset[str]:
+    """Return the patterns of `_LISTS` that may be in a text, by the beginnings of their words."""
+    heads, names = _begins()
+    found = heads.find_matches_as_indexes(" ".join(body.split()), overlapping=True)
+    return frozenset(name for at, _, _ in found for name in names[at])
+
+
 @lru_cache(_TEXTS)
 def is_mentioned(name: str, body: str) -> bool:
     """Return whether a pattern of the section `text` is in a text."""
+    if name in _LISTS and name not in _begun_in(body):
+        return False
     return pattern(name).search(body) is not None
 
 
+@lru_cache(_TEXTS)
 def has_price(body: str) -> bool:
     """Return whether a text has an amount of money, with the currency before or after it."""
     return any(is_owned(body, *run.span(), "money") for run in _RUN.finditer(body))

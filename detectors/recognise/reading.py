@@ -272,8 +272,8 @@ def read(looked: Look) -> Reading:
     body = body_of(looked)
     if is_crowded(body) and not looked.host_line:
         return Reading("crowded")
-    whole, part = None, _without_adverts(looked)
-    if part and (says(body, SCENE) or sells(body)):
+    whole, part = None, None
+    if (says(body, SCENE) or sells(body)) and (part := _without_adverts(looked)):
         rule, code, traits = _decide(part)
         if rule in _BESIDE_ADVERTS:
             offered = not _ADVERT.isdisjoint(traits) and USED.isdisjoint(traits)
@@ -506,8 +506,8 @@ def _logs_in(looked: Look, traits: Sequence[str]) -> bool:
 def verifies(folded: str) -> bool:
     """Return whether a text has a link that can verify, because it was made for one recipient.
 
-    The path of such a link has a digit, or a word such as "verify". The path of a URL shortener is
-    always a token, so it must have both.
+    The path of such a link has a letter beside a digit, or a word such as "verify". The path of a
+    URL shortener is always a token, so it must have such a word and a digit.
     """
     for link in (folded[start:end] for start, end in links(folded)):
         path = link.find("/", link.find("://") + len("://") if "://" in link else 0)

@@ -73,6 +73,7 @@ class _Heard(NamedTuple):
     places: list[tuple[int, list[tuple[int, int]]]]  # place and (kind, end) of the words there
     spans: dict[int, list[tuple[int, int]]]  # the same by kind
     heads: int  # places where words may begin; beyond `LOAD_MAX` none is read
+    words: list[Word]  # words that name numbers
 
 
 class Script:
@@ -118,7 +119,7 @@ class Script:
         for start, ends in places:
             for kind, end in ends:
                 spans.setdefault(kind, []).append((start, end))
-        return _Heard(places, spans, len(heads))
+        return _Heard(places, spans, len(heads), _named(text, places))
 
     def prepare(self) -> Iterator[None]:
         """Compile all words of the script in small steps; see `Words.prepare`."""
@@ -137,25 +138,8 @@ class Script:
         return self._hear(text).heads
 
     def words(self, text: str) -> list[Word]:
-        """Return the words that name numbers, in order and without overlaps.
-
-        If several words begin at the same place, the longest is used.
-        """
-        found: list[Word] = []
-        place = 0
-        for start, ends in self._hear(text).places:
-            if start < place:
-                continue
-            naming = [
-                (end, -kind)
-                for kind, end in ends
-                if kind < len(_KINDS)
-                and not (_KINDS[kind] is WordKind.DENIED and _is_code_shown(text, start, end))
-            ]
-            if naming:
-                place, kind = max(naming)
-                found.append(Word(start, place, _KINDS[-kind]))
-        return found
+        """Return the words that name numbers, in order and without overlaps."""
+        return self._hear(text).words
 
     def spans(self, text: str, kind: int) -> Sequence[tuple[int, int]]:
         """Return start and end of each word of this kind in a text."""
@@ -169,6 +153,25 @@ class Script:
             if start == 0
             for kind, end in ends
         )
+
+
+def _named(text: str, places: list[tuple[int, list[tuple[int, int]]]]) -> list[Word]:
+    """Return the words that name numbers. Of several words at one place the longest is used."""
+    found: list[Word] = []
+    place = 0
+    for start, ends in places:
+        if start < place:
+            continue
+        naming = [
+            (end, -kind)
+            for kind, end in ends
+            if kind < len(_KINDS)
+            and not (_KINDS[kind] is WordKind.DENIED and _is_code_shown(text, start, end))
+        ]
+        if naming:
+            place, kind = max(naming)
+            found.append(Word(start, place, _KINDS[-kind]))
+    return found
 
 
 _THIS_CHARS: Final = 6

@@ -194,7 +194,7 @@ UNLISTED = ("Falkhof", "Haselmarkt", "Birkwerk", "Lindedepot")
         "447129 is your {} code. We will never ask for it by email, WhatsApp or phone.",
         "{}: your code is 447129. Do not forward it by WhatsApp.",
         "{}: your code is 447129. Contact us on WhatsApp",
-        "447129 {}. Questions? WhatsApp us any time",
+        "447129 is your {} code. Questions? WhatsApp us any time",
         "447129 es tu código de {}. No lo envíe por WhatsApp.",
         "Ihr Code zur Anmeldung bei {} über das Portal: 447129. Gültig 5 Min.",
         "Votre code pour {} est 447129. S'il n'est pas de vous, ignorez-le",

@@ -6,11 +6,19 @@ import pytest
 
 from detectors.recognise.decide import recognise
 from detectors.recognise.fold import fold, mask
-from detectors.recognise.owners import has_price, is_mentioned, is_owned, is_spent, prepare
+from detectors.recognise.owners import (
+    has_price,
+    is_mentioned,
+    is_owned,
+    is_spent,
+    pattern,
+    prepare,
+)
 from detectors.recognise.reading import look
 from detectors.recognise.registry import Registry
 from detectors.recognise.shapes import numbers
 from detectors.recognise.weigh import Weighed, confidence, model
+from tests.detectors.recognise.corpus import files, read
 
 REGISTRY = Registry.load_shipped()
 
@@ -253,3 +261,13 @@ def test_casinos_and_ways_to_unsubscribe_are_known() -> None:
     assert is_mentioned("leave", "sms almak istemiyorsaniz ret yazin")
     assert is_mentioned("leave", "odjava: stop na 0000")
     assert not is_mentioned("spam", "your code is 0000")
+
+
+def test_a_text_is_searched_for_each_word_whose_beginning_is_in_it() -> None:
+    lists = "spam", "leave", "lure", "warning", "telling", "paid"
+    texts = [fold(mask(row.text)) for path in files() for row in read(path)][::5]
+    texts += ["reply  stop  to\n\nopt  out", "your account\thas been  locked"]
+    found = [(name, text) for text in texts for name in lists if is_mentioned(name, text)]
+    assert {name for name, _ in found} == set(lists)
+    assert ("lure", texts[-1]) in found
+    assert found == [(name, text) for text in texts for name in lists if pattern(name).search(text)]

@@ -38,6 +38,8 @@ ADVERTS = (
     "Gram altinlarinizi Altin Hesabiniza aktaralim. Guvenle kazanin. www.luma.com.tr/?issp=f7",
     "Giris artik parmaginizla cok daha kolay. Yeni telefonlara ozel. http://luma.example/1Egq2F8",
     "Verificacion pendiente en su cuenta de Lumapay: bit.ly/luma-verifica",
+    "Have a look at this for the login screen: http://forum.luma.example/showthread.php?t=151407",
+    "Sharing the internet connection is explained at http://luma.example/questions/5960/sharing",
 )
 
 

