@@ -39,9 +39,8 @@ flood that trickles out."""
 UNKNOWN_HOUR_MAX: Final = 150
 UNKNOWN_DAY_MAX: Final = 450
 """Codes of platforms that the victim does not use and that reach it, in the worst plan that a
-search finds. The goal is 120 and 350. A hundred plans find 97 and 333, or 99 and 326 (seeds 1 and
-3); two hundred find 117 and 374 (seed 1). 48 platforms that were taught on two days bring 173 in
-an hour; no search found that plan."""
+search finds. The goal is 120 and 350. 370 plans find 98 and 372, or 94 and 343 (seeds 1 and 2). 48
+platforms that were taught on two days bring 166 in an hour; no search found that plan."""
 
 OWN_DAY_MAX: Final = 0
 """Own codes of used platforms that are refused in the worst day: the plans abuse none of these."""

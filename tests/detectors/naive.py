@@ -47,7 +47,7 @@ KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one 
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
 # Window -> codes of all platforms, without each first of a day, that new and known ones may reach.
 TOTAL = {3600: (54, 80), DAY: (250, 250)}
-TOTAL_LEAST, TOTAL_STEP = 4, 8  # codes that are enough, and one less for so many past the limit
+TOTAL_LEAST, TOTAL_STEP = 6, 3  # codes that are enough, and one less for so many past the limit
 RETRY = 90_000
 RETRIES = 300_000
 
