@@ -238,7 +238,10 @@ class _Counted(NamedTuple):
         return strange
 
     def flood(self, suspect: Suspect, platform: int | None) -> None:
-        """Count a flood code, if there is one (not None) and its recipient is in an episode."""
+        """Count a code for its platform, if its recipient is in an episode.
+
+        `platform` is None if the code is no evidence of a flood; nothing is counted then.
+        """
         if platform is not None and suspect.episode is not None:
             self.flooded.append(platform)
 

@@ -231,7 +231,10 @@ def _is_rate_open(params: RailParams, rails: Rails, issued_at_ms: int, offers: i
 
 
 def _go_on(rails: Rails, second: int) -> None:
-    """Move the end of the last minute to `second` if this is later; drop counts of old offers."""
+    """Let the minute that `rails.minute` counts end at `second`, if this is later.
+
+    From time to time, also drop the counts of leases that were offered over `OFFERS_S` ago.
+    """
     if len(rails.offered) > 2 * OFFERS_S:  # rarely true, so that most offers skip this scan
         kept = max(second, rails.second) - OFFERS_S
         rails.offered = {at: n for at, n in rails.offered.items() if at > kept}

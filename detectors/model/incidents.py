@@ -66,7 +66,10 @@ def flood_messages(listed: Sequence[Listed]) -> tuple[FloodMessage, ...]:
 
 
 class EarlierSighting(NamedTuple):
-    """A sighting of the episode from before THROTTLE; a known platform is not named."""
+    """A platform's first message of the day in an episode, from before the episode's THROTTLE.
+
+    Only a novel, untrusted platform is named. For other platforms `platform` is empty.
+    """
 
     at_ms: int
     novel: bool

@@ -98,8 +98,9 @@ class LogTime:
         return self._watermark_s + AHEAD_S if self._watermark_s else _NO_LIMIT_S
 
     def ahead(self) -> NDArray[np.int64]:
-        """Return the positions of codes rejected because they are ahead of the log's time.
+        """Return the positions of codes that are over `AHEAD_S` (7 days) ahead of the log's time.
 
+        These codes are rejected.
         Before the first tick, no code is rejected.
         """
         own = self._at_s

@@ -240,9 +240,11 @@ def _in_blocks(blocks: frozenset[int]) -> tuple[Script, ...]:
 
 
 def says(text: str, kind: int, start: int = 0, end: int | None = None) -> bool:
-    """Return whether `text[start:end]` has a word of this kind, such as `SCENE` or `PURPOSE`.
+    """Return whether `text[start:end]` has a word of this kind.
 
-    The words of a text are searched once, and not again for each of its sentences.
+    Examples of kinds: `PURPOSE` (what a code is for: "log in"), `SCENE` (another topic, such as
+    parcels, shops or prizes). The words of a whole text are searched once and cached, so calls for
+    single sentences are cheap.
     """
     last = len(text) if end is None else end
     return any(

@@ -70,7 +70,13 @@ class Acknowledgements:
         states: PartitionOwner,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """`topic` is the input; `states` knows which partitions of the input this worker owns."""
+        """Create the tracker; `start` reads the topic of acknowledgements.
+
+        An action's id is `epoch:topic:partition:offset` of the event that caused the action.
+        `topic`: name of the input topic. `epoch`: the setting of this name, which is raised when
+        the input topic is created again. `states`: knows which partitions of the input topic this
+        worker owns. Acknowledgements of other workers' actions are ignored.
+        """
         self._states = states
         self._metrics = metrics
         self._epoch, self._topic = epoch, topic

@@ -4,16 +4,17 @@ Its steps are decode, decide, publish. A state never changes across an `await`, 
 copied. Therefore a checkpoint always sees the state at one offset, and all outputs of the earlier
 events are already in the outbox.
 
-An envelope of 20,000 records takes up to 0.4 s of CPU time if all are new to the worker. On a busy
-machine this takes several times longer. The event loop gets control at every tick in the envelope.
-In a campaign, whose messages cost fifteen times as much, this happens more often.
+An *envelope* holds the records that one poll returned for one partition. 20,000 records take up
+to 0.4 s of CPU time, and several times longer on a busy machine. So the event loop gets control at
+least once per tick. In a campaign (an attack on many recipients) a message costs fifteen times as
+much as an ordinary one, and the event loop gets control more often.
 
-The small envelopes of a poll are applied together, before the large ones. At a live rate, most of
-the cost of an event is paid once per call.
+The small envelopes of a poll are applied together, before the large ones. Few records per call are
+expensive, because the fixed cost of the call is most of the cost.
 
-A tick is a fixed range of `TICK_OFFSETS` offsets. If the worker is behind, an incomplete tick at
-the end of an envelope waits for its other records, which are already in the log. Per event, half a
-tick costs a third more than a whole one.
+A *tick* is a fixed range of `TICK_OFFSETS` offsets of a partition. If the worker is behind, the
+incomplete tick at the end of an envelope waits for the next poll, because its other records are
+already in the log. Per event, half a tick costs a third more than a whole one.
 """
 
 import asyncio

@@ -71,9 +71,10 @@ class Timetable:
 
 
 def script(seed: int, subscribers: int) -> Timetable:
-    """Return the script for a seed.
+    """Return all messages of a demo run, for a seed and a number of other subscribers.
 
-    The look-alikes of one day, at least one of each kind, begin with the live part.
+    Some of these subscribers only look attacked (scenarios `LOOK_ALIKES`): as many as on one day,
+    and at least one per scenario. Their messages begin in the first ten minutes of the live part.
     """
     people = Random(f"demo/{seed}").sample(range(subscribers), subscribers)
     counts = {
