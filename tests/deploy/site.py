@@ -112,7 +112,8 @@ class Sink:
 
 
 ABSENT: Final = frozenset(
-    f"otpguard-{kind}" for kind in ("campaigns", "desk", "notifier", "platforms", "signal")
+    f"otpguard-{kind}"
+    for kind in ("campaigns", "desk", "memory", "notifier", "platforms", "signal")
 )
 """Jobs of processes that have sites of their own."""
 
