@@ -157,7 +157,7 @@ def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece])
     low, high = together[0].start, together[-1].stop
     here = slice(low, high)
     # The time of a memory record is that of the other state, and a list of recycled numbers may be
-    # days old. Only messages tell the time, and how precise a gateway's clock is.
+    # days old. So only messages are samples of the log's time and of a gateway's clock.
     messages = is_message(batch.kind[here])
     chosen = codes.otp[here] & messages
     sampled = messages & (batch.offset[here] % SAMPLE_OFFSETS == 0)

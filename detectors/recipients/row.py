@@ -165,7 +165,7 @@ class Memory:
         self.born_day = born_day
         self.kept = tuple(unique(kept)[:PLACES_MAX])
         fresh = [each for each in unique(once) if each not in self.kept]
-        # As many as fit into a row with an extent, beside the KEPT ones.
+        # The row and its largest extent have room for so many prints beside the KEPT ones.
         self.once = tuple(fresh[: PRINTS + max(0, PLACES_MAX - 1 - len(self.kept))])
         self.marks = tuple(each for each in marks if each not in self.kept)
         self.prints = self.kept + self.once

@@ -105,7 +105,7 @@ class GatewayClock:
 def observe(
     params: ClockParams, gateways: dict[str, GatewayClock], samples: Iterable[tuple[int, str]]
 ) -> None:
-    """Record samples (event time in ms, gateway), in log order.
+    """Update the clocks of gateways from `samples`: (event time in ms, gateway), in log order.
 
     Past `GATEWAYS_MAX`, new gateways are ignored.
     """

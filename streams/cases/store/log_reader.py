@@ -59,7 +59,7 @@ class LogReader:
     """Reads records and end offsets with two Kafka clients. Threads must not share this object."""
 
     def __init__(self, kafka: Kafka, **more: Any) -> None:
-        """Connect. Raise ConfigError or UnavailableError if no broker accepts the client.
+        """Connect to Kafka. Raise ConfigError or UnavailableError if no broker accepts the client.
 
         `more`: settings of librdkafka, with `_` for each dot.
         """

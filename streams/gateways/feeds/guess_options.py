@@ -98,7 +98,7 @@ _WORDS: Final = re.compile(rf"(?!(?:{_VALUE.pattern})\Z).*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class FeedOptions:
-    """Options of a feed, which say how a file is laid out; None: not given."""
+    """Options of the command `feed` that say how a file is laid out; None: not given."""
 
     maps: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()

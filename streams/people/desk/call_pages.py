@@ -192,7 +192,8 @@ class CasePages:
         self.desk.store.papers.read_handovers(
             visit.person.account.name, receivers_of(visit), file.line.episode_id
         )
-        # The mark is bound to this case. Otherwise a link could show that another override is done.
+        # The mark in the link signs the override and this case. Without it, a forged link could
+        # show on this page that the override of another case is done.
         word_id, _, mark = visit.request.query_params.get("said", "").partition(".")
         known = self.desk.is_granted(visit, f"{word_id} {file.line.episode_id}", mark)
         flashes = [self._describe_answers(word_id)] if known else []

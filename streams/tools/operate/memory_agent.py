@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 LOOK_S: Final = 5.0  # time between two updates of the age
 
 _Marks = tuple[NDArray[np.uint64], NDArray[np.int64]]
-"""Recipients in ascending order, and a hash of what was published of each."""
+"""Recipients in ascending order, and for each the hash of its newest published record."""
 _NOTHING: Final[_Marks] = np.zeros(0, np.uint64), np.zeros(0, np.int64)
 
 

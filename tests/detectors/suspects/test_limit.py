@@ -82,6 +82,17 @@ def test_a_known_platform_that_sends_less_than_the_others_is_spared_for_longer()
     assert [*total.ends_s] == [*range(7, 18), 27], "89 codes: three are enough"
 
 
+def test_a_known_platform_with_five_repeated_codes_is_spared_at_the_limit() -> None:
+    repeats = Repeats()
+    for n in range(75):
+        repeats.add(KEY + n % 7, NOW_S + n)
+    for at_s in range(80, 85):
+        repeats.add(KEY + 20, NOW_S + at_s)
+    total = judge_total(repeats, KEY, range(7, 28), known)
+    assert total is not None
+    assert [*total.ends_s] == [*range(7, 14)]
+
+
 def test_a_lease_refuses_what_it_names_while_it_lasts_and_is_restored() -> None:
     lease = PlatformLease("1:t:0:9:limit")
     lease.put(7, 5000, "shadow")
