@@ -33,11 +33,9 @@ from streams.wire.recipients import TOKEN, WRITTEN_NUMBER
 if TYPE_CHECKING:
     from streams.cases.store.answers import CaseLine
 
-NEAREST: Final = 5
-"""Maximum number of platforms suggested for a mistyped name."""
+NEAREST: Final = 5  # Maximum number of platforms suggested for a mistyped name.
 
-NEAR: Final = 0.6
-"""Minimum similarity of two names, from 0 to 1, for a suggestion (as in difflib)."""
+NEAR: Final = 0.6  # Minimum similarity of two names, from 0 to 1, for a suggestion (as in difflib).
 
 
 ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")

@@ -18,8 +18,7 @@ from detectors.model.times import DAY_S
 from detectors.suspects.hot_score import lead
 from detectors.suspects.suspect import Suspect
 
-LEAST: Final = 3
-"""Lower leads are not stored, because nobody needs them."""
+LEAST: Final = 3  # Lower leads are not stored, because nobody needs them.
 
 GROUPS: Final = 20
 _T_19: Final = 2.093

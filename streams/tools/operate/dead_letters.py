@@ -48,8 +48,7 @@ REFUSED: Final = (MessageSizeTooLargeError, InvalidRecordError, InvalidTimestamp
 """Errors of one event, which Kafka does not take now or later. Other events are not affected."""
 ACKNOWLEDGED_S: Final = 30.0
 
-Tell = Callable[[int], None]
-"""Called with the number of records read or sent since the last call."""
+Tell = Callable[[int], None]  # Called with the number of records read or sent since the last call.
 
 
 class RecordPosition(NamedTuple):

@@ -14,8 +14,7 @@ from streams.tools.scenarios.people import COUNT_MOST, GAP_SHAPE, habit_ranks, p
 from streams.tools.scenarios.platform_profiles import BANKS, PLATFORMS
 from streams.tools.scenarios.wording import COURIER, MARKETING, NOTICES, PERSONAL
 
-BLOCK: Final = 4096
-"""Number of events that are drawn at once."""
+BLOCK: Final = 4096  # Number of events that are drawn at once.
 
 
 @dataclass(frozen=True, slots=True)
