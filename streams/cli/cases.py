@@ -31,7 +31,6 @@ from streams.common import (
     UsageError,
     clock,
     escape_unprintable,
-    in_json,
     join_list,
     tr,
     trn,
@@ -160,32 +159,6 @@ def show(
       otpguard cases show 1:sms.delivery.v1:7:123456 --since 7d
     """
     show_cases(settings, named, since, as_json=as_json, most=None)
-
-
-@app.command()
-def watch(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
-    r"""Follow cases as they open, rise, renew and end, until Ctrl-C.
-
-    \b
-    Example:
-      otpguard cases watch
-    """
-    now_ms = clock.now_ms()
-    with audit_look(settings, "view", detail="cases as they come"):
-        pass
-    try:
-        clients, topic = admin.client_arguments(settings.kafka), settings.topics.episode
-        found = read.records(clients, topic, since_ms=now_ms, follow=True)
-        for episode in read.readable(found, wire.decode_episode):
-            row = {"change": episode.change, **standing.summary(store.line_of(episode))}
-            del row["gateways"], row["refused"], row["state"]  # not known yet
-            typer.echo(
-                in_json(msgspec.json.encode(row).decode())
-                if as_json
-                else escape_unprintable("  ".join(str(value) for value in row.values()))
-            )
-    except KeyboardInterrupt:
-        return
 
 
 @app.command()
