@@ -35,7 +35,7 @@ from streams.common import (
     tr,
     trn,
 )
-from streams.tools.operate import purge_overrides
+from streams.tools.operate import overrides
 
 app = group("List who is attacked, and what is done about it.")
 
@@ -202,7 +202,7 @@ def tidy(
     done, denied = {}, []
     for topic in dict.fromkeys((topics.override, topics.everyone)):
         try:
-            done[topic] = purge_overrides.tidy(clients, topic, now_ms, dry_run=dry_run)
+            done[topic] = overrides.tidy(clients, topic, now_ms, dry_run=dry_run)
         except ConfigError as error:  # support may write the one, duty the other
             denied.append(str(error))
     if as_json:

@@ -27,7 +27,7 @@ from kafka import KafkaProducer
 from streams.cluster.admin import Cluster, client_arguments
 from streams.common.errors import Exit
 from streams.config import Kafka, Topics, load
-from streams.tools.operate.override_backup import FORM
+from streams.tools.operate.overrides import FORM
 from tests.enforce.records import RECIPIENT
 from tests.nodes import Broker
 from tests.ports import free_port
