@@ -51,7 +51,7 @@ TABLES: Final = (
     "streams.people.desk.oversight:STATES",
     "streams.people.desk.oversight:OUTCOMES",
     "streams.people.desk.oversight:VERBS",
-    "streams.cli.desk_user:COLUMNS",
+    "streams.cli.desk:USERS",
     "streams.cli.cases:COLUMNS",
     "streams.cli.recognise:HEADINGS",
     "streams.cli.top_feed:COLUMNS",
