@@ -133,14 +133,9 @@ def calibrate(
         )  # fmt: skip
         history = file_history(settings, names, options)
     result = _run_passes(
-        settings,
-        history,
-        subscribers=subscribers,
-        judged=_names(judged, settings.intake().numbers),
-        misses=misses,
-        show_recipients=show_recipients,
-        quiet=quiet,
-    )
+        settings, history, subscribers=subscribers, misses=misses, quiet=quiet,
+        judged=_names(judged, settings.intake().numbers), show_recipients=show_recipients,
+    )  # fmt: skip
     found = results.document(result)
     if as_json:
         write_json(found)

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from streams import config as configs, wire
-from streams.cases import standing
+from streams.cases import explanation, standing
 from streams.cases.store import answers, opening, store
 from streams.cli.audited import audit_look
 from streams.cli.shared import (
@@ -32,6 +32,7 @@ from streams.common import (
     clock,
     escape_unprintable,
     join_list,
+    moment,
     tr,
     trn,
 )
@@ -66,7 +67,7 @@ def ls(
     """
     with audit_look(settings, "view", detail="cases"):
         with closing(read_topics(settings, since)) as model:
-            rows = [standing.summary(line) for line in model.all(ended=all_)]
+            rows = [summary(line) for line in model.all(ended=all_)]
             switched = switch_of(model)
         if as_json:
             write_json(rows)
@@ -128,6 +129,35 @@ def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
         drop=[names.index(name) for name in SPARED],
         styles={tr(state): colour for state, colour in COLOURS.items()},
     )
+
+
+def summary(line: answers.CaseLine) -> dict[str, Any]:
+    """Return one row of a list of cases."""
+    return {
+        "episode": line.episode_id,
+        "recipient": line.recipient,
+        "level": line.level,
+        "mode": line.mode,
+        "since": moment(line.first_ms),
+        "last": moment(line.last_ms),
+        "messages": line.messages,
+        "platforms": line.platforms,
+        "novel": line.novel,
+        "rule": line.rule,
+        "gateways": line.gateways,
+        "refused": line.refused,
+        "state": line.state,
+    }
+
+
+def counts_now(line: answers.CaseLine) -> str:
+    """Return the newest counts of a case, for a reader who sees an older record of this case."""
+    return tr("this is how the case stood then; now it has {messages} from {platforms}, {novel} of "
+              "them new to this recipient").format(
+        messages=trn("{n} message", "{n} messages", line.messages),
+        platforms=explanation.platform_count(line.platforms),
+        novel=explanation.at_least(line.novel),
+    )  # fmt: skip
 
 
 def switch_of(model: store.ReadModel) -> wire.Override | None:
@@ -282,7 +312,7 @@ def _print(file: answers.CaseFile, named: str, *, as_json: bool) -> None:
         bold=True,
     )
     if record.evidence != case.last.evidence:
-        typer.echo(standing.counts_now(line))
+        typer.echo(counts_now(line))
     for each in standing.explanation(case, record):
         typer.echo(fold_line(each))
 
