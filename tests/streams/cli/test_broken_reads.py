@@ -176,10 +176,9 @@ def filled(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for topic in topics.values():
             cluster.create(topic, 1, 1, {})
     with closing(KafkaProducer(**client_arguments(kafka), acks="all")) as producer:
-        later_ms = int(time.time() * 1000) + 3_600_000
         for topic in topics.values():
             for key in (b"a", b"b", b"c"):
-                producer.send(topic, b"{}", key=key, headers=LETTER, timestamp_ms=later_ms)
+                producer.send(topic, b"{}", key=key, headers=LETTER)
         producer.flush()
     settings = folder / "otpguard.toml"
     lines = [f'kafka.bootstrap = "{broker.bootstrap}"']
