@@ -28,11 +28,9 @@ WINDOW_MS: Final = 30 * MINUTE_MS
 """Maximum time between the openings of two floods that are linked by a platform. This is the
 longest pause of the known wave tools."""
 
-CROWD: Final = 4
-"""Number of floods within a window that make a platform crowded."""
+CROWD: Final = 4  # Number of floods within a window that make a platform crowded.
 
-LINK: Final = 2
-"""Number of crowded platforms that two floods must share to be linked."""
+LINK: Final = 2  # Number of crowded platforms that two floods must share to be linked.
 
 NEXT: Final = 8
 """Number of floods that each flood is compared with per platform: those that opened next."""
@@ -41,8 +39,7 @@ MEMBER_LEAST: Final = 3
 """Minimum number of crowded platforms of a flood in a campaign. At least half of its platforms must
 be crowded too."""
 
-VICTIMS_LEAST: Final = 5
-"""Minimum number of recipients of a campaign."""
+VICTIMS_LEAST: Final = 5  # Minimum number of recipients of a campaign.
 
 UNCUT_MS: Final = 22 * HOUR_MS
 """Maximum duration of a campaign that is not divided at midnight. It is more than two windows

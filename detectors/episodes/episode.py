@@ -165,8 +165,7 @@ class EpisodeParams:
         )
 
 
-CHRONIC_SPAN_DAYS: Final = 14
-"""Number of days over which days under THROTTLE are counted."""
+CHRONIC_SPAN_DAYS: Final = 14  # Number of days over which days under THROTTLE are counted.
 
 
 @dataclass(slots=True, eq=False, repr=False)

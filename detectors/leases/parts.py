@@ -20,12 +20,10 @@ from detectors.model.event import Trust
 PARTS_MAX: Final = 10_000
 """Maximum number of long messages remembered: so many with a lease, and so many without. The oldest
 are dropped."""
-PARTS_S: Final = 60.0
-"""Time for which a message is remembered, in seconds from its first part."""
+PARTS_S: Final = 60.0  # Time for which a message is remembered, in seconds from its first part.
 NAME_CHARS: Final = 64  # maximum length of a platform key; a longer key is remembered as empty
 
-Message = tuple[str, str, int]
-"""Recipient, sender, and the reference number that all parts share."""
+Message = tuple[str, str, int]  # Recipient, sender, and the reference number that all parts share.
 
 _WHOLE: Final = (Ruling.TRUSTED, Ruling.OTHER, Ruling.KNOWN)
 """Decisions that apply to all parts of a message: its platform passes, whatever the parts say."""

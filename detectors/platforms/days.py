@@ -12,8 +12,7 @@ from detectors.model.times import DAY_MS
 from detectors.platforms.figures import REST, PlatformPart
 from detectors.platforms.sweeps import Sweep
 
-KEPT_DAYS: Final = 7
-"""Number of days for which figures are retained, including today."""
+KEPT_DAYS: Final = 7  # Number of days for which figures are retained, including today.
 
 NETWORK_MOST: Final = 50_000
 """Maximum number of platforms that are retained. Those with the fewest codes are dropped at

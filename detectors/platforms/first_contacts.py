@@ -27,8 +27,7 @@ PAIRS_PART: Final = 2048
 """Maximum number of pairs (platform, thousand) in a part, those with most first contacts: below 100
 kB. Normal traffic of 100 million numbers in 32 partitions has a thousand pairs in five minutes."""
 
-PAIRS_MOST: Final = 32_768
-"""Maximum number of pairs in memory: 1 MB."""
+PAIRS_MOST: Final = 32_768  # Maximum number of pairs in memory: 1 MB.
 
 FOLD_OFFSETS: Final = 64 * TICK_OFFSETS
 """Ticks at multiples of this offset add pending data to the sums (also in `figures`). One large
@@ -40,8 +39,7 @@ must not change which pairs are dropped; otherwise a replay would give a differe
 
 _NEIGHBOURHOODS: Final = np.uint64(1 << 31)  # a u64 also has 32 bits of platform, 1 bit of "fresh"
 
-NO_THOUSAND: Final = 0
-"""Value of `thousand` for all tokens, which have no neighbours."""
+NO_THOUSAND: Final = 0  # Value of `thousand` for all tokens, which have no neighbours.
 
 
 Thousand: TypeAlias = tuple[int, int, int, int]

@@ -65,8 +65,7 @@ This is half of them, because a range at any position fills at least half of one
 hundred thousands. Chosen: a city seldom has five of ten neighbouring ranges of ten thousand.
 """
 
-WIDE_EACH: Final = 5
-"""Minimum number of first contacts of a thousand for `WIDE_FILLED`."""
+WIDE_EACH: Final = 5  # Minimum number of first contacts of a thousand for `WIDE_FILLED`.
 
 WIDE_SPARED: Final = 2
 """Number of fullest hundred thousands that are left out of the comparison, like `SPARED`."""
@@ -91,17 +90,14 @@ FRESH_Z: Final = 8.0
 """Rule `fresh`: minimum number of standard deviations above the platform's mean at this hour of the
 previous days. The variance is that of Poisson plus (`FRESH_SWAY` times the mean) squared."""
 
-FRESH_SWAY: Final = 0.4
-"""Standard deviation between days, as a share of the mean."""
-FRESH_DAYS: Final = 3
-"""Minimum number of previous days that must be known."""
+FRESH_SWAY: Final = 0.4  # Standard deviation between days, as a share of the mean.
+FRESH_DAYS: Final = 3  # Minimum number of previous days that must be known.
 
 FIRM_THOUSANDS: Final = 6
 """Number of a platform's thousands with most fresh first contacts that do not count. This allows
 three companies in an hour; a platform that everybody uses sometimes has two (simulated)."""
 
-BASE_DAYS: Final = 7
-"""Number of days for which fresh first contacts are remembered."""
+BASE_DAYS: Final = 7  # Number of days for which fresh first contacts are remembered.
 BASE_PLATFORMS: Final = 4096
 """Maximum number of platforms per hour whose fresh first contacts are remembered, the highest
 counts."""

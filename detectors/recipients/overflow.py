@@ -43,14 +43,12 @@ PLACES_MAX: Final = BLOCK * BLOCKS_MAX
 """Maximum number of places of one recipient. Chosen: enough for people who use 60 platforms,
 together with the ring."""
 
-MARKS_MAX: Final = 8
-"""Maximum number of marks of one extent."""
+MARKS_MAX: Final = 8  # Maximum number of marks of one extent.
 BLOCKS_A_ROW: Final = 2
 """Maximum number of blocks per row of the table, on average. People have .9 after half a year and
 1.4 after two years."""
 
-RICH: Final = 1 << 12
-"""Lowest value of the tags (bits 16-31 of word 1) of a row with an extent."""
+RICH: Final = 1 << 12  # Lowest value of the tags (bits 16-31 of word 1) of a row with an extent.
 
 _LIMIT: Final = 1 << 24
 _LANES: Final = np.arange(BLOCKS_MAX)[None]

@@ -15,7 +15,7 @@ from detectors.recipients.row import PRINTS, shift
 
 
 class Moves(NamedTuple):
-    """What one sighting of each of m rows moves between the ring and the memory."""
+    """The platforms that one sighting of each of m rows moves between ring and memory."""
 
     print: NDArray[np.uint16]  # print of the platform that leaves the ring; 0: none leaves
     known: NDArray[np.bool_]  # true if this platform came on two days or more
@@ -68,8 +68,8 @@ def _move(
 def _overflow(memory: NDArray[np.uint16], moves: Moves, extents: Extents) -> NDArray[np.uint16]:
     """Move prints into the extents. Returns the other platforms that leave the rings.
 
-    A row whose prints are full gets an extent. A row with an extent keeps there what is KEPT, and
-    what is at ONCE and does not fit into its 14 prints.
+    A row whose prints are full gets an extent. The extent has the row's KEPT platforms, and those
+    of its ONCE platforms that do not fit into its 14 prints.
     """
     leaving, known, crowd, place, written = moves
     if not (len(extents.at) or len(indices(memory[-1]))):

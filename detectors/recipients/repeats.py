@@ -22,8 +22,7 @@ STEP_S: Final = 600
 """Old entries are dropped when the log's time enters another step of this many seconds."""
 
 
-SPREAD_S: Final = 59
-"""Number of seconds over which the codes of one whole minute are spread."""
+SPREAD_S: Final = 59  # Number of seconds over which the codes of one whole minute are spread.
 
 
 def spread_s(message_id: str) -> int:

@@ -42,7 +42,7 @@ _Prints: TypeAlias = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One closed window of one partition."""
+    """One closed time window of one partition, with its counts."""
 
     start_ms: int
     codes: int  # number of verification codes

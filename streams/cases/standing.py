@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from detectors.leases.gateway_rule import Lease
 from detectors.leases.rails import RailParams
 from detectors.model.records import Action, EpisodeRecord, Level
 from detectors.recognise.registry import Registry
-from streams.cases.explanation import at_least, lines, platform_count
+from streams.cases.explanation import lines
 from streams.common import join_list, moment, tr, trc, trn
 from streams.wire import EVERYONE, Ack, Override
 from streams.wire.desired_state import (
@@ -30,14 +30,9 @@ from streams.wire.desired_state import (
 )
 from streams.wire.recipients import TOKEN, WRITTEN_NUMBER
 
-if TYPE_CHECKING:
-    from streams.cases.store.answers import CaseLine
+NEAREST: Final = 5  # Maximum number of platforms suggested for a mistyped name.
 
-NEAREST: Final = 5
-"""Maximum number of platforms suggested for a mistyped name."""
-
-NEAR: Final = 0.6
-"""Minimum similarity of two names, from 0 to 1, for a suggestion (as in difflib)."""
+NEAR: Final = 0.6  # Minimum similarity of two names, from 0 to 1, for a suggestion (as in difflib).
 
 
 ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")
@@ -218,35 +213,6 @@ def banner(word: Override) -> str:
 def identity(record: EpisodeRecord) -> str:
     """Return the id of the action that this record explains, if an action was published."""
     return record.cause.id(record.epoch)
-
-
-def summary(line: CaseLine) -> dict[str, Any]:
-    """Return one row of a list of cases."""
-    return {
-        "episode": line.episode_id,
-        "recipient": line.recipient,
-        "level": line.level,
-        "mode": line.mode,
-        "since": moment(line.first_ms),
-        "last": moment(line.last_ms),
-        "messages": line.messages,
-        "platforms": line.platforms,
-        "novel": line.novel,
-        "rule": line.rule,
-        "gateways": line.gateways,
-        "refused": line.refused,
-        "state": line.state,
-    }
-
-
-def counts_now(line: CaseLine) -> str:
-    """Return the newest counts of a case, for a reader who sees an older record of this case."""
-    return tr("this is how the case stood then; now it has {messages} from {platforms}, {novel} of "
-              "them new to this recipient").format(
-        messages=trn("{n} message", "{n} messages", line.messages),
-        platforms=platform_count(line.platforms),
-        novel=at_least(line.novel),
-    )  # fmt: skip
 
 
 def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:

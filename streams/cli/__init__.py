@@ -69,8 +69,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "calibrate": ("streams.cli.calibrate:calibrate", "Test settings on your own history."),
     "cases": ("streams.cli.cases:app", "List who is attacked, and what is done about it."),
     "top": ("streams.cli.top:top", "Watch floods, gateways and workers, as they change."),
-    "campaigns": ("streams.cli.campaigns:app", "List campaigns: floods of many recipients."),
-    "platforms": ("streams.cli.platforms:app", "List the platforms that floods abuse."),
+    "campaigns": (
+        "streams.cli.network_lists:campaigns",
+        "List campaigns: floods of many recipients.",
+    ),
+    "platforms": ("streams.cli.network_lists:platforms", "List the platforms that floods abuse."),
     "phone": ("streams.cli.phone:phone", "Look a caller's number up, during the call."),
     "explain": ("streams.cli.explain:explain", "Explain why a recipient is throttled."),
     "evidence": ("streams.cli.evidence:app", "Export a case as evidence, and verify it."),

@@ -112,7 +112,7 @@ def deliver_audit(
 
 
 def require_numbers(settings: configs.Settings) -> None:
-    """Raise ConfigError if this user may not see numbers: who may write the audit sees them."""
+    """Raise ConfigError unless this user may write the audit, and so may see numbers."""
     audit = settings.topics.audit
     with admin.Cluster(settings.kafka) as cluster:
         if "WRITE" not in cluster.operations([audit]).get(audit, ()):

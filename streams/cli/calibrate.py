@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import pydantic
 import typer
 
 from streams import config as configs, wire
@@ -26,11 +25,9 @@ from streams.cli.shared import (
     settings_of,
     write_json,
     write_table,
-    writing,
 )
 from streams.cluster import admin, read
 from streams.common import (
-    MASK,
     UsageError,
     escape_unprintable,
     toml_value,
@@ -42,13 +39,9 @@ from streams.tools.calibrate import (
     alarm_rates,
     history as histories,
     propose,
-    rehearse,
     result as results,
     survey as surveys,
 )
-
-MARGINS = (0.0, 1.0, 2.0, 3.0)
-"""Values of `detect.burst_margin` for which the report shows how fast an attack is throttled."""
 
 Source = Callable[[Callable[[int], None]], Iterator["wire.Records"]]
 
@@ -99,9 +92,6 @@ def calibrate(
     show_recipients: Annotated[
         bool, typer.Option("--show-recipients", help="Show whole numbers instead of masked ones.")
     ] = False,
-    write: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the proposed settings here (TOML).")
-    ] = None,
     maps: MapOption = None,
     constants: SetOption = None,
     time_format: TimeOption = None,
@@ -122,7 +112,7 @@ def calibrate(
     \b
     Examples:
       otpguard calibrate march.jsonl.gz --subscribers 2000000
-      otpguard calibrate --kafka --since 30d --write otpguard.proposed.toml
+      otpguard calibrate --kafka --since 30d
       otpguard calibrate cdr/*.csv.gz --map recipient=called \
         --map sender=calling --map event_time_ms=time \
         --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
@@ -143,15 +133,14 @@ def calibrate(
         )  # fmt: skip
         history = file_history(settings, names, options)
     result = _run_passes(
-        settings,
-        history,
-        subscribers=subscribers,
-        judged=_names(judged, settings.intake().numbers),
-        misses=misses,
-        show_recipients=show_recipients,
-        quiet=quiet,
-    )
-    _tell(result, config, write, as_json=as_json)
+        settings, history, subscribers=subscribers, misses=misses, quiet=quiet,
+        judged=_names(judged, settings.intake().numbers), show_recipients=show_recipients,
+    )  # fmt: skip
+    found = results.document(result)
+    if as_json:
+        write_json(found)
+    else:
+        _say(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,21 +182,6 @@ def file_history(
     return _History(source, ", ".join(names), plain_bytes(names), "bytes", again="-" not in names)
 
 
-def _tell(
-    result: results.Result, config: Path | None, write: Path | None, *, as_json: bool
-) -> None:
-    found = results.document(result)
-    if write is not None:
-        _write(write, config, result)
-    if as_json:
-        write_json(found)
-        return
-    _say(found)
-    if write is not None:
-        what = tr("proposed settings") if found["changes"] else tr("settings, as they are now")
-        typer.echo(tr("{what}: {path}").format(what=what, path=write.resolve()))
-
-
 def _run_passes(
     settings: configs.Settings,
     history: _History,
@@ -240,33 +214,16 @@ def _run_passes(
                 "which column is which field"
             ).format(said=history.name, refused=refused)
         )
-    incidents = rehearse.Incidents(settings.intake())
-    margins = list(_rehearsals(settings, incidents))
     result = results.Result(
-        history.name, settings, current, subscribers, judged, [], None, margins, None, [], refused,
-        show_recipients,
+        history.name, current, subscribers, judged, [], None, [], refused, show_recipients
     )  # fmt: skip
     throttles = result.rates(current)[1]
     result.changes = list(propose.propose(settings, current, throttles))
     result.unreached = list(propose.find_unreached(current, throttles, judged))
-    if result.changes:
+    if result.changes and history.again:
         better = propose.apply_changes(settings, result.changes)
-        result.proposed_rehearsal = rehearse.rehearse(
-            better.params(), better.recogniser(), incidents
-        )
-        if history.again:
-            result.proposed, _ = survey_of(better, measure=False)
+        result.proposed, _ = survey_of(better, measure=False)
     return result
-
-
-def _rehearsals(
-    settings: configs.Settings, incidents: rehearse.Incidents
-) -> Iterator[tuple[float, rehearse.Rehearsal]]:
-    """Yield the results of rehearsed attacks for each margin, the current one included."""
-    params, recogniser = settings.params(), settings.recogniser()
-    for margin in sorted({*MARGINS, settings.detect.burst_margin}):
-        chosen = replace(params, judge=replace(params.judge, burst_margin=margin))
-        yield margin, rehearse.rehearse(chosen, recogniser, incidents)
 
 
 def _run(survey: surveys.Survey, settings: configs.Settings, slices: Iterator[wire.Records]) -> int:
@@ -448,7 +405,7 @@ def _say_changes(found: dict[str, Any]) -> None:
     if found["unreached"]:
         typer.echo(
             tr(
-                "judge the throttled (--report shows them), name attacks and test numbers with "
+                "judge the throttled (--json lists them), name attacks and test numbers with "
                 "--judged, exempt shared numbers, and run again; until then stay in shadow"
             )
         )
@@ -543,54 +500,6 @@ def _say_named(found: dict[str, Any]) -> None:
                 "of no throttled episode"
             ).format(n=judged["without_alarm"], all=judged["named"])
         )
-
-
-def _write(path: Path, config: Path | None, result: results.Result) -> None:
-    """Write the current settings with the changes, without defaults and secrets."""
-    changed = {change.name: change for change in result.changes}
-    did = "proposed" if changed else "left as they were"
-    lines = [
-        f"# {did} by `otpguard calibrate` on {datetime.now(UTC):%Y-%m-%d}",
-        f"# from {result.source}: {result.days:,.0f} subscriber-days",
-    ]
-    kept = [
-        setting
-        for setting in configs.effective(result.settings, config)
-        if setting["name"] in changed
-        or (setting["source"] != "default" and not setting["source"].startswith("OTPGUARD_"))
-    ]
-    section = ""
-    for setting in sorted(kept, key=lambda s: "." in s["name"]):
-        head, _, name = setting["name"].rpartition(".")
-        if (why := _withheld(result.settings, head, name, setting)) is not None:
-            lines.append(f"# {setting['name']} is left out: {why}")
-            continue
-        if head != section:
-            lines += ["", f"[{head}]"]
-            section = head
-        change = changed.get(setting["name"])
-        if change is not None:
-            lines += [f"# was {toml_value(change.was) or 'not set'}; {change.because}"]
-        value = toml_value(change.value if change is not None else setting["value"])
-        if value is not None:
-            lines.append(f"{name} = {value}")
-    with writing(path):
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _withheld(
-    settings: configs.Settings, head: str, name: str, setting: Mapping[str, Any]
-) -> str | None:
-    """Return why a setting is left out of a proposal, or None.
-
-    A secret is masked; a copied mask would become the secret.
-    """
-    section = reduce(getattr, filter(None, head.split(".")), settings)
-    if isinstance(getattr(section, name), pydantic.SecretStr):
-        return f"name a file with {name}_file"
-    if MASK in str(setting["value"]):
-        return f"it lets in whoever reads it; it stands in {setting['source']}"
-    return None
 
 
 def _moment(text: str | None) -> int | None:

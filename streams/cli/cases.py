@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from streams import config as configs, wire
-from streams.cases import standing
+from streams.cases import explanation, standing
 from streams.cases.store import answers, opening, store
 from streams.cli.audited import audit_look
 from streams.cli.shared import (
@@ -31,12 +31,12 @@ from streams.common import (
     UsageError,
     clock,
     escape_unprintable,
-    in_json,
     join_list,
+    moment,
     tr,
     trn,
 )
-from streams.tools.operate import purge_overrides
+from streams.tools.operate import overrides
 
 app = group("List who is attacked, and what is done about it.")
 
@@ -67,7 +67,7 @@ def ls(
     """
     with audit_look(settings, "view", detail="cases"):
         with closing(read_topics(settings, since)) as model:
-            rows = [standing.summary(line) for line in model.all(ended=all_)]
+            rows = [summary(line) for line in model.all(ended=all_)]
             switched = switch_of(model)
         if as_json:
             write_json(rows)
@@ -131,6 +131,35 @@ def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
+def summary(line: answers.CaseLine) -> dict[str, Any]:
+    """Return one row of a list of cases."""
+    return {
+        "episode": line.episode_id,
+        "recipient": line.recipient,
+        "level": line.level,
+        "mode": line.mode,
+        "since": moment(line.first_ms),
+        "last": moment(line.last_ms),
+        "messages": line.messages,
+        "platforms": line.platforms,
+        "novel": line.novel,
+        "rule": line.rule,
+        "gateways": line.gateways,
+        "refused": line.refused,
+        "state": line.state,
+    }
+
+
+def counts_now(line: answers.CaseLine) -> str:
+    """Return the newest counts of a case, for a reader who sees an older record of this case."""
+    return tr("this is how the case stood then; now it has {messages} from {platforms}, {novel} of "
+              "them new to this recipient").format(
+        messages=trn("{n} message", "{n} messages", line.messages),
+        platforms=explanation.platform_count(line.platforms),
+        novel=explanation.at_least(line.novel),
+    )  # fmt: skip
+
+
 def switch_of(model: store.ReadModel) -> wire.Override | None:
     """Return the kill-switch override that is in force, or None."""
     return standing.switch([each.word for each in model.words_now()], clock.now_ms())
@@ -160,32 +189,6 @@ def show(
       otpguard cases show 1:sms.delivery.v1:7:123456 --since 7d
     """
     show_cases(settings, named, since, as_json=as_json, most=None)
-
-
-@app.command()
-def watch(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
-    r"""Follow cases as they open, rise, renew and end, until Ctrl-C.
-
-    \b
-    Example:
-      otpguard cases watch
-    """
-    now_ms = clock.now_ms()
-    with audit_look(settings, "view", detail="cases as they come"):
-        pass
-    try:
-        clients, topic = admin.client_arguments(settings.kafka), settings.topics.episode
-        found = read.records(clients, topic, since_ms=now_ms, follow=True)
-        for episode in read.readable(found, wire.decode_episode):
-            row = {"change": episode.change, **standing.summary(store.line_of(episode))}
-            del row["gateways"], row["refused"], row["state"]  # not known yet
-            typer.echo(
-                in_json(msgspec.json.encode(row).decode())
-                if as_json
-                else escape_unprintable("  ".join(str(value) for value in row.values()))
-            )
-    except KeyboardInterrupt:
-        return
 
 
 @app.command()
@@ -229,7 +232,7 @@ def tidy(
     done, denied = {}, []
     for topic in dict.fromkeys((topics.override, topics.everyone)):
         try:
-            done[topic] = purge_overrides.tidy(clients, topic, now_ms, dry_run=dry_run)
+            done[topic] = overrides.tidy(clients, topic, now_ms, dry_run=dry_run)
         except ConfigError as error:  # support may write the one, duty the other
             denied.append(str(error))
     if as_json:
@@ -309,7 +312,7 @@ def _print(file: answers.CaseFile, named: str, *, as_json: bool) -> None:
         bold=True,
     )
     if record.evidence != case.last.evidence:
-        typer.echo(standing.counts_now(line))
+        typer.echo(counts_now(line))
     for each in standing.explanation(case, record):
         typer.echo(fold_line(each))
 

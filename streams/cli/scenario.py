@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from streams.cli.shared import write_list, writing
+from streams.cli.shared import write_list
 from streams.common import tr
 from streams.tools import scenarios
 
@@ -61,14 +59,6 @@ def scenario(
             "--set", metavar="KEY=VALUE", help="A parameter of the scenario.", show_default=False
         ),
     ] = None,
-    truth: Annotated[
-        typer.FileBinaryWrite | None,
-        typer.Option(
-            lazy=False,
-            help="Write the truth about each event into this file, as JSON lines.",
-            show_default=False,
-        ),
-    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show all scenarios and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The list as JSON.")] = False,
 ) -> None:
@@ -80,8 +70,7 @@ def scenario(
     Examples:
       otpguard scenario --list
       otpguard scenario A1 --seed 3 | otpguard replay -
-      otpguard scenario A4 --set hours=24 --set messages=96 \
-        --truth truth.jsonl > events.jsonl
+      otpguard scenario A4 --set hours=24 --set messages=96 > events.jsonl
       otpguard scenario B1 --recipients 1000 \
         --start 2026-03-02T11:33+0800 > new-phones.jsonl
     """
@@ -109,25 +98,13 @@ def scenario(
         )
         for n in range(recipients)
     )
-    _write(next(runs) if recipients == 1 else scenarios.merge_streams(*runs), truth)
-
-
-def _write(events: Iterable[scenarios.Labelled], truth: BinaryIO | None) -> None:
-    """Print the events, and the truth about each into its file."""
     encode, out = msgspec.json.encode, sys.stdout.buffer
     try:
-        for event in events:
+        for event in next(runs) if recipients == 1 else scenarios.merge_streams(*runs):
             out.write(encode(event.value) + b"\n")
-            if truth:
-                with writing(truth.name):
-                    told = {"message_id": event.value["message_id"], **asdict(event.truth)}
-                    truth.write(encode(told) + b"\n")
     except ValueError as error:  # a parameter beyond what the scenario can do
         raise typer.BadParameter(str(error)) from error
     out.flush()
-    if truth:
-        with writing(truth.name):
-            truth.flush()  # typer's own close says nothing of a full disk
 
 
 def _parameters(chosen: scenarios.Scenario, options: list[str]) -> dict[str, Any]:

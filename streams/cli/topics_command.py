@@ -21,7 +21,7 @@ from streams.cli.shared import (
 from streams.cluster import admin, kafka_rights, topics as topic_setup
 from streams.common import ConfigError, OtpguardError, UsageError, replace_file, tr, trn
 from streams.common.limits import PARTITIONS_MAX
-from streams.tools.operate import diagnosis, override_backup
+from streams.tools.operate import diagnosis, overrides
 
 COLUMNS: Final = ("topic", "partitions", "copies", "cleanup", "why")
 
@@ -235,7 +235,7 @@ def backup(
     """
     topics = settings.topics
     lines = list(
-        override_backup.save_overrides(
+        overrides.save_overrides(
             admin.client_arguments(settings.kafka), (topics.override, topics.everyone)
         )
     )
@@ -268,7 +268,7 @@ def restore(
         lines = file.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {error}") from None
-    done = override_backup.restore(
+    done = overrides.restore(
         admin.client_arguments(settings.kafka), lines, topics.override, topics.everyone
     )
     typer.echo(

@@ -15,7 +15,7 @@ BEHIND_S: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
-    """What the brokers tell: no record is read for it. None: this user has no right to see it."""
+    """Facts that brokers report without reading a record. None: this user may not see the fact."""
 
     lag: dict[int, int] | None = None  # Records that are in no checkpoint, by partition.
     workers: dict[str, int] | None = None  # Number of partitions, by host and member.

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from streams.common.errors import ConfigError
 from streams.common.language import tr
 
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-"""Host names of this machine."""
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")  # Host names of this machine.
 
 
 def private(url: str) -> bool:

@@ -51,8 +51,7 @@ TIME_MAX_MS: Final = (EPOCH_S + (1 << 31)) * 1000 - 1
 """Range of event times that the core can represent, in ms: 2020 to 2088. All times outside the
 range would become the same second, and the codes of years would look like a flood."""
 
-BLOCK: Final = TICK_OFFSETS
-"""Largest number of records that a worker converts to columns at once."""
+BLOCK: Final = TICK_OFFSETS  # Largest number of records that a worker converts to columns at once.
 
 CACHED: Final = 512
 """Number of records that are decoded before their fields are copied to columns. These records still

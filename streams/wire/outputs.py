@@ -63,8 +63,7 @@ MESSAGES_MAX: Final = 2**40
 """Largest number of messages of one flood: a thousand per second for 34 years. The sum over 50,000
 floods still fits into 63 bits."""
 
-REFUSED_MAX: Final = 256
-"""Largest number of platforms that a lease refuses by name."""
+REFUSED_MAX: Final = 256  # Largest number of platforms that a lease refuses by name.
 
 PlatformKey = Annotated[str, Meta(max_length=PLATFORM_CHARS_MAX)]
 EpisodeId = Annotated[str, Meta(max_length=ID_CHARS_MAX)]

@@ -32,11 +32,9 @@ SEEN_STEP_MS: Final = 30_000
 """Minimum time (ms) between two updates of a session's idle end, so that not every request writes.
 """
 
-IDLE_MS: Final = 15 * 60_000
-"""A session ends after this long (ms) without a request."""
+IDLE_MS: Final = 15 * 60_000  # A session ends after this long (ms) without a request.
 
-ABSOLUTE_MS: Final = 12 * 3_600_000
-"""A session ends at the latest this long (ms) after the log-in."""
+ABSOLUTE_MS: Final = 12 * 3_600_000  # A session ends at the latest this long (ms) after the log-in.
 
 
 class Accounts:

@@ -28,8 +28,7 @@ from streams.common import UsageError, tr, unwritten
 from streams.common.files import whole_file
 from streams.wire.version import UNDECODABLE, encode_json
 
-FORM: Final = "otpguard.desk/1"
-"""Name and version of the file format, written in the first line."""
+FORM: Final = "otpguard.desk/1"  # Name and version of the file format, written in the first line.
 
 STEP: Final = 1_000
 

@@ -48,8 +48,7 @@ from streams.cases.store.store import CaseStore
 from streams.common import UnavailableError, UsageError, tr
 from streams.wire import Override, decode_override, encode_override
 
-GONE: Final = ERASED["subject"]
-"""Text that replaces an erased number."""
+GONE: Final = ERASED["subject"]  # Text that replaces an erased number.
 
 REMEMBERED_MS: Final = 400 * DAY_MS
 """Time (ms) for which a rebuild skips the erased records. It is more than twice the longest

@@ -97,8 +97,7 @@ cases = Table(
     Index("cases_ended", "ended_ms"),
 )
 
-TAIL: Final = 4
-"""Number of last digits that are indexed: as many as a masked number shows."""
+TAIL: Final = 4  # Number of last digits that are indexed: as many as a masked number shows.
 
 tail = func.substr(
     cases.c.recipient, func.length(cases.c.recipient) - literal_column(str(TAIL - 1))

@@ -113,8 +113,7 @@ REFUSED_MAX: Final = 1 << 40
 """Maximum plausible count of messages that a gateway refused under one lease. The sum of millions
 of such counts still fits into a 64-bit column. Real gateways stay far below."""
 
-PLATFORM_MAX: Final = (1 << 32) - 1
-"""Largest platform id: an unsigned integer of 32 bits."""
+PLATFORM_MAX: Final = (1 << 32) - 1  # Largest platform id: an unsigned integer of 32 bits.
 
 ERASED: Final = MappingProxyType({"subject": "[erased]", "detail": "", "reason": "", "ticket": ""})
 """Values that replace the texts of an audit log line after its subject was erased."""

@@ -201,11 +201,9 @@ def indexer_of(settings: Settings, store: CaseStore, metrics: Metrics) -> Indexe
     return made
 
 
-FORGET_S: Final = 3_600.0
-"""Interval in seconds between two deletions of old rows."""
+FORGET_S: Final = 3_600.0  # Interval in seconds between two deletions of old rows.
 
-BEHIND_S: Final = 15.0
-"""Interval in seconds between two measurements of the workers' backlog."""
+BEHIND_S: Final = 15.0  # Interval in seconds between two measurements of the workers' backlog.
 
 
 class Chores:

@@ -28,8 +28,7 @@ from streams.config import Kafka
 
 log = logging.getLogger(__name__)
 
-POLL_S: Final = 0.2
-"""Longest wait for records in one poll, in seconds."""
+POLL_S: Final = 0.2  # Longest wait for records in one poll, in seconds.
 
 _ARGUMENTS: Final[Mapping[str, Any]] = {
     # librdkafka needs a group id. Nothing is committed, and the client never joins the group.

@@ -139,8 +139,7 @@ def read_ms(settings: Settings) -> int | None:
     return oldest or None
 
 
-DIGITS_MAX: Final = 15
-"""Maximum length of an E.164 number."""
+DIGITS_MAX: Final = 15  # Maximum length of an E.164 number.
 
 
 def token(key_id: str, key: bytes, number: str) -> str:

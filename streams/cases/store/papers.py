@@ -19,11 +19,9 @@ from streams.cases.store.people_tables import (
 from streams.cases.store.roles import Proposal
 from streams.common import UsageError, tr
 
-TEXT_MAX: Final = 4_000
-"""Maximum length of a note or an appeal in characters: about a page."""
+TEXT_MAX: Final = 4_000  # Maximum length of a note or an appeal in characters: about a page.
 
-WORD_MAX: Final = 256
-"""Maximum length of a single-line field in characters."""
+WORD_MAX: Final = 256  # Maximum length of a single-line field in characters.
 
 LIST_MAX: Final = 500
 

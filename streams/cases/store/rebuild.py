@@ -37,8 +37,7 @@ from streams.cases.store.removal import forget
 from streams.cases.store.store import CaseStore
 from streams.config import Settings
 
-ASIDE: Final = "new"
-"""Suffix of the file or schema in which the new index is built."""
+ASIDE: Final = "new"  # Suffix of the file or schema in which the new index is built.
 
 STEP: Final = 1_000
 

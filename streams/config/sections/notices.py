@@ -183,8 +183,7 @@ class Reports(Section):
 
     contacts_file: Path | None = Field(
         None,
-        description="file of the contacts of platforms, TOML or CSV; without it nobody "
-        "gets a report",
+        description="file of the contacts of platforms (TOML); without it nobody gets a report",
     )
     org: str = Field(
         "",

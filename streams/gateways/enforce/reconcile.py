@@ -75,8 +75,7 @@ The key is the reason why there is no lease; None means that there is a lease. T
 applies if no attempt failed before, the second after a failed attempt.
 """
 
-Position = tuple[Hashable, int]
-"""A partition and an offset in the partition."""
+Position = tuple[Hashable, int]  # A partition and an offset in the partition.
 
 
 @dataclass(slots=True)

@@ -24,8 +24,7 @@ SLICE_BYTES: Final = 8_192
 """Bytes of one client's requests processed per turn of the event loop: about 50 requests or 5 ms.
 Then other clients are served. This also limits the unread responses of a client that does not read.
 """
-TURN_S: Final = 0.005
-"""Maximum time per event-loop turn for an answer that is made in steps."""
+TURN_S: Final = 0.005  # Maximum time per event-loop turn for an answer that is made in steps.
 IDLE_S: Final = 75.0  # maximum time between two requests of a connection
 PARTIAL_S: Final = 5.0  # maximum time until a request is complete
 SWEEP_S: Final = 1.0

@@ -54,8 +54,7 @@ DECIDED: Final = MappingProxyType(
 )
 """Outcomes of an appeal. The texts are translated."""
 
-NOBODY: Final = "none"
-"""Key in `IDENTIFIED` of a caller who is not identified."""
+NOBODY: Final = "none"  # Key in `IDENTIFIED` of a caller who is not identified.
 
 RELEASES_S: Final[Mapping[str, int]] = MappingProxyType({"10m": 600, "1h": 3_600, "1d": 86_400})
 EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
@@ -69,16 +68,14 @@ TAIL_MS: Final = 30 * DAY_MS
 """Age (ms) of the oldest case that a search by last digits finds. Chosen: complaints are younger.
 """
 
-FOUND_MAX: Final = 100
-"""Maximum number of cases that a search by last digits shows."""
+FOUND_MAX: Final = 100  # Maximum number of cases that a search by last digits shows.
 
 CALLS_SHOWN: Final = 10
 CALL_MS: Final = 600_000
 """Longest duration of a call (ms). If an agent identified the caller of a number within this time,
 the form preselects the same way of identification."""
 
-ACTS: Final = ("release", "allow", "exempt")
-"""Outcomes of calls that require an identified caller."""
+ACTS: Final = ("release", "allow", "exempt")  # Outcomes of calls that require an identified caller.
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,7 @@ from streams.people.desk.override_publisher import Said
 from streams.people.desk.timeline import Mark, Timeline, bars
 from streams.wire import Override
 
-MARKS_MAX: Final = 12
-"""Maximum number of labelled moments in the chart. The newest are shown."""
+MARKS_MAX: Final = 12  # Maximum number of labelled moments in the chart. The newest are shown.
 
 STATES: Final = MappingProxyType(
     {

@@ -44,8 +44,7 @@ Again = Callable[[Visit, Flash, int], Response]
 """Shows the page of a form again, with a message about the form and this HTTP status."""
 
 
-OPEN: Final = None
-"""Rights of a route that needs no log-in."""
+OPEN: Final = None  # Rights of a route that needs no log-in.
 
 
 @dataclass(frozen=True, slots=True)

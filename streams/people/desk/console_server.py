@@ -29,11 +29,9 @@ from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-GRACE_S: Final = 3
-"""Time in seconds to finish running requests at shutdown."""
+GRACE_S: Final = 3  # Time in seconds to finish running requests at shutdown.
 
-AGAIN_S: Final = 2.0
-"""Pause in seconds before the indexer starts again after an error."""
+AGAIN_S: Final = 2.0  # Pause in seconds before the indexer starts again after an error.
 
 
 class ConsoleProtocol(Bounded, H11Protocol):

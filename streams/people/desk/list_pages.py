@@ -30,8 +30,7 @@ LIVE_MAX: Final = 25
 """Maximum number of rows on a page of the live list: few enough for a phone. A campaign has more
 floods, but has its own page."""
 
-PAGE: Final = 50
-"""Maximum number of campaigns or platforms on a page."""
+PAGE: Final = 50  # Maximum number of campaigns or platforms on a page.
 
 LIVE_ORDERS: Final = MappingProxyType(
     {
@@ -51,8 +50,7 @@ CSV_COLUMNS: Final = (
 )  # fmt: skip
 """Columns of the list as a file. The texts are translated."""
 
-DAYS: Final = (1, 7, 30)
-"""Choices for the time span of a list, in days."""
+DAYS: Final = (1, 7, 30)  # Choices for the time span of a list, in days.
 
 FEW: Final = 5
 """Smaller counts of victims are shown as "<5", because the people in a small group can be guessed.

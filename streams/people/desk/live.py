@@ -36,8 +36,7 @@ A session that has ended is noticed in the same interval."""
 
 STREAMS_MAX: Final = 2_000
 
-ENDED: Final = "ended"
-"""Event that makes a page close its stream and not reconnect."""
+ENDED: Final = "ended"  # Event that makes a page close its stream and not reconnect.
 
 
 class LiveFeed:

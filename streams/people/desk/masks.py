@@ -4,8 +4,7 @@ from typing import Final
 
 from streams.cases.store.mentions import without_mention
 
-DOTS: Final = "••••"
-"""Replacement for hidden digits."""
+DOTS: Final = "••••"  # Replacement for hidden digits.
 
 _COUNTRY: Final = 2  # digits shown at the beginning, as the country code
 _TAIL: Final = 4  # digits shown at the end

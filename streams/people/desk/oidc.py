@@ -30,8 +30,7 @@ COOKIE: Final = "desk-oidc"
 FLIGHT_S: Final = 600
 """Time in seconds in which a started log-in must be finished."""
 
-KNOWN_S: Final = 3_600.0
-"""Time in seconds for which the provider's discovery document is cached."""
+KNOWN_S: Final = 3_600.0  # Time in seconds for which the provider's discovery document is cached.
 
 TIMEOUT_S: Final = 10.0
 

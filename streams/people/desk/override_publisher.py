@@ -40,16 +40,14 @@ from streams.wire import (
 
 log = logging.getLogger(__name__)
 
-WORDS_MAX: Final = 1_000
-"""Maximum number of overrides whose acknowledgements are kept in memory."""
+WORDS_MAX: Final = 1_000  # Maximum number of overrides whose acknowledgements are kept in memory.
 
 GATEWAYS_MAX: Final = 256
 
 SIGNS_S: Final = 15.0
 """Pause in seconds between two readings of the gateways' signs of life. Chosen: three signs."""
 
-AGAIN_S: Final = 1.0
-"""Pause in seconds before the reader starts again after an error."""
+AGAIN_S: Final = 1.0  # Pause in seconds before the reader starts again after an error.
 
 
 @dataclass(slots=True)

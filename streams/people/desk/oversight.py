@@ -44,8 +44,7 @@ OUTCOMES: Final[Mapping[str, str]] = MappingProxyType({"refused": "not permitted
 """Texts for states of proposals and outcomes in the audit log. On other pages the same key has
 another text."""
 
-PAGE: Final = 100
-"""Lines of the audit log on one page."""
+PAGE: Final = 100  # Lines of the audit log on one page.
 
 LINES_MAX: Final = 400
 """Maximum number of lines in a search by phone number. They are all on one page, because the URL of
@@ -60,8 +59,7 @@ SPANS_S: Final[Mapping[str, int]] = MappingProxyType(
 )
 """Choices for how long a proposed override lasts, in seconds."""
 
-DIGEST: Final = 16
-"""Length of a proposal's digest in hex digits."""
+DIGEST: Final = 16  # Length of a proposal's digest in hex digits.
 
 
 @dataclass(slots=True)

@@ -17,8 +17,7 @@ from streams.people.desk.visit import Visit
 HANDED_MS: Final = 30 * DAY_MS
 """Age (ms) of the oldest handover in a person's own list. Chosen: by then somebody else has it."""
 
-SHIFTS_H: Final = (8, 12, 24)
-"""Choices for the length of the shift log, in hours."""
+SHIFTS_H: Final = (8, 12, 24)  # Choices for the length of the shift log, in hours.
 
 
 @dataclass(slots=True)

@@ -134,8 +134,7 @@ class HardwareKey:
         return salt_by(self._secret, place)
 
 
-PackSigner = PackKey | HardwareKey
-"""A pack key that can sign, in memory or in hardware."""
+PackSigner = PackKey | HardwareKey  # A pack key that can sign, in memory or in hardware.
 
 
 def make_in_hardware(uri: TokenUri, pin: str) -> PublicKeys:

@@ -1,4 +1,4 @@
-"""Contacts of platforms for reports. Each has an owner and an expiry date. The file is TOML or CSV.
+"""Contacts of platforms for reports. Each has an owner and an expiry date. The file is TOML.
 
     [[contact]]
     platforms = ["sig:某站", "port:10690000001"]
@@ -11,7 +11,6 @@
 A person may leave a platform, and a platform may lose a domain. So an expired entry is not used.
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,7 +24,6 @@ from streams.common.tls import private
 FIELDS: Final = (
     "platforms", "name", "mail", "webhook", "secret_file", "owner", "expires", "contract",
 )  # fmt: skip
-_TRUE: Final = frozenset({"true", "yes", "1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +66,10 @@ def read_contacts(path: Path | None, registry: Registry) -> PlatformContacts:
     if path is None:
         return PlatformContacts({})
     try:
-        if path.suffix == ".csv":
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                rows = [dict(row) for row in csv.DictReader(file)]
-        else:
-            rows = read_toml(path).get("contact", [])
+        rows = read_toml(path).get("contact", [])
         if not isinstance(rows, list):
             raise ValueError(tr("entries begin with [[contact]]"))  # noqa: TRY301, TRY004
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
             tr("reports.contacts_file {path}: {error}").format(path=path, error=said)
@@ -93,13 +87,9 @@ def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
     for nth, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise _wrong(path, nth, tr("no table"))
-        if None in row:  # csv.DictReader puts surplus cells under the key None
-            raise _wrong(path, nth, tr("there are more cells than columns have names"))
         if strange := sorted(str(name) for name in row.keys() - set(FIELDS)):
             raise _wrong(path, nth, tr("no field {names}").format(names=", ".join(strange)))
         platforms = row.get("platforms") or ()
-        if isinstance(platforms, str):
-            platforms = platforms.split()
         mail, webhook = str(row.get("mail") or ""), str(row.get("webhook") or "")
         owner, secret = str(row.get("owner") or ""), row.get("secret_file")
         if (
@@ -122,7 +112,7 @@ def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
             mail=mail,
             webhook=webhook,
             secret_file=Path(str(secret)) if secret else None,
-            contract=str(row.get("contract", "")).lower() in _TRUE,
+            contract=row.get("contract") is True,
         )
 
 

@@ -26,8 +26,7 @@ from streams.cases.store.store import CaseStore
 from streams.people.signal.clients import SignalClient
 from streams.wire import decode_action
 
-MAX_AGE_H: Final = 24
-"""Default of `maxAge` in hours, as in CAMARA's SIM Swap API."""
+MAX_AGE_H: Final = 24  # Default of `maxAge` in hours, as in CAMARA's SIM Swap API.
 
 OwnCodes = Literal["PASSED", "HELD"]
 
@@ -75,8 +74,7 @@ def own_codes(
 CHANGES_MAX: Final = 50_000
 """Maximum number of floods of the last hour that are read for webhooks. Ten large campaigns."""
 
-FLOODS_MAX: Final = 200
-"""Maximum number of floods read for one number. The newest are read first."""
+FLOODS_MAX: Final = 200  # Maximum number of floods read for one number. The newest are read first.
 
 
 _SPAN: Final = [cases.c[name] for name in FloodSpan.__slots__]

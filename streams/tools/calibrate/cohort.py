@@ -6,7 +6,6 @@ is required. Each recipient in the sample is therefore known from its first even
 sample gives an estimate of the number of recipients.
 """
 
-from bisect import bisect_right
 from collections import Counter
 from typing import Final
 
@@ -25,24 +24,17 @@ SPREE: Final = 3
 """Number of platforms that make a sitting a log-in spree. The detector must not confuse a spree
 with a flood."""
 
-AGES: Final = (1, 3, 7, 14, 30, 60, 120, 240)
-"""Boundaries between age classes of a recipient's memory, in days."""
-
 GAP_BIN_S: Final = 5
 KNOWN_MAX: Final = RING + PRINTS + PLACES_MAX - 1
 """Number of platforms that the detector can remember of one recipient."""
-
-KNOWN_SHOWN: Final = RING + PRINTS
-"""Highest number of known platforms that is counted by itself. It includes all higher numbers."""
 
 
 class Subscriber:
     """One recipient of the sample. Times: seconds since `EPOCH_S`."""
 
-    __slots__ = ("born_s", "hot", "met", "novel", "platforms", "sighted_s", "size")
+    __slots__ = ("hot", "met", "novel", "platforms", "sighted_s", "size")
 
     def __init__(self) -> None:
-        self.born_s = 0  # Time of its first code; 0: none yet.
         self.sighted_s = 0  # Time of its newest sighting.
         self.size = self.novel = 0  # Platforms, and novel platforms, in the present sitting.
         # Novel platforms since a hot list exists, and how many of these are hot.
@@ -63,10 +55,6 @@ class Cohort:
         self.gaps = np.zeros(SITTING_S // GAP_BIN_S, np.int64)
         # Sittings by number of platforms; 64 stands for 64 and more.
         self.sittings: Counter[int] = Counter()
-        # Shape (ages, 2): novel sightings and all sightings; first for all sightings, then for
-        # sprees.
-        self.novelty = np.zeros((len(AGES) + 1, 2), np.int64)
-        self.spree_novelty = np.zeros((len(AGES) + 1, 2), np.int64)
         # Day -> novel sightings and all sightings, in sprees.
         self.spree_days: dict[int, list[int]] = {}
 
@@ -74,13 +62,6 @@ class Cohort:
     def recipients(self) -> int:
         """The number of recipients; exact until the sample is full, then within 1 %."""
         return len(self.people) + len(self.left_out) << self.zeros
-
-    @property
-    def count_known(self) -> NDArray[np.int64]:
-        """Numbers of sampled recipients that know 0, 1, ... KNOWN_SHOWN and more platforms."""
-        sizes = [len(person.platforms) for person in self.people.values() if person.born_s]
-        shown = np.minimum(np.array(sizes, np.int64), KNOWN_SHOWN)
-        return np.bincount(shown, minlength=KNOWN_SHOWN + 1).astype(np.int64)
 
     @property
     def hot_counts(self) -> NDArray[np.int64]:
@@ -146,8 +127,6 @@ class Cohort:
         platforms[platform] = at_s
         if len(platforms) > KNOWN_MAX:
             del platforms[next(iter(platforms))]
-        if not person.born_s:
-            person.born_s = at_s
         gap_s = at_s - person.sighted_s
         if gap_s >= SITTING_S or not person.size:
             self._end_sitting(person)
@@ -159,22 +138,16 @@ class Cohort:
         if hot and held is None:
             person.met += 1
             person.hot += platform in hot
-        self.novelty[self._age(person)] += (held is None, 1)
 
     def _end_sitting(self, person: Subscriber) -> None:
         if not person.size:
             return
         self.sittings[min(person.size, 64)] += 1
         if person.size >= SPREE:
-            self.spree_novelty[self._age(person)] += (person.novel, person.size)
             day = self.spree_days.setdefault(person.sighted_s // DAY_S, [0, 0])
             day[0] += person.novel
             day[1] += person.size
         person.size = person.novel = 0
-
-    def _age(self, person: Subscriber) -> int:
-        """Return the index of the age class in AGES, at the newest sighting."""
-        return bisect_right(AGES, (person.sighted_s - person.born_s) / DAY_S)
 
 
 def zeros_of(recipients: NDArray[np.uint64]) -> NDArray[np.int64]:

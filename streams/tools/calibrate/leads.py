@@ -17,61 +17,40 @@ from numpy.typing import NDArray
 from detectors.model.times import DAY_S
 from detectors.suspects.hot_score import lead
 from detectors.suspects.suspect import Suspect
-from detectors.thresholds import HOT_LEAD, HOT_LEAD_MOST
 
-BARS: Final = (int(HOT_LEAD.watch), int(HOT_LEAD.throttle), 10, HOT_LEAD_MOST)
-"""Leads for which the report counts the recipient-days that reach them."""
-
-LEAST: Final = 3
-"""Lower leads are not stored, because nobody needs them."""
+LEAST: Final = 3  # Lower leads are not stored, because nobody needs them.
 
 GROUPS: Final = 20
 _T_19: Final = 2.093
 """Student's t, 95 % two-sided, 19 degrees of freedom: for the mean of `GROUPS` estimates."""
 
 
-class LeadPeak(NamedTuple):
-    """The highest leads (scores of hot platforms) of one recipient on one day."""
-
-    whole: float  # Each other novel platform subtracts one point.
-    half: float  # Each other novel platform subtracts half a point.
-
-
 class Leads:
-    """Keeps the highest score of the rule on hot platforms for each recipient and day."""
+    """Keeps the highest lead of each recipient and day; cold platforms subtract half a point."""
 
     def __init__(self, days_max: int = 1 << 18, aside: Iterable[str] = ()) -> None:
         # Maximum number of stored recipient-days; further ones are not added.
         self.days_max = days_max
         self.aside = set(aside)  # Recipients that are not counted.
-        self.peaks: dict[tuple[str, int], LeadPeak] = {}
-        self.listed = 0  # Number of platforms in the longest hot list so far.
+        self.peaks: dict[tuple[str, int], float] = {}  # By recipient and day.
 
     def observe(
         self, hot: frozenset[int], suspects: Mapping[int, Suspect], first_s: Mapping[int, int]
     ) -> None:
         """Update the leads of suspects with messages; the earliest is at `first_s` (seconds)."""
-        self.listed = max(self.listed, len(hot))
         if not hot:
             return
         for recipient in suspects.keys() & first_s.keys():
-            suspect, from_s = suspects[recipient], first_s[recipient]
-            half = lead(suspect, hot, from_s, cold_half=True)
-            if half.score < LEAST:
-                continue
-            found = LeadPeak(lead(suspect, hot, from_s).score, half.score)
-            key = (suspect.name, half.since_s // DAY_S)
-            held = self.peaks.get(key)
-            if held is not None or len(self.peaks) < self.days_max:
-                self.peaks[key] = LeadPeak(*map(max, found, held or found))
+            suspect = suspects[recipient]
+            found = lead(suspect, hot, first_s[recipient], cold_half=True)
+            key = (suspect.name, found.since_s // DAY_S)
+            is_stored = key in self.peaks or len(self.peaks) < self.days_max
+            if found.score >= LEAST and is_stored:
+                self.peaks[key] = max(found.score, self.peaks.get(key, 0))
 
-    def over(self, bar: float, *, cold_half: bool = False) -> int:
+    def over(self, bar: float) -> int:
         """Return the number of counted recipient-days whose lead reaches a threshold."""
-        return sum(
-            (peak.half if cold_half else peak.whole) >= bar
-            for (name, _), peak in self.peaks.items()
-            if name not in self.aside
-        )
+        return sum(peak >= bar for (name, _), peak in self.peaks.items() if name not in self.aside)
 
 
 class Spread(NamedTuple):

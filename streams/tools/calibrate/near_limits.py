@@ -23,11 +23,9 @@ from detectors.suspects.suspect import Suspect
 from detectors.suspects.volume import VOLUMES, WINDOWS, newest
 from detectors.thresholds import LIMITS_TOTAL, RETURNS
 
-NEAR: Final = 0.8
-"""Share of a threshold from which a recipient is listed."""
+NEAR: Final = 0.8  # Share of a threshold from which a recipient is listed.
 
-NEAR_MAX: Final = 1 << 16
-"""Maximum number of entries that are kept. Further ones are left out."""
+NEAR_MAX: Final = 1 << 16  # Maximum number of entries that are kept. Further ones are left out.
 
 BARS: Final = {rule: bar.throttle for rule, _, bar in (*WINDOWS, *VOLUMES)}
 

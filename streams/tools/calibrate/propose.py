@@ -184,7 +184,7 @@ def _lead(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
         bar = int(HOT_LEAD.throttle)
     if bar != detect.hot_lead:
         yield ProposedChange("detect.hot_lead", detect.hot_lead, bar, measured)
-    calm = not survey.leads.over(bar, cold_half=True)
+    calm = not survey.leads.over(bar)
     alike = kappa_of(found.high) >= KAPPA_LITTLE
     half = detect.hot_cold_half
     if kappa_of(found.low) < KAPPA_LITTLE if half else alike and calm:

@@ -11,13 +11,10 @@ from detectors.model.records import EpisodeRecord, Sighting
 from detectors.model.times import EPOCH_S
 from detectors.thresholds import BURST_NOVEL
 from streams.common import tr
-from streams.config import Settings
 from streams.tools.calibrate.alarm_rates import THROTTLE_TARGET, WATCH_TARGET, Rate, format_rate
-from streams.tools.calibrate.cohort import AGES, GAP_BIN_S
-from streams.tools.calibrate.leads import BARS, kappa_of, spread
+from streams.tools.calibrate.cohort import GAP_BIN_S
 from streams.tools.calibrate.peaks import Peak
 from streams.tools.calibrate.propose import ProposedChange, p_novel_of
-from streams.tools.calibrate.rehearse import Rehearsal
 from streams.tools.calibrate.survey import Alarmed, Survey, aside
 
 CASES_MAX: Final = 50
@@ -25,24 +22,18 @@ LIMITS_MANY: Final = 3
 """Number of days with limits on single platforms from which a number is listed for exemption.
 Chosen: a test number reaches a limit each day."""
 
-LEAK_GAP_S: Final = 40
-"""Seconds in which one sighting leaks out of the bucket; slower log-ins never fill the bucket."""
-
 
 @dataclass(slots=True)
 class Result:
     """The inputs and findings of one calibration."""
 
     source: str  # Describes the source of the history.
-    settings: Settings
     current: Survey
     # Number given by the operator; None: the recipients seen in the history.
     subscribers: int | None
     judged: frozenset[str]  # Recipients or episodes that a person judged to be no false alarms.
     changes: list[ProposedChange]
     proposed: Survey | None  # None: nothing to propose, or the history cannot be read twice.
-    margins: list[tuple[float, Rehearsal]]  # burst_margin -> results of the rehearsed attacks.
-    proposed_rehearsal: Rehearsal | None
     unreached: list[str] = field(default_factory=list)  # Reasons why no setting meets the target.
     refused: int = 0  # Number of values that were not valid events.
     show_recipients: bool = False
@@ -107,8 +98,9 @@ def mask_recipient(recipient: str) -> str:
 
 
 def document(result: Result) -> dict[str, Any]:
-    """Return all findings except the curves, ready for JSON."""
+    """Return all findings, ready for JSON."""
     survey = result.current
+    share, limit, count = p_novel_of(survey)
     verdicts = [verdict(result, name, held) for name, held, _ in result.list_throttled]
     return {
         "source": result.source,
@@ -127,9 +119,9 @@ def document(result: Result) -> dict[str, Any]:
         "unreached": _list_unreached(result),
         "bank_like": [each._asdict() for each in survey.numbers.bank_like()],
         "pace": _pace(survey),
-        "novelty": _novelty(survey),
-        "hot": _hot(result),
-        "known_platforms": survey.cohort.count_known.tolist(),
+        "novelty": {
+            "last_week_spree": {"p_novel": _number(share), "upper": _number(limit), "of": count}
+        },
         "gateways": _gateways(survey),
         "chronic": _chronic(result),
         "throttled": _export_throttled(result),
@@ -154,13 +146,6 @@ def document(result: Result) -> dict[str, Any]:
             for each in survey.near.found
             if each.recipient not in survey.peaks.aside
         ][:CASES_MAX],
-        "attack_a1": [
-            {"burst_margin": margin, **_rehearsal(rehearsal)}
-            for margin, rehearsal in result.margins
-        ],
-        "attack_a1_proposed": _rehearsal(result.proposed_rehearsal)
-        if result.proposed_rehearsal
-        else None,
     }
 
 
@@ -200,63 +185,6 @@ def _pace(survey: Survey) -> dict[str, Any]:
         "sightings": int(cohort.gaps.sum()),
         "median_s": _quantile(cohort.gaps, 0.5),
         "p5_s": _quantile(cohort.gaps, 0.05),
-        "under_leak": _number(_share_under(cohort.gaps, LEAK_GAP_S)),
-        "sprees": sum(n for size, n in cohort.sittings.items() if size >= 3),
-    }
-
-
-def _novelty(survey: Survey) -> dict[str, Any]:
-    """Return the share of novel platforms among sightings, by age of the memory and in sprees."""
-    cohort = survey.cohort
-    share, limit, count = p_novel_of(survey)
-    return {
-        "by_memory_age_days": [
-            {
-                "age": age,
-                "sightings": int(every[1]),
-                "p_novel": _number(every[0] / every[1]) if every[1] else None,
-                "spree_sightings": int(spree[1]),
-                "spree_p_novel": _number(spree[0] / spree[1]) if spree[1] else None,
-            }
-            for age, every, spree in zip(
-                age_names(), cohort.novelty, cohort.spree_novelty, strict=True
-            )
-        ],
-        "last_week_spree": {"p_novel": _number(share), "upper": _number(limit), "of": count},
-    }
-
-
-def _hot(result: Result) -> dict[str, Any]:
-    """Return the figures of the rule for hot platforms, for JSON. An infinite kappa is null.
-
-    Kappa says how much people differ in their share of hot platforms.
-    """
-    survey = result.current
-    found = spread(survey.cohort.hot_counts)
-
-    def days(bar: int, *, cold_half: bool) -> dict[str, Any]:
-        rate = Rate(survey.leads.over(bar, cold_half=cold_half), result.days)
-        low, high = rate.interval
-        return {
-            "recipient_days": rate.alarms,
-            "per_million": _number(rate.per_day * 1e6),
-            "per_million_95": [_number(low * 1e6), _number(high * 1e6)],
-        }
-
-    return {
-        "listed": survey.leads.listed,
-        "share": _number(found.share),
-        "of": found.sightings,
-        "kappa": _number(kappa_of(found.rho)),
-        "kappa_95": [_number(kappa_of(found.high)), _number(kappa_of(found.low))],
-        "leads": [
-            {
-                "bar": bar,
-                "whole": days(bar, cold_half=False),
-                "half": days(bar, cold_half=True),
-            }
-            for bar in BARS
-        ],
     }
 
 
@@ -265,7 +193,6 @@ def _gateways(survey: Survey) -> list[dict[str, Any]]:
         {
             "gateway": name or "(none named)",
             "samples": seen.samples,
-            "whole_seconds": _number(survey.seconds[name] / seen.samples),
             "whole_minutes": _number(seen.minutes / seen.samples),
             "back_over_10s": _number(seen.back_10s / seen.samples),
             "back_over_60s": _number(seen.back_60s / seen.samples),
@@ -312,12 +239,6 @@ def _export_throttled(result: Result) -> list[dict[str, Any]]:
         }
         for name, held, record in result.list_throttled[:CASES_MAX]
     ]
-
-
-def age_names() -> list[str]:
-    """Return the names of the age classes, in days."""
-    pairs = zip((0, *AGES), AGES, strict=False)
-    return [f"{a}-{b}" for a, b in pairs] + [f"{AGES[-1]}+"]
 
 
 def _rates(result: Result, survey: Survey) -> dict[str, Any]:
@@ -416,15 +337,6 @@ def _sightings(sightings: tuple[Sighting, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _rehearsal(rehearsal: Rehearsal) -> dict[str, Any]:
-    return {
-        "runs": rehearsal.runs,
-        "missed": _number(rehearsal.missed_share),
-        "throttle_minutes_median": _number(rehearsal.minutes),
-        "throttle_messages_median": _number(rehearsal.messages),
-    }
-
-
 def _quantile(bins: Any, q: float) -> float | None:
     """Return a quantile of a histogram of gaps, in seconds, interpolated within its bin."""
     total = int(bins.sum())
@@ -434,11 +346,6 @@ def _quantile(bins: Any, q: float) -> float | None:
     at = int(np.searchsorted(upto, q * total))
     before = int(upto[at - 1]) if at else 0
     return _number(GAP_BIN_S * (at + (q * total - before) / max(1, int(bins[at]))))
-
-
-def _share_under(bins: Any, gap_s: int) -> float:
-    total = int(bins.sum())
-    return float(bins[: gap_s // GAP_BIN_S].sum()) / total if total else math.nan
 
 
 def _clock(at_s: int) -> str:

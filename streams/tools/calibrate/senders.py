@@ -34,8 +34,7 @@ SENDERS_MAX: Final = 4_096
 OTHERS_MAX: Final = 65_536
 RECIPIENTS_MAX: Final = 512
 """Maximum number of recipients that are stored per number."""
-TEXTS_MAX: Final = 256
-"""Maximum number of texts that are parsed per number."""
+TEXTS_MAX: Final = 256  # Maximum number of texts that are parsed per number.
 
 
 class BankLike(NamedTuple):

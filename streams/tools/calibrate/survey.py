@@ -149,7 +149,6 @@ class Survey:
         self.numbers = NumberHabits(recogniser.registry)
         self.hours: Counter[int] = Counter()
         self.gateways: dict[int, dict[str, GatewayClock]] = {}  # By partition.
-        self.seconds: Counter[str] = Counter()  # Samples whose time is a whole second, by gateway.
         self.messages = self.codes = self.texts = self.evicted = 0
 
     def take(self, batch: Batch) -> None:
@@ -239,11 +238,9 @@ class Survey:
         gateways = self.gateways.setdefault(batch.partition, {})
         where = np.flatnonzero(batch.offset % SAMPLE_OFFSETS == 0)
         names = [batch.gateway[i] for i in where.tolist()]
-        samples = list(zip(batch.event_time_ms[where].tolist(), names, strict=True))
-        observe(_STAMPS, gateways, samples)
-        for at_ms, name in samples:
-            if name in gateways:
-                self.seconds[name] += at_ms % 1000 == 0
+        observe(
+            _STAMPS, gateways, list(zip(batch.event_time_ms[where].tolist(), names, strict=True))
+        )
 
 
 # Samples are never halved, because a history is measured as a whole.

@@ -19,8 +19,7 @@ from streams.tools.scenarios.labelled_events import Labelled, Role
 from streams.tools.scenarios.message_writer import MessageWriter
 from streams.tools.scenarios.platform_profiles import PLATFORMS, PlatformProfile
 
-GAP_MS: Final = 30_000
-"""Milliseconds between two codes of the flood, as in the incident."""
+GAP_MS: Final = 30_000  # Milliseconds between two codes of the flood, as in the incident.
 
 FLOOD: Final = 40
 """Number of further codes of the flood, each from another platform. They last twenty minutes; then

@@ -21,8 +21,7 @@ from streams.tools.demo.report_pictures import pictures
 from streams.tools.demo.story import Claim, OfferedMessage, Story, claims
 from streams.tools.scenarios.labelled_events import Role
 
-SIGHTINGS_MAX = 12
-"""Rows of the explanation's table."""
+SIGHTINGS_MAX = 12  # Rows of the explanation's table.
 
 TONES = {
     Role.ATTACK: "flood",

@@ -34,8 +34,7 @@ around it."""
 FLOOD_MESSAGES: Final = 66
 """Together with the bank's code and its re-send, these are the 68 messages of the incident."""
 
-VICTIM: Final = COUNT - 1
-"""Index of the victim, far from those of the others."""
+VICTIM: Final = COUNT - 1  # Index of the victim, far from those of the others.
 
 KNOWN: Final = 14
 

@@ -33,8 +33,7 @@ STOP_S: Final = 15.0
 """Longest stop of a process in seconds; then it is killed. Measured for a worker: 1 s, with its
 last checkpoints."""
 
-TOLD_LINES: Final = 12
-"""Number of log lines that are shown if a process did not start."""
+TOLD_LINES: Final = 12  # Number of log lines that are shown if a process did not start.
 
 
 def check_memory() -> None:

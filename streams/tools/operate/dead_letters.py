@@ -48,8 +48,7 @@ REFUSED: Final = (MessageSizeTooLargeError, InvalidRecordError, InvalidTimestamp
 """Errors of one event, which Kafka does not take now or later. Other events are not affected."""
 ACKNOWLEDGED_S: Final = 30.0
 
-Tell = Callable[[int], None]
-"""Called with the number of records read or sent since the last call."""
+Tell = Callable[[int], None]  # Called with the number of records read or sent since the last call.
 
 
 class RecordPosition(NamedTuple):
@@ -449,7 +448,7 @@ class _Marks:
     """The marks that were read, and the status of letters that follows from them."""
 
     done: dict[tuple[RecordPosition, int], RecordPosition] = field(default_factory=dict)
-    targets: set[tuple[RecordPosition, int | None]] = field(default_factory=set)
+    targets: set[tuple[RecordPosition, int]] = field(default_factory=set)
 
     def take(self, record: Any) -> bool:
         """Store a mark; return false if the record is not a mark."""
@@ -463,13 +462,12 @@ class _Marks:
     def fate(self, letter: Letter) -> LetterStatus:
         """Return the status of a letter.
 
-        The time is compared too: a recreated input has other records at the same positions. Marks
-        of older program versions have no replay time, so only their position is compared.
+        The time is compared too: a recreated input has other records at the same positions.
         """
         if letter.identity in self.done:
             return LetterStatus.REPLAYED
-        replayed = {letter.identity, (letter.source, None)} & self.targets
-        return LetterStatus.REFUSED_AGAIN if replayed else LetterStatus.WAITING
+        is_replay = letter.identity in self.targets
+        return LetterStatus.REFUSED_AGAIN if is_replay else LetterStatus.WAITING
 
 
 def _headers(record: Any) -> dict[str, bytes]:
@@ -494,16 +492,15 @@ def _letter(record: Any) -> Letter | None:
         return None
 
 
-def _mark(record: Any) -> tuple[tuple[RecordPosition, int], RecordPosition, int | None] | None:
+def _mark(record: Any) -> tuple[tuple[RecordPosition, int], RecordPosition, int] | None:
     """Parse a mark: the replayed letter, its new position and its time; None for other records."""
     if not (record.key or b"").startswith(MARK):
         return None
     headers = _headers(record)
     try:
         identity = (_source(headers), int(headers["time"]))
-        replayed = headers.get("replayed_time")
         target = RecordPosition.parse(headers["replayed_to"].decode())
-        return identity, target, None if replayed is None else int(replayed)
+        return identity, target, int(headers["replayed_time"])
     except (LookupError, ValueError):
         return None
 

@@ -39,10 +39,8 @@ REDUCED: Final = "h0:"
 """Beginning of a token of which only the state's 63 bits are known. Such a recipient keeps its
 partition, because its key is not known."""
 
-Exported = tuple[int, int, MemoryRecord]
-"""Partition, recipient, and what is known."""
-Name = Callable[[int], str]
-"""Returns the canonical form of a recipient."""
+Exported = tuple[int, int, MemoryRecord]  # Partition, recipient, and what is known.
+Name = Callable[[int], str]  # Returns the canonical form of a recipient.
 
 
 class Head(msgspec.Struct, frozen=True):

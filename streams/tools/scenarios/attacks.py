@@ -14,8 +14,7 @@ from streams.tools.scenarios.labelled_events import Labelled, merge_streams
 from streams.tools.scenarios.message_writer import MessageWriter, draw_times, in_order
 from streams.tools.scenarios.platform_profiles import PLATFORMS, PlatformProfile
 
-REPEATS_MAX: Final = 2
-"""Maximum number of repeats of a platform in the Dalian incident."""
+REPEATS_MAX: Final = 2  # Maximum number of repeats of a platform in the Dalian incident.
 
 
 def hits(rng: Random, count: int, platforms: Sequence[PlatformProfile]) -> list[PlatformProfile]:

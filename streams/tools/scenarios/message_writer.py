@@ -30,11 +30,9 @@ SITTINGS_APART_DAYS: Final = 5
 FAILING: Final = 0.02
 """Share of requests whose page fails: whoever asks presses again one to six times. Assumed."""
 
-RESENT: Final = 0.2
-"""Chance of a patient person to press again after a code, each time."""
+RESENT: Final = 0.2  # Chance of a patient person to press again after a code, each time.
 
-IMPATIENT: Final = 0.2
-"""Chance of an impatient person to press again one to six times."""
+IMPATIENT: Final = 0.2  # Chance of an impatient person to press again one to six times.
 
 PRESSES_MOST: Final = 6
 

@@ -7,11 +7,9 @@ in the order of their index: valid E.164 for any number library, plainly synthet
 import zlib
 from typing import Final
 
-FIRST: Final = 86_170_0000_0000
-"""E.164 digits of subscriber 0."""
+FIRST: Final = 86_170_0000_0000  # E.164 digits of subscriber 0.
 
-COUNT: Final = 10_000_000
-"""Maximum number of subscribers: up to +86 170 0999 9999."""
+COUNT: Final = 10_000_000  # Maximum number of subscribers: up to +86 170 0999 9999.
 
 
 def subscriber(index: int) -> str:

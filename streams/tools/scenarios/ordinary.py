@@ -14,8 +14,7 @@ from streams.tools.scenarios.people import COUNT_MOST, GAP_SHAPE, habit_ranks, p
 from streams.tools.scenarios.platform_profiles import BANKS, PLATFORMS
 from streams.tools.scenarios.wording import COURIER, MARKETING, NOTICES, PERSONAL
 
-BLOCK: Final = 4096
-"""Number of events that are drawn at once."""
+BLOCK: Final = 4096  # Number of events that are drawn at once.
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +116,9 @@ def _users(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw people, in proportion to the number of their platforms, and one platform slot of each.
 
-    By rejection, since nobody keeps the counts of all people: of `_TRIES` people, each with a place
-    among `COUNT_MOST`, the first who has a platform in that place is taken. Nobody has in 3 % of
-    the cases; then the last of them is taken.
+    The method is rejection sampling, because the numbers of platforms of all people are not stored.
+    `_TRIES` people are drawn, each with a slot below `COUNT_MOST`. The first person who has a
+    platform in this slot is taken. In 3 % of the cases nobody has; then the last person is taken.
     """
     people = rng.integers(first, last, (number, _TRIES))
     counts = platform_counts(people.ravel()).reshape(people.shape)

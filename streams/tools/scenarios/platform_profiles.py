@@ -77,8 +77,7 @@ def _platforms() -> tuple[PlatformProfile, ...]:
     return (*mixed, *(_platform(name, port(name), "zh") for name in invented))
 
 
-PLATFORMS: Final = _platforms()
-"""Untrusted platforms, roughly by how many people use them."""
+PLATFORMS: Final = _platforms()  # Untrusted platforms, roughly by how many people use them.
 
 BANKS: Final = tuple(
     _platform(name, sender, "bank", trusted=True) for name, sender in _NAMES["banks"].items()
@@ -86,8 +85,7 @@ BANKS: Final = tuple(
 """Banks, by the numbers that they send from."""
 
 
-TOOL_PLATFORMS: Final = 60
-"""Default number of endpoints of an attack tool."""
+TOOL_PLATFORMS: Final = 60  # Default number of endpoints of an attack tool.
 
 
 def tool(number: int, platforms: int = TOOL_PLATFORMS) -> Sequence[PlatformProfile]:

@@ -13,7 +13,6 @@ from streams.cases.standing import (
     SAYS,
     Doing,
     banner,
-    counts_now,
     doing,
     explanation,
     heard_of,
@@ -23,9 +22,9 @@ from streams.cases.standing import (
     nearest,
     said_by_gateways,
     says,
-    summary,
     switch,
 )
+from streams.cli.cases import counts_now, summary
 from streams.wire import Override
 from tests.builders.streams.cases.standing import (
     ENDED,

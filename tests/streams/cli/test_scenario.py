@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from streams.__main__ import app
-from streams.common.errors import UnavailableError
 from streams.tools.scenarios import SCENARIOS, generate
-from tests.streams.cli.called import refused
 
 
 def run(*arguments: str) -> Result:
@@ -25,15 +22,6 @@ def lines(result: Result) -> list[dict[str, object]]:
 
 def test_it_writes_the_values_that_the_generator_gives() -> None:
     assert lines(run("A1", "--seed", "3")) == [event.value for event in generate("A1", 3)]
-
-
-def test_the_truth_goes_to_its_own_file_line_by_line(tmp_path: Path) -> None:
-    truth = tmp_path / "truth.jsonl"
-    values = lines(run("A1", "--recipients", "2", "--truth", str(truth)))
-    truths = [json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines()]
-    assert [t["message_id"] for t in truths] == [v["message_id"] for v in values]
-    assert {t["role"] for t in truths} == {"attack", "bank", "known", "new"}
-    assert not {"role", "platform", "truth"} & set().union(*values)
 
 
 def test_several_recipients_go_through_it_at_once() -> None:
@@ -73,7 +61,6 @@ def test_the_list_names_every_scenario_for_people_and_for_machines() -> None:
         (("A1", "--set", "platforms=many"), "must be a number"),
         (("A1", "--set", "platforms=10000"), "larger than population"),
         (("A1", "--start", "tomorrow"), "--start"),
-        (("A1", "--truth", "/nowhere/truth.jsonl"), "/nowhere"),
     ],
 )
 def test_wrong_usage_is_one_clear_message(arguments: tuple[str, ...], says: str) -> None:
@@ -81,10 +68,3 @@ def test_wrong_usage_is_one_clear_message(arguments: tuple[str, ...], says: str)
     assert result.exit_code == 2
     assert says in " ".join(result.output.replace("\n", " ").split())
     assert "Traceback" not in result.output
-
-
-def test_a_full_disk_under_the_truth_is_said_of_its_file() -> None:
-    """Few lines reach it at the end, many before."""
-    for recipients in ("1", "40"):
-        words = ("scenario", "A1", "--truth", "/dev/full", "--recipients", recipients)
-        refused(UnavailableError, "/dev/full: No space left", *words)

@@ -65,20 +65,6 @@ def test_a_last_day_may_have_a_time_of_day(tmp_path: Path) -> None:
     )
 
 
-def test_a_table_of_a_spreadsheet_says_the_same(tmp_path: Path) -> None:
-    head = "\ufeffplatforms,name,mail,owner,expires,contract"
-    row = "sig:a port:10690000001,A Security,abuse@a.example,abuse desk,2026-11-26,yes"
-    lines = f"{head}\n{row}\n"
-    contacts = read_contacts(written(tmp_path, lines, "contacts.csv"), REGISTRY)
-    toml = read_contacts(written(tmp_path, GOOD), REGISTRY)
-    assert contacts.of("sig:a", TODAY) == toml.of("sig:a", TODAY)
-
-
-def test_a_row_with_a_cell_too_many_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="more cells than columns"):
-        read_contacts(written(tmp_path, "platforms,name\nsig:a,b,c\n", "contacts.csv"), REGISTRY)
-
-
 @pytest.mark.parametrize(
     ("change", "says"),
     [

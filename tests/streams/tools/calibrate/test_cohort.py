@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.model.times import DAY_S
-from streams.tools.calibrate.cohort import AGES, KNOWN_MAX, KNOWN_SHOWN, SITTING_S, Cohort, zeros_of
+from streams.tools.calibrate.cohort import KNOWN_MAX, SITTING_S, Cohort, zeros_of
 
 
 def test_the_cohort_knows_how_many_recipients_there_are_from_a_sample() -> None:
@@ -36,9 +36,7 @@ def test_pace_and_novelty_are_those_of_the_people() -> None:
     sit(at_s + 10 * 86_400, range(6, 16), 62)
     cohort.close()
     assert cohort.gaps[62 // 5] == cohort.gaps.sum() == 18
-    assert cohort.spree_novelty[:, 1].sum() == 20
-    assert cohort.spree_novelty[3].tolist() == [5, 10]
-    assert cohort.count_known[15] == 1
+    assert cohort.spree_days == {at_s // DAY_S: [10, 10], at_s // DAY_S + 10: [5, 10]}
 
 
 def test_recipients_left_out_are_counted_and_measured_no_more() -> None:
@@ -81,31 +79,21 @@ def test_only_three_platforms_and_more_are_a_spree() -> None:
     see(cohort, (0, 1), (60, 2))
     see(cohort, (0, 1), (60, 2), (120, 3), who=WHO + 1)
     cohort.close()
-    assert cohort.spree_novelty[:, 1].sum() == 3
-    assert cohort.novelty[:, 1].sum() == 5
+    assert cohort.sittings == {2: 1, 3: 1}
     assert cohort.spree_days == {AT_S // DAY_S: [3, 3]}
-
-
-def test_novelty_is_told_by_the_age_of_the_memory() -> None:
-    cohort = Cohort()
-    see(cohort, (0, 1), (5 * DAY_S, 2), (100 * DAY_S, 2))
-    ages = [age for age in range(len(AGES) + 1) if cohort.novelty[age, 1]]
-    assert ages == [0, 2, 6]
-    assert cohort.novelty[6].tolist() == [0, 1], "the same platform again is not novel"
 
 
 def test_a_memory_is_as_large_as_a_row_s() -> None:
     cohort = Cohort()
     see(cohort, *[(i * DAY_S, i) for i in range(KNOWN_MAX + 5)])
-    assert cohort.count_known[KNOWN_SHOWN] == 1
-    see(cohort, ((KNOWN_MAX + 5) * DAY_S, 0))
-    assert cohort.novelty[:, 0].sum() == KNOWN_MAX + 6, "the longest unseen is novel again"
+    assert len(cohort.people[WHO].platforms) == KNOWN_MAX
+    assert 0 not in cohort.people[WHO].platforms, "the longest unseen is forgotten"
 
 
 def test_messages_that_are_no_codes_make_people_and_no_sightings() -> None:
     cohort = Cohort()
     see(cohort, (0, 0), otp=False)
-    assert (cohort.recipients, cohort.count_known.sum(), cohort.novelty.sum()) == (1, 0, 0)
+    assert (cohort.recipients, cohort.sittings.total()) == (1, 0)
 
 
 def test_a_hash_begins_with_a_zero_for_one_in_two() -> None:

@@ -11,7 +11,6 @@ from detectors.suspects.clocks import ClockClass
 from streams.config import Detect, Settings
 from streams.tools.calibrate.alarm_rates import Rate
 from streams.tools.calibrate.cohort import Subscriber
-from streams.tools.calibrate.leads import LeadPeak
 from streams.tools.calibrate.propose import ProposedChange, apply_changes, find_unreached, propose
 from streams.tools.calibrate.survey import Survey
 from streams.tools.scenarios import DEFAULT_START_MS, generate, merge_streams
@@ -188,5 +187,5 @@ def test_people_who_differ_raise_the_bar_of_the_lead(
 
 def test_a_day_that_came_near_with_half_a_point_speaks_against_it() -> None:
     survey = of_people(1e9, SETTINGS)
-    survey.leads.peaks["8613800000001", 1] = LeadPeak(3, 8)
+    survey.leads.peaks["8613800000001", 1] = 8
     assert not list(propose(SETTINGS, survey, Rate(0, 1e6)))

@@ -7,10 +7,7 @@ import json
 import pytest
 
 from streams.tools.calibrate.alarm_rates import Rate
-from streams.tools.calibrate.cohort import AGES
-from streams.tools.calibrate.rehearse import Incidents, rehearse
 from streams.tools.calibrate.result import (
-    age_names,
     document,
     mask_recipient,
     sentence,
@@ -19,7 +16,7 @@ from streams.tools.calibrate.result import (
 from streams.tools.calibrate.survey import Survey
 from streams.tools.scenarios import generate, merge_streams
 from tests.builders.streams.tools.calibrate.result import result_of
-from tests.builders.streams.tools.calibrate.survey import SETTINGS, people, surveyed
+from tests.builders.streams.tools.calibrate.survey import people, surveyed
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +62,6 @@ def test_a_proposal_that_is_still_over_the_target_says_so(survey: Survey) -> Non
     assert found["rates"]["proposed"] == found["rates"]["current"]
 
 
-def test_a_rehearsal_stands_beside_its_margin(survey: Survey) -> None:
-    played = rehearse(SETTINGS.params(), SETTINGS.recogniser(), Incidents(SETTINGS.intake(), 3))
-    found = document(result_of(survey, margins=[(0.5, played)], proposed_rehearsal=played))
-    assert found["attack_a1"][0]["burst_margin"] == 0.5
-    assert found["attack_a1_proposed"]["runs"] == 3
-
-
 def test_a_history_of_nothing_is_a_document_of_noughts() -> None:
     found = document(result_of(surveyed([])))
     assert (found["history"]["from"], found["history"]["messages"]) == (None, 0)
@@ -97,11 +87,6 @@ def test_a_sentence_says_only_what_was_shown(rate: Rate, says: str) -> None:
 )
 def test_a_mask_never_shows_a_whole_number(recipient: str, shown: str) -> None:
     assert mask_recipient(recipient) == shown
-
-
-def test_there_is_a_name_for_every_age() -> None:
-    assert len(age_names()) == len(AGES) + 1
-    assert (age_names()[0], age_names()[-1]) == ("0-1", "240+")
 
 
 def test_people_who_log_in_fast_are_not_called_an_attack() -> None:

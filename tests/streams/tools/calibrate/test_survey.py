@@ -135,7 +135,7 @@ def test_leads_are_measured_where_floods_made_a_list() -> None:
     calm = ordinary(5000, DEFAULT_START_MS, 1, duration_ms=2 * DAY_MS)
     values = [event.value for event in merge_streams(calm, campaign)]
     survey = surveyed(values)
-    assert survey.leads.listed > 10
+    assert survey.leads.peaks
     assert survey.leads.over(8) > 10
     assert len(survey.cohort.hot_counts)
     judged = frozenset(n for n, each in survey.alarms.by_recipient.items() if each.throttle)

@@ -242,21 +242,17 @@ def test_what_ls_says_of_a_letter_show_says_too(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("replayed_ms", "letter_ms", "fate"),
-    [
-        (2000, 3000, "waiting"),
-        (2000, 2000, "refused again"),
-        (None, 3000, "refused again"),  # a mark of an older program
-    ],
+    [(2000, 3000, "waiting"), (2000, 2000, "refused again")],
 )
 def test_a_letter_at_the_place_of_a_replay_is_that_replay_only_if_the_time_is_the_same_too(
-    desk: Desk, replayed_ms: int | None, letter_ms: int, fate: str
+    desk: Desk, replayed_ms: int, letter_ms: int, fate: str
 ) -> None:
     """An input that was made anew counts from nought again."""
     names = desk.settings.topics
 
     def headers(offset: int, time_ms: int, **more: object) -> list[tuple[str, bytes]]:
         told = {"topic": names.input, "partition": 0, "offset": offset, "time": time_ms, **more}
-        return [(name, str(each).encode()) for name, each in told.items() if each is not None]
+        return [(name, str(each).encode()) for name, each in told.items()]
 
     mark = headers(1, 1000, replayed_to=f"{names.input}/0/7", replayed_time=replayed_ms)
     with closing(KafkaProducer(**client_arguments(desk.settings.kafka))) as producer:

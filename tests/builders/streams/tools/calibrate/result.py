@@ -8,12 +8,10 @@ from streams.tools.calibrate.result import (
     Result,
 )
 from streams.tools.calibrate.survey import Survey
-from tests.builders.streams.tools.calibrate.survey import SETTINGS
 
 
 def result_of(survey: Survey, **fields: Any) -> Result:
     rest: dict[str, Any] = {
         "subscribers": None, "judged": frozenset(), "changes": [], "proposed": None,
-        "margins": [], "proposed_rehearsal": None,
     }  # fmt: skip
-    return Result("a file", SETTINGS, survey, **{**rest, **fields})
+    return Result("a file", survey, **{**rest, **fields})

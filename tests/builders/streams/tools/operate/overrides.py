@@ -1,4 +1,4 @@
-"""Builders that test_purge_overrides.py shares with other tests."""
+"""Builders that test_overrides_tidied.py shares with other tests."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from streams.cli.topics_command import app
 from streams.common.errors import OtpguardError, UnavailableError, UsageError
-from streams.tools.operate import override_backup as backup
-from streams.tools.operate.override_backup import FORM, RestoredWords, restore, save_overrides
+from streams.tools.operate import overrides as backup
+from streams.tools.operate.overrides import FORM, RestoredWords, restore, save_overrides
 from streams.wire import encode_override, override_key
-from tests.builders.streams.tools.operate.purge_overrides import Words
+from tests.builders.streams.tools.operate.overrides import Words
 from tests.enforce.records import override
 from tests.full_disk import no_room
 from tests.nodes import Broker

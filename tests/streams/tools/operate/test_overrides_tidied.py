@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.cli.cases import app
-from streams.tools.operate import purge_overrides as module
-from streams.tools.operate.purge_overrides import KEPT_MS, Tidied, tidy
+from streams.tools.operate import overrides as module
+from streams.tools.operate.overrides import KEPT_MS, Tidied, tidy
 from streams.wire import EVERYONE, encode_override, override_key
-from tests.builders.streams.tools.operate.purge_overrides import Words
+from tests.builders.streams.tools.operate.overrides import Words
 from tests.enforce.records import START_MS, override
 from tests.nodes import Broker
 
