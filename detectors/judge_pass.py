@@ -179,15 +179,18 @@ def _is_refused(
         return False  # no lease, and only repeats reach a limit
     refused = _is_refused_alone(suspect, own, trust, cause.at_ms)
     passes = refused and _asked_again(params, book, suspect, own, cause.at_ms)
-    if (refused or repeats) and params.judge.mode("limit") != "off":
+    lease = suspect.platforms
+    live = lease is not None and cause.at_ms < lease.expires_ms
+    first = live and not (refused or repeats or novel)
+    if (refused or repeats or first) and params.judge.mode("limit") != "off":
         unknown = novel if own == platform else not suspect.knows(platform, cause.at_s)
         limited = unknown or _is_young(params, suspect, platform, cause.at_s)
         first_s = suspect.repeats.first.get(suspect.recipient << 32 | platform)
         delivered = suspect.seen.get(platform, 0) >> 33, first_s
-        if forgotten or moment_s not in delivered:  # else delivered twice
+        if first or forgotten or moment_s not in delivered:  # else delivered twice
             observe_limit(params.episode, params.judge, book, suspect, cause, platform=platform,
-                          limited=limited, trusted=bool(trust), relapse=relapse,
-                          at_s=moment_s)  # fmt: skip
+                          limited=limited and not first, trusted=bool(trust), relapse=relapse,
+                          first=first, at_s=moment_s)  # fmt: skip
     episode = suspect.episode
     throttled = episode is not None and episode.level is Level.THROTTLE
     if throttled and not (refused or novel or trust) and params.judge.mode("known") != "off":

@@ -27,14 +27,17 @@ def observe_limit(
     trusted: bool,
     limited: bool,
     relapse: bool,
+    first: bool,
     at_s: int,
 ) -> None:
     """Count one more code of a platform, and issue a platform lease past a limit.
 
-    `limited`: the recipient does not know the platform, or it is young, so it has a limit of its
-    own. `at_s`: the time under which the code is counted. Codes that the lease refuses are not
-    counted. Such codes prolong the refusal if the platform goes on sending. A sender's retries are
-    not counted, and do not prolong it.
+    `first`: it is the first code of a day of a known platform. Such a code is not counted, but the
+    limit on all platforms together may refuse the platform from now on. `limited`: the recipient
+    does not know the platform, or it is young, so it has a limit of its own. `at_s`: the time under
+    which the code is counted. Codes that the lease refuses are not counted. Such codes prolong the
+    refusal if the platform goes on sending. A sender's retries are not counted, and do not prolong
+    it.
     """
     repeats, key = suspect.repeats, suspect.recipient << 32 | platform
     lease, at_ms = suspect.platforms, cause.at_ms
@@ -44,18 +47,25 @@ def observe_limit(
     total: Total | None = None
     if lease is not None and lease.refuses(platform, at_ms):
         end_ms = max(ends_ms.get(platform, 0) for ends_ms in lease.ends_ms.values())
-        if not lease.observe_refused(platform, at_ms) or at_ms < end_ms - LIMIT_MS // 2:
+        goes_on = lease.observe_refused(platform, at_ms, limited=limited)
+        if not goes_on or at_ms < end_ms - LIMIT_MS // 2:
             return
         limit = lease.limit
     elif lease is not None and lease.is_retry(platform, at_ms):
+        lease.end_row(platform, at_ms)
         return
     else:
-        repeats.add(key, at_s)
+        if not first:
+            repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse) if limited else None
         if platform not in book.names.trusted:
-            platforms = suspect.seen.keys() | counted_platforms(suspect)
             total = judge_total(
-                repeats, key, platforms, lambda p: not _is_limited(rules, suspect, p, cause.at_s)
+                repeats,
+                suspect.recipient << 32,
+                dict.fromkeys(counted_platforms(suspect), 0)
+                | {p: word >> 33 for p, word in suspect.seen.items()},
+                lambda p: not _is_limited(rules, suspect, p, cause.at_s),
+                cause.at_s if first else repeats.codes[key][-1],
             )
     if trusted or not is_settled(rules, suspect, cause.at_s):
         return

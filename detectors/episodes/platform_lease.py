@@ -58,7 +58,11 @@ def renew_platforms(
         lease.mode = "enforce" if lease.ends_ms["enforce"] else "shadow"
     ends_ms = lease.ends_ms[lease.mode]
     lease.refused = tuple(sorted(sorted(ends_ms, key=lambda p: (-ends_ms[p], p))[:PLATFORMS_MAX]))
-    lease.again_ms = {p: ms for p, ms in lease.again_ms.items() if p in lease.refused}
+    lease.again_ms = {
+        p: rows
+        for p, rows in lease.again_ms.items()
+        if p in lease.refused or lease.is_retry(p, at_ms)
+    }
     lease.issued_ms, lease.offset = at_ms, cause.offset
     lease.expires_ms = max(ends_ms.values(), default=at_ms)
     again: tuple[AgainWindow, ...] = ()
@@ -125,7 +129,7 @@ def platform_action(
     topic, partition, _, at_ms = cause
     held = [suspect.seen[p] >> 33 for p in lease.refused if p in suspect.seen]
     first_ms = utc_ms(min(held, default=cause.at_s))
-    messages = sum(count for _, _, count in lease.again_ms.values())
+    messages = sum(lease.again_ms[p][2] for p in lease.refused if p in lease.again_ms)
     if episode is None:
         keys = [suspect.recipient << 32 | p for p in lease.refused]
         messages += sum(len(suspect.repeats.codes.get(key, ())) for key in keys)

@@ -5,7 +5,7 @@ So each platform that the recipient does not know, or that is young, has a limit
 lease that follows refuses this platform and no other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from math import ceil
@@ -23,8 +23,8 @@ from detectors.thresholds import (
     LIMITS_TOTAL,
     RETRY_S,
     TOTAL_LEAST,
+    TOTAL_OVER,
     TOTAL_SHARE,
-    TOTAL_STEP,
 )
 
 WINDOWS: Final = (
@@ -66,14 +66,15 @@ class Total(NamedTuple):
 
 
 def judge_total(
-    repeats: Repeats, key: int, platforms: Iterable[int], knows: Callable[[int], bool]
-) -> Total | None:
-    """Return the limit on all platforms together that the newest code reaches, or None.
+    repeats: Repeats, recipient: int, platforms: Mapping[int, int], knows: Callable[[int], bool],
+    newest_s: int,
+) -> Total | None:  # fmt: skip
+    """Return the limit on all platforms together that the codes up to `newest_s` reach, or None.
 
-    `platforms`: all platforms of the recipient. `knows` returns true if the recipient knows a
-    platform and it is not young. `key` is that of the code. See `LIMITS_TOTAL`.
+    `recipient`: its part of the keys of `repeats`. `platforms`: platform of the recipient -> time
+    of its first code of a day. `knows` returns true if the recipient knows a platform and it is not
+    young. See `LIMITS_TOTAL`.
     """
-    newest_s, recipient = repeats.codes[key][-1], key >> 32 << 32
     total: Total | None = None
     held = {p: repeats.codes[recipient | p] for p in platforms if recipient | p in repeats.codes}
     if sum(map(len, held.values())) < LIMITS_TOTAL[0][2]:  # the lowest limit
@@ -86,10 +87,13 @@ def judge_total(
             if count < most:
                 continue
             share = ceil(TOTAL_SHARE * count / sum(map(bool, codes.values())))
-            falling = TOTAL_LEAST - (count - most) // TOTAL_STEP
-            least = max(min(max(2, share), falling), 1) if known else 1
+            over = count >= most + TOTAL_OVER
+            least = 1 if over or not known else max(2, min(share, TOTAL_LEAST))
+            often = {p for p in codes if len(codes[p]) >= least}
+            if over and known:
+                often |= {p for p, at_s in platforms.items() if at_s > newest_s - window_s}
+            often = {p for p in sorted(often) if knows(p) == known}
             end_s = times_s[-most] + window_s
-            often = [p for p in codes if len(codes[p]) >= least and knows(p) == known]
             if often:
                 others_s = total.ends_s if total is not None else {}
                 later_s = {p: max(end_s, others_s.get(p, 0)) for p in often}
@@ -106,8 +110,8 @@ class PlatformLease:
     ends_ms: dict[Mode, dict[PlatformId, TimeMs]] = field(
         default_factory=lambda: {"enforce": {}, "shadow": {}}
     )
-    # Platform past its limit -> begin of its newest row of refused codes, time of the newest code,
-    # and number of rows since the lease: see `observe_refused`.
+    # Platform past its limit, or known and refused -> begin of its newest row of refused codes,
+    # time of the newest code, and number of rows since the lease: see `observe_refused`.
     again_ms: dict[PlatformId, tuple[TimeMs, TimeMs, Count]] = field(default_factory=dict)
     # Platforms that the newest lease refuses, ascending.
     refused: Annotated[tuple[PlatformId, ...], Bounds(0, PLATFORMS_MAX)] = ()
@@ -136,20 +140,30 @@ class PlatformLease:
         """Return true if a code follows a refused one within the time of a sender's retries."""
         return at_ms - self.again_ms.get(platform, _NEVER)[1] < RETRY_S * 1000
 
-    def observe_refused(self, platform: int, at_ms: int) -> bool:
-        """Record a refused code. Return true if it shows that the platform goes on.
+    def observe_refused(self, platform: int, at_ms: int, *, limited: bool) -> bool:
+        """Record a refused code. Return true if it shows that a platform past its limit goes on.
 
-        Codes that follow each other within `RETRY_S` are a row: they may all be a sender's retries
-        of the first one. So a row counts once, unless it lasts for half of the lease.
+        `limited`: the platform has a limit of its own. Codes that follow each other within
+        `RETRY_S` are a row: they may all be a sender's retries of the first one. So a row counts
+        once, unless it lasts for half of the lease.
         """
-        if platform not in self.again_ms:
+        if limited and platform not in self.again_ms:
             return False
         begins = not self.is_retry(platform, at_ms)
-        first_ms, last_ms, rows = self.again_ms[platform]
+        first_ms, last_ms, rows = self.again_ms.get(platform, (at_ms, at_ms, 0))
         if begins:
             first_ms, rows = at_ms, rows + 1
         self.again_ms[platform] = first_ms, max(at_ms, last_ms), rows
-        return (begins and rows >= LIMIT_MORE) or at_ms - first_ms >= LIMIT_MS // 2
+        goes_on = (begins and rows >= LIMIT_MORE) or at_ms - first_ms >= LIMIT_MS // 2
+        return limited and goes_on
+
+    def end_row(self, platform: int, at_ms: int) -> None:
+        """Record that a retry passed: the next code is no retry, but a second delivery of this is.
+
+        Otherwise all codes of a tool would pass uncounted for `RETRY_S` after each lease.
+        """
+        first_ms, _, rows = self.again_ms[platform]
+        self.again_ms[platform] = first_ms, at_ms - RETRY_S * 1000 + 1, rows
 
     def put(self, platform: int, end_ms: int, mode: Mode) -> None:
         """Refuse a platform up to this time, from the next lease on."""

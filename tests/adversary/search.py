@@ -174,12 +174,17 @@ def _sent(phase: Phase, at_ms: int, platform: str) -> Sent:
     return Sent(at_ms, gateway_ms, Event(claims_ms, VICTIM, name, gateway=gateway), own=False)
 
 
-def own_life(until_ms: int) -> Iterator[Sent]:
-    """Yield the victim's own codes: weeks of use, then one in four hours, every sixth a new one."""
+def own_weeks() -> Iterator[Sent]:
+    """Yield the victim's own codes of the weeks before."""
     for week in range(3):
         for n, platform in enumerate(USED):
             at_ms = START_MS - (30 - 9 * week) * DAY_MS + n * HOUR_MS
             yield Sent(at_ms, at_ms, Event(at_ms, VICTIM, platform), own=True)
+
+
+def own_life(until_ms: int) -> Iterator[Sent]:
+    """Yield the weeks before, then one code in four hours, every sixth of a new platform."""
+    yield from own_weeks()
     for n, at_ms in enumerate(range(START_MS + 20 * MINUTE_MS, until_ms, OWN_EVERY_MS)):
         platform = f"hers {n}" if n % 6 == 5 else USED[n * 5 % len(USED)]
         for press in range(3 if n % 6 == 5 else 1):

@@ -46,8 +46,9 @@ RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
 # Window -> codes of all platforms, without each first of a day, that new and known ones may reach.
-TOTAL = {3600: (54, 80), DAY: (250, 250)}
-TOTAL_LEAST, TOTAL_STEP = 6, 3  # codes that are enough, and one less for so many past the limit
+TOTAL = {3600: (54, 66), DAY: (225, 225)}
+TOTAL_LEAST = 6  # codes that are always enough
+TOTAL_OVER = 4  # so many past the limit, all known ones that came are refused
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -365,7 +366,10 @@ class Naive:
                 0 < event.at_ms - h.at_ms < DAY * 1000 and h.platform == event.platform
                 for h in self.counted_messages(person)
             )
-            self.limit(offset, event, platform, counts=counts, own=young or not known, at=when)
+            first = known and not counts and (held is None or abs(at - held.at) >= DAY)
+            self.limit(
+                offset, event, platform, counts=counts, first=first, own=young or not known, at=when
+            )
             known = known or (
                 paged and own is not None and self.knows(person, event.platform, own, at)
             )
@@ -406,36 +410,46 @@ class Naive:
                 self.name(offset, event, flood, {named: platform})
 
     def limit(
-        self, offset: int, event: Event, platform: str, *, counts: bool, own: bool, at: int
-    ) -> None:
+        self, offset: int, event: Event, platform: str,
+        *, counts: bool, first: bool, own: bool, at: int,
+    ) -> None:  # fmt: skip
         """Ten codes after the first in 35 minutes, or 20 in a day, of one platform: refused."""
         person, at_ms = self.people[event.recipient], event.at_ms
         alone = person.alone
-        if not counts and (event.trust or not alone.refuses(event.platform, at_ms)):
+        refused = alone.refuses(event.platform, at_ms)
+        first = first and not refused and at_ms < max(alone.ends.values(), default=0)
+        if not (counts or first) and (event.trust or not refused):
             return
         if at_ms == alone.issued and platform in alone.ends:
             return
-        first, last, rows = alone.limited.get(platform, (0, 0, 0))
+        began, last, rows = alone.limited.get(platform, (0, 0, 0))
         row = at_ms - last < RETRY
         if alone.refuses(platform, at_ms):
-            if platform not in alone.limited:
+            if own and platform not in alone.limited:
                 return
-            first, rows = (first, rows) if row else (at_ms, rows + 1)
-            alone.limited[platform] = first, max(at_ms, last), rows
-            over = (not row and rows >= 3) or at_ms - first >= 1_800_000
+            began, rows = (began, rows) if row else (at_ms, rows + 1)
+            alone.limited[platform] = began, max(at_ms, last), rows
+            over = own and ((not row and rows >= 3) or at_ms - began >= 1_800_000)
             over = over and at_ms >= alone.ends[platform] - 1_800_000
         elif row:
+            alone.limited[platform] = began, at_ms - RETRY + 1, rows
             return
         else:
             times = person.codes.setdefault(platform, set())
-            times.add(at)
-            over = own and any(
-                sum(t > max(times) - window for t in times)
-                >= Fraction(most, lower if person.relapsing else 1)
-                for window, (most, lower) in LIMIT.items()
+            if not first:
+                times.add(at)
+            over = (
+                own
+                and not first
+                and any(
+                    sum(t > max(times) - window for t in times)
+                    >= Fraction(most, lower if person.relapsing else 1)
+                    for window, (most, lower) in LIMIT.items()
+                )
             )
             if not event.trust and self.settled(person, at):
-                self.total(offset, event, max(times), platform)
+                newest = event.at_ms // 1000 - EPOCH if first else max(times)
+                self.total(offset, event, newest, platform)
         if over and not event.trust and self.settled(person, at):
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
 
@@ -462,11 +476,13 @@ class Naive:
             for most, part in zip(limits, (own, every_one - own), strict=True):
                 if len(every) < most:
                     continue
-                falling = TOTAL_LEAST - (len(every) - most) // TOTAL_STEP
+                over = part is not own and len(every) >= most + TOTAL_OVER
                 for p in part:
                     number = len(codes[p])
                     many = number >= 2 and 10 * senders * number >= 7 * len(every)
-                    if number and (part is own or many or number >= falling):
+                    many = many or number >= TOTAL_LEAST or part is own or over
+                    came = p in person.seen and person.seen[p].at > newest - window
+                    if (number and many) or (over and came):
                         ends[p] = max(ends.get(p, 0), every[-most] + window)
         if ends:  # the lease is told again, also where all of these are trusted
             self.refuse(offset, event, set(), 0, prolongs=False)
@@ -508,7 +524,9 @@ class Naive:
         for platform in platforms:
             ends[platform] = max(end, ends.get(platform, 0))
         ends = {p: old for p, old in ends.items() if old > at_ms}
-        limited = {p: rows for p, rows in alone.limited.items() if p in ends}
+        limited = {
+            p: rows for p, rows in alone.limited.items() if p in ends or at_ms - rows[1] < RETRY
+        }
         limited |= {p: (at_ms, at_ms, 0) for p in platforms if prolongs}
         self.people[event.recipient].alone = Alone(at_ms, ends, limited)
         named = tuple(sorted(map(platform_id, ends)))

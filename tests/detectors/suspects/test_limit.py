@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from detectors.model.fields import reader, writer
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
-from detectors.suspects.limit import Limit, PlatformLease, judge_limit, judge_total
+from detectors.suspects.limit import Limit, PlatformLease, Total, judge_limit, judge_total
 from detectors.thresholds import LIMIT_24H, LIMIT_35MIN
 
 KEY = 8613800000001 << 32 | 7
@@ -38,59 +40,83 @@ def unknown(_platform: int) -> bool:
     return False
 
 
+def total_of(
+    repeats: Repeats, platforms: Mapping[int, int], knows: Callable[[int], bool]
+) -> Total | None:
+    """The limit that all codes so far reach. `platforms`: platform -> time of its first code."""
+    newest_s = max(times[-1] for times in repeats.codes.values())
+    return judge_total(repeats, KEY >> 32 << 32, platforms, knows, newest_s)
+
+
+def first_codes(*platforms: int, at_s: int = NOW_S - 2 * 3600) -> dict[int, int]:
+    """Platforms whose first code of the day came at this time."""
+    return dict.fromkeys(platforms, at_s)
+
+
 def test_a_limit_on_all_platforms_together_spares_the_first_codes_of_a_day() -> None:
     repeats = Repeats()
     for n in range(53):
         repeats.add(KEY + n % 20, NOW_S + n)
-    assert judge_total(repeats, KEY, range(7, 27), unknown) is None
+    assert total_of(repeats, first_codes(*range(7, 27), at_s=NOW_S), unknown) is None
     repeats.add(KEY + 20, NOW_S + 60)  # the second code of the day of one more platform
-    total = judge_total(repeats, KEY + 20, range(7, 28), unknown)
+    total = total_of(repeats, first_codes(*range(7, 28)), unknown)
     end_s = NOW_S + 3600  # then 53 codes lie in the hour
     assert total == (("limit_total_1h", 54, 54), dict.fromkeys(range(7, 28), end_s))
-    assert judge_total(repeats, KEY + 20, range(9, 28), unknown) is None, "others' platforms"
+    assert total_of(repeats, first_codes(*range(9, 28)), unknown) is None, "others' platforms"
     slow = Repeats()
-    for n in range(250):
+    for n in range(225):
         slow.add(KEY + n % 2, NOW_S + n * 310)
-    total = judge_total(slow, KEY, (7, 8), known)
-    assert total == (("limit_total_24h", 250, 250), {7: NOW_S + DAY_S, 8: NOW_S + DAY_S})
+    total = total_of(slow, first_codes(7, 8), known)
+    assert total == (("limit_total_24h", 225, 225), {7: NOW_S + DAY_S, 8: NOW_S + DAY_S})
 
 
 def test_known_platforms_may_send_more_than_unknown_ones() -> None:
-    repeats = Repeats()
-    for n in range(79):
+    repeats, platforms = Repeats(), first_codes(*range(7, 15))
+    for n in range(65):
         repeats.add(KEY + n % 8, NOW_S + n)
-        assert judge_total(repeats, KEY + n % 8, range(7, 15), known) is None
-    repeats.add(KEY + 79 % 8, NOW_S + 79)
-    total = judge_total(repeats, KEY, range(7, 15), lambda p: p != 7)
-    assert total == (("limit_total_1h", 80, 80), dict.fromkeys(range(8, 15), NOW_S + 3600) | {
-        7: NOW_S + 26 + 3600})  # fmt: skip
+        assert total_of(repeats, platforms, known) is None
+    repeats.add(KEY + 65 % 8, NOW_S + 65)
+    total = total_of(repeats, platforms, lambda p: p != 7)
+    assert total == (("limit_total_1h", 66, 66), dict.fromkeys(range(8, 15), NOW_S + 3600) | {
+        7: NOW_S + 12 + 3600})  # fmt: skip
 
 
-def test_a_known_platform_that_sends_less_than_the_others_is_spared_for_longer() -> None:
+def flooded(codes_each: int, platforms: int, more: int = 0) -> Repeats:
+    """Repeated codes of platforms in turn, from platform 7 on, and `more` of the first ones."""
     repeats = Repeats()
-    for n in range(77):
-        repeats.add(KEY + n % 11, NOW_S + n)
+    for n in range(codes_each * platforms + more):
+        repeats.add(KEY + n % platforms, NOW_S + n)
+    return repeats
+
+
+def test_a_known_platform_that_sends_less_than_the_others_is_spared_at_the_limit() -> None:
+    repeats = flooded(7, 9)
     for at_s in (80, 81, 82):  # a bank's, beside the flood's seven of each
         repeats.add(KEY + 20, NOW_S + at_s)
-    total = judge_total(repeats, KEY, range(7, 28), known)
+    total = total_of(repeats, first_codes(*range(7, 28)), known)
     assert total is not None
-    assert [*total.ends_s] == [*range(7, 18)]
-    for n in range(9):
-        repeats.add(KEY + n, NOW_S + 90 + n)
-    total = judge_total(repeats, KEY, range(7, 28), known)
-    assert total is not None
-    assert [*total.ends_s] == [*range(7, 18), 27], "89 codes: three are enough"
+    assert [*total.ends_s] == [*range(7, 16)]
 
 
 def test_a_known_platform_with_five_repeated_codes_is_spared_at_the_limit() -> None:
-    repeats = Repeats()
-    for n in range(75):
-        repeats.add(KEY + n % 7, NOW_S + n)
+    repeats = flooded(9, 7)
     for at_s in range(80, 85):
         repeats.add(KEY + 20, NOW_S + at_s)
-    total = judge_total(repeats, KEY, range(7, 28), known)
+    total = total_of(repeats, first_codes(*range(7, 28)), known)
     assert total is not None
     assert [*total.ends_s] == [*range(7, 14)]
+
+
+def test_past_the_limit_every_known_platform_that_came_is_refused() -> None:
+    """Otherwise a list of platforms that the recipient knows brings two codes of each."""
+    platforms = first_codes(*range(7, 14)) | first_codes(20, at_s=NOW_S) | first_codes(21)
+    for more, refused in ((5, [*range(7, 14)]), (6, [*range(7, 14), 19, 20])):
+        repeats = flooded(9, 7, more)
+        repeats.add(KEY + 12, NOW_S + 80)  # the second code of platform 19
+        total = total_of(repeats, platforms | first_codes(19), known)
+        assert total is not None
+        assert total.limit.score == 64 + more
+        assert [*total.ends_s] == refused
 
 
 def test_a_lease_refuses_what_it_names_while_it_lasts_and_is_restored() -> None:
@@ -116,12 +142,22 @@ def test_a_row_of_refused_codes_shows_once_that_a_platform_goes_on() -> None:
     lease = PlatformLease("1:t:0:9:limit")
     lease.again_ms = {7: (0, 0, 0)}
     rows = [start * minute + n * 45_000 for start in (2, 10) for n in range(6)]
-    assert not any(lease.observe_refused(7, ms) for ms in rows)
+    assert not any(lease.observe_refused(7, ms, limited=True) for ms in rows)
     assert lease.is_retry(7, rows[-1] + 89_999)
     assert not lease.is_retry(7, rows[-1] + 90_000)
-    assert lease.observe_refused(7, 20 * minute), "the third row begins"
-    assert not lease.observe_refused(7, 20 * minute + 45_000)
-    assert lease.observe_refused(7, 60 * minute)
-    steady = [lease.observe_refused(7, 60 * minute + n * minute) for n in range(1, 31)]
+    assert lease.observe_refused(7, 20 * minute, limited=True), "the third row begins"
+    assert not lease.observe_refused(7, 20 * minute + 45_000, limited=True)
+    assert lease.observe_refused(7, 60 * minute, limited=True)
+    steady = [
+        lease.observe_refused(7, 60 * minute + n * minute, limited=True) for n in range(1, 31)
+    ]
     assert [*map(bool, steady)].index(True) == 29
-    assert not lease.observe_refused(8, minute), "no limit of it was reached"
+    assert not lease.observe_refused(8, minute, limited=True), "no limit of it was reached"
+
+
+def test_a_refused_code_of_a_known_platform_has_retries_and_prolongs_nothing() -> None:
+    lease = PlatformLease("1:t:0:9:limit")
+    times_ms = range(0, 7_200_000, 45_000)
+    assert not any(lease.observe_refused(7, ms, limited=False) for ms in times_ms)
+    assert lease.is_retry(7, times_ms[-1] + 89_999)
+    assert not lease.is_retry(7, times_ms[-1] + 90_000)
