@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.recognise import glance
 from detectors.recognise.model import Model, confidence_of
-from detectors.recognise.owners import is_owned
+from detectors.recognise.owners import is_mentioned, is_owned
 from detectors.recognise.patterns import section
 from detectors.recognise.reading import (
     USED,
@@ -227,7 +227,12 @@ def _is_foreign(looked: Look, reading: Reading) -> bool:
 
 
 def _has_owner(looked: Look) -> bool:
-    """Return whether the words directly before the likely number name another number."""
+    """Return whether the words before the likely number name another, or a link is the text.
+
+    The number of settings that a carrier sends has an owner too.
+    """
+    if _SEEN.address.fullmatch(looked.folded) or is_mentioned("settings", looked.folded):
+        return True
     place = likely_folded(looked)
     return place is not None and is_owned(looked.folded, *place, "other")
 
