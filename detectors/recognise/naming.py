@@ -142,11 +142,7 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
 
 
 def is_owned_by_other(body: str, number: Number, words: list[Word]) -> bool:
-    """Return whether a number is not a code, because of a word before or after it.
-
-    In a sentence that gives the purpose of a code or the place to type it in, the word "number"
-    alone is not enough.
-    """
+    """Return whether a number is not a code, because of a word before or after it."""
     before = [word for word in words if word.end <= number.start]
     if before and before[-1].kind in (WordKind.OTHERS, WordKind.DENIED):
         start, end, _ = before[-1]
@@ -159,24 +155,13 @@ def is_owned_by_other(body: str, number: Number, words: list[Word]) -> bool:
         of_another = _SEEN.of_another.search(body, max(0, start - 2), start)
         by = pattern("by").search(body, max(0, number.start - _BY), number.start)
         done = by is not None and not start < by.start() < end  # "ending with"
-        if linked and not of_another and not done and not _of_use(body, number, before):
+        if linked and not of_another and not done:
             return True
     return any(
         word.kind is WordKind.OTHERS
         and 0 <= word.start - number.end <= 1
         and not _SEEN.before_its_number.fullmatch(body, word.start, word.end)
         for word in words
-    )
-
-
-def _of_use(body: str, number: Number, before: list[Word]) -> bool:
-    """Return whether a number is only called "number", in a sentence about the use of a code."""
-    word = before[-1]
-    if any(0 <= word.start - each.end <= 1 for each in before if each.kind is WordKind.OTHERS):
-        return False  # "order number"
-    sentence = sentence_span(body, number.start, number.end)
-    return pattern("number").fullmatch(body, word.start, word.end) is not None and (
-        cues_of(body, *sentence)[0] or typed_in(body, *sentence)
     )
 
 

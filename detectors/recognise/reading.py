@@ -43,13 +43,11 @@ from detectors.recognise.scenes import (
     advertises,
     is_handed_over,
     is_other_scene,
-    is_to_keep,
     of_another,
     sells,
     weak_rule,
 )
 from detectors.recognise.scripts import (
-    LOAD_MAX,
     LOGIN,
     SCENE,
     VERIFY,
@@ -93,12 +91,14 @@ _DEEP_AFTER: Final = 30
 # These values were chosen so that the training texts are read correctly.
 _PREFIX_CHARS: Final = 72  # a feed's prefix has 20-70 characters; 2 more for decoding errors
 _CUT_CHARS: Final = 12  # largest distance between a name for codes and the end of a prefix
-_SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters plus a margin
 _SCRIPTS_MAX: Final = 3
 _NUMBERS_MAX: Final = 9
 """Scripts and numbers that the rules read in one text. In a text with more of them, or with more
 load, the score alone decides, so that a hostile text cannot be slow. Chosen: four of 36,000
 labelled and unselected texts have more."""
+_LOAD_MAX: Final = 210
+"""Largest load of a text. Each place where a word may begin is 1. Chosen: of 36,000 labelled and
+unselected texts five have more."""
 _LOAD_OF_NUMBER: Final = 8
 _LOAD_OF_WORD: Final = 6
 _LOAD_OF_STOP: Final = 4
@@ -113,8 +113,8 @@ _RUNS_MAX: Final = 4
 _NAMED: Final = frozenset({"name", "weak name"})  # traits
 USED: Final = frozenset({"purpose", "secret", "typed"})
 """Traits of a text about the use of a code: its purpose, keeping it secret, where to type it."""
-_LINK_CHARS: Final = 200  # longest text with a verification link; longer ones are advertising
 _UNUSUAL: Final = frozenset({Form.MIXED, Form.DASHED, Form.ODD})
+_LINK_CHARS: Final = 200  # longest text with a verification link; longer ones are advertising
 _SOLD: Final = frozenset({"price", "way out", "phone", "other scene"})  # traits of advertising
 _ADVERT: Final = frozenset({"way out", "price", "other scene"})
 """Traits of a text that may have an advert beside a code."""
@@ -406,7 +406,7 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     found = list(shown) or [Number(*span, Form.LETTERS) for span in _words(looked)]
     short = len(folded) <= _PREFIX_CHARS and not _SEEN.end.search(folded)
     linked = has_link(folded)
-    if not (found or short or linked or "0" in body or pattern("led_to").search(body)):
+    if not (found or short or linked or "0" in body):
         return "numberless", None, ()
     if found and found[0].form is not Form.LETTERS and looked.may & glance.SPENT:
         found = _unspent(body, found)
@@ -422,21 +422,21 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
         code = None
     if code is None and not leaves and not is_mentioned("spam", body):
         alone = () if letters and _SEEN.no_capitals.search(looked.cased) else found
-        code = _cut_off(body, alone, signed=signature is not None) if short else _broken_off(body)
+        code = _cut_off(body, alone) if short else None
     traits = traits_of(body, found, words, signed=signature is not None, leaves=leaves)
     return *(code or (_no_code(looked, body, found, words, traits), None)), tuple(traits)
 
 
 def is_crowded(body: str) -> bool:
-    """Return whether the rules would take too long to read a text. See `LOAD_MAX`."""
+    """Return whether the rules would take too long to read a text. See `_LOAD_MAX`."""
     scripts = scripts_of(body)
-    found = len(numbers(body))
-    if len(scripts) > _SCRIPTS_MAX or found > _NUMBERS_MAX:
+    if len(scripts) > _SCRIPTS_MAX:
         return True
-    load = _LOAD_OF_NUMBER * found + _LOAD_OF_STOP * len(STOP.findall(body))
-    for script in scripts:
-        load += script.count_heads(body) + _LOAD_OF_WORD * len(script.words(body))
-    return load > LOAD_MAX
+    load = sum(len(script.heads(body)) for script in scripts)
+    if load <= _LOAD_MAX:  # only then the words and numbers are read
+        load += _LOAD_OF_WORD * sum(len(script.words(body)) for script in scripts)
+        load += _LOAD_OF_NUMBER * len(numbers(body)) + _LOAD_OF_STOP * len(STOP.findall(body))
+    return load > _LOAD_MAX or len(numbers(body)) > _NUMBERS_MAX
 
 
 def _without_others(looked: Look, body: str) -> tuple[str, Sequence[Number]]:
@@ -591,18 +591,12 @@ def _code(
     invites = has_invitation(folded) and (not number.sure or has_price(body))
     if is_mentioned("spam", body) or ((sells or invites) and not cues_of(body)[1]):
         return "spam", None  # a prize or an advert calls its number a code
-    kept = not other and (is_to_keep(body, number) or not linked)
-    if leaves and (rule != "named" or linked) and not kept:
+    if leaves and (linked or (other and rule != "named")):
         return "spam", None
     return rule, (number.code, number.end)
 
 
-def _broken_off(body: str) -> _Decision | None:
-    last = pattern("led_to").search(body)
-    return ("cut-off", None) if last and last.start() == last_name(body) else None
-
-
-def _cut_off(body: str, found: Sequence[Number], *, signed: bool) -> _Decision | None:
+def _cut_off(body: str, found: Sequence[Number]) -> _Decision | None:
     if found:
         number = found[0]
         if leading(body, number) and pattern("cut_yours").match(body, number.end):
@@ -612,7 +606,4 @@ def _cut_off(body: str, found: Sequence[Number], *, signed: bool) -> _Decision |
         return None
     named = last_name(body)
     cut = f" {body}".endswith(list_cut_names())
-    if cut or (named and len(body) - named <= _CUT_CHARS):
-        return "cut-off", None
-    login = signed and len(body) <= _SIGNATURE_PREFIX_CHARS and is_mentioned("logging_in", body)
-    return ("cut-off-login", None) if login and not says(body, SCENE) else None
+    return ("cut-off", None) if cut or (named and len(body) - named <= _CUT_CHARS) else None

@@ -122,14 +122,6 @@ RULES: Final = {
             weighed=True,
         ),
         Rule(
-            "cut-off-login",
-            0.5,
-            "a prefix with a signature that breaks off while it tells of a log-in or registration",
-            ("【淘宝】您正在新设备上登录淘", "", ""),
-            ("【唯品会】大牌狂欢低至1折，今晚8点准", "", ""),
-            weighed=True,
-        ),
-        Rule(
             "sender-codes",
             0.6,
             "no text, and the sender's own name is that of a code service",

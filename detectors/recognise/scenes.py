@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from detectors.recognise.owners import has_price, is_mentioned, is_owned, pattern
-from detectors.recognise.scripts import HAND, SCENE, TELL, Word, WordKind, cues_of, says, typed_in
+from detectors.recognise.scripts import HAND, SCENE, TELL, Word, WordKind, cues_of, says
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import Form, Number, has_link, sentence_span
 
@@ -52,16 +52,6 @@ def of_another(body: str, number: Number, words: list[Word]) -> bool:
         if word.kind is WordKind.NAMES:
             body = f"{body[: word.start]}{' ' * (word.end - word.start)}{body[word.end :]}"
     return not any(cues_of(body)) and is_other_scene(body, number)
-
-
-def is_to_keep(body: str, number: Number) -> bool:
-    """Return whether a text asks for secrecy or says where to type the number in.
-
-    Advertising does neither.
-    """
-    return (number.form is Form.DASHED or number.sure) and (
-        cues_of(body)[1] or typed_in(body, *sentence_span(body, number.start, number.end))
-    )
 
 
 def is_other_scene(body: str, number: Number) -> bool:

@@ -12,10 +12,6 @@ from detectors.recognise.words import languages, stems
 
 _SEEN: Final = section("scripts")
 
-LOAD_MAX: Final = 210
-"""Largest load of a text: each place where a word may begin is 1, and `reading` counts more.
-Chosen: of 36,000 labelled and unselected texts five have more."""
-
 
 class WordKind(Enum):
     """The kind of a word that names numbers; see `words`."""
@@ -72,7 +68,6 @@ a text needs."""
 class _Heard(NamedTuple):
     places: list[tuple[int, list[tuple[int, int]]]]  # place and (kind, end) of the words there
     spans: dict[int, list[tuple[int, int]]]  # the same by kind
-    heads: int  # places where words may begin; beyond `LOAD_MAX` none is read
     words: list[Word]  # words that name numbers
 
 
@@ -95,6 +90,7 @@ class Script:
         self._name = name
         self._edges = (f"(?<!{letter})", f"(?!{letter})") if apart else ("", "")
         self._prefix = prefix
+        self.heads = lru_cache(_TEXTS)(self._find_heads)
         self._hear = lru_cache(_TEXTS)(self._listen)
         self._letters = re.compile(f"[{letters}]")
         self._blocks = {
@@ -112,14 +108,16 @@ class Script:
         ]
         return Words(words, *self._edges, self._prefix, open_ended=_OPEN_ENDED)
 
+    def _find_heads(self, text: str) -> list[tuple[int, int, int]]:
+        return self._list_words.find_heads(text)
+
     def _listen(self, text: str) -> _Heard:
-        heads = self._list_words.find_heads(text)
-        places = self._list_words.places(text, heads) if len(heads) <= LOAD_MAX else []
+        places = self._list_words.places(text, self.heads(text))
         spans: dict[int, list[tuple[int, int]]] = {}
         for start, ends in places:
             for kind, end in ends:
                 spans.setdefault(kind, []).append((start, end))
-        return _Heard(places, spans, len(heads), _named(text, places))
+        return _Heard(places, spans, _named(text, places))
 
     def prepare(self) -> Iterator[None]:
         """Compile all words of the script in small steps; see `Words.prepare`."""
@@ -132,10 +130,6 @@ class Script:
     def present(self, text: str) -> bool:
         """Return whether a text has letters of the script."""
         return self._letters.search(text) is not None
-
-    def count_heads(self, text: str) -> int:
-        """Return the number of places where words of the script may begin."""
-        return self._hear(text).heads
 
     def words(self, text: str) -> list[Word]:
         """Return the words that name numbers, in order and without overlaps."""

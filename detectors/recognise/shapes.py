@@ -118,7 +118,8 @@ def numbers(body: str) -> tuple[Number, ...]:
             _FORMS[str(found.lastgroup)],
         )
         for found in islice(_candidates(body), NUMBERS_MAX)
-        if not is_owned(body, found.start(), found.end(), "counted")
+        if not (found["mixed"] and _SEEN.numbered.fullmatch(found[0]))
+        and not is_owned(body, found.start(), found.end(), "counted")
     )
 
 

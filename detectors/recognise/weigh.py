@@ -198,16 +198,43 @@ def _shows_its_own(looked: Look) -> bool:
 
 def against(looked: Look, reading: Reading, odds: int, traits: Sequence[str]) -> bool:
     """Return whether a text in which no rule finds a code stays no code, whatever the sum is."""
-    if RULES[reading.rule].confidence >= CODE or reading.rule == "crowded":
+    if RULES[reading.rule].confidence >= CODE:
         return False
-    return (
-        reading.rule == "spam"
-        or ({"price", "secret"}.intersection(traits) == {"price"} and has_invitation(looked.folded))
-        or _long_and_nameless(looked, reading, traits)
-        or is_barred(looked, reading, odds)
-        or is_misled(looked)
-        or _lacks_a_word(looked, reading, odds)
+    return _is_foreign(looked, reading) or (
+        reading.rule != "crowded"
+        and (
+            reading.rule == "spam"
+            or ("price" in traits and "secret" not in traits and has_invitation(looked.folded))
+            or _long_and_nameless(looked, reading, traits)
+            or is_barred(looked, reading, odds)
+            or _has_owner(looked)
+            or _lacks_a_word(looked, reading, odds)
+        )
     )
+
+
+def _is_foreign(looked: Look, reading: Reading) -> bool:
+    """Return whether a text without a word for codes is about something else.
+
+    Such a text has a link, or it is a form of four lines or more, or its numbers have other
+    owners and it says nothing about the use of a code.
+    """
+    return _NAMES.isdisjoint(reading.traits) and (
+        has_link(looked.folded)
+        or looked.folded.count("\n") > 2
+        or (reading.rule == "held" and USED.isdisjoint(reading.traits))
+    )
+
+
+def _has_owner(looked: Look) -> bool:
+    """Return whether the words before the likely number name another, or a link is the text.
+
+    The number of settings that a carrier sends has an owner too.
+    """
+    if _SEEN.address.fullmatch(looked.folded) or is_mentioned("settings", looked.folded):
+        return True
+    place = likely_folded(looked)
+    return place is not None and is_owned(looked.folded, *place, "other")
 
 
 def _long_and_nameless(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
@@ -255,20 +282,6 @@ def is_barred(looked: Look, reading: Reading, odds: int) -> bool:
         or (odds < RESCUE_IN_DOUBT and (signs > 0 or unusual(looked)))
         or not may_be(looked, reading)
     )
-
-
-def is_misled(looked: Look) -> bool:
-    """Return whether a sum for a code contradicts the content of the text.
-
-    This is true if the text lures readers to a link, or is only an address or only has a link. It
-    is true if the words directly before the number name another number. Training does not use this
-    test; the weights of rules include such texts.
-    """
-    linked = has_link(looked.folded)
-    if _SEEN.address.fullmatch(looked.folded) or (linked and is_mentioned("lure", looked.folded)):
-        return True
-    place = likely_folded(looked)
-    return linked if place is None else is_owned(looked.folded, *place, "other")
 
 
 def name_rule(rule: str, confidence: float) -> str:

@@ -130,7 +130,6 @@ def test_what_is_watched_billed_or_delivered_is_no_link_that_verifies(text: str)
     "text",
     [
         "Harlow: confirm your login at https://harlow.example/v/8Kq2",
-        "Harlow: confirm your login at https://harlow.example/login",
         "【海湾】点击链接完成登录验证 https://hw.example/l/9Kd2 10分钟内有效",
         "Confirme su acceso: https://bahia.example/v/8Kq2",
         "Bestätigen Sie Ihre Anmeldung: https://bucht.example/v/8Kq2",
@@ -209,8 +208,8 @@ def test_a_link_that_is_the_same_for_everybody_verifies_nobody() -> None:
     ("link", "so"),
     [
         ("https://harlow.example/v/8Kq2", True),
-        ("https://harlow.example/auth?next=home", True),
-        ("https://harlow.example/reset", True),
+        ("https://harlow.example/auth?next=home", False),
+        ("https://harlow.example/reset", False),
         ("https://harlow.example", False),
         ("https://harlow2.example/", False),
         ("https://harlow.example/card", False),

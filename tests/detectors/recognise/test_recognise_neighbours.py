@@ -107,3 +107,19 @@ def test_a_number_of_a_visit_a_patient_a_voucher_or_airtime_is_no_code(text: str
 )
 def test_a_code_keeps_such_words_beside_it(text: str) -> None:
     assert recognise(REGISTRY, text).otp
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello,\nOur messenger is on its way to Main St. 1204.\nTrack it on https://hrl.example/t/8Qx4Ka",
+        "Kaixo,\nGure mezularia Main St. 1204 helbidera bidean da.\nJarraitu https://hrl.example/t/8Qx4Ka",
+        "PNR-6608900000\nTrn:07008\nDt:15-12-2025\nFrm GAYA to SC\nCls:3A\nP1-CNF",
+        "Enter the PIN2 of 4 to 8 digits.",
+        "Zadajte kód PUK2, ktorý má 8 čísel",
+        "Введите код PIN2 (4–8 цифр).",
+        "Tap to sign in and see the new offers: https://harlow.example/LoginNow",
+    ],
+)
+def test_a_couriers_link_a_form_a_device_text_and_everybodys_link_are_no_codes(text: str) -> None:
+    assert not recognise(REGISTRY, text, "Example").otp

@@ -8,7 +8,6 @@ from detectors.recognise.scenes import (
     advertises,
     is_handed_over,
     is_other_scene,
-    is_to_keep,
     of_another,
     weak_rule,
 )
@@ -57,11 +56,6 @@ def test_a_number_for_the_courier_is_handed_over() -> None:
     kept = "log in with code 0000, do not share"
     assert is_handed_over(told, first(told))
     assert not is_handed_over(kept, first(kept))
-
-
-def test_who_says_to_keep_it_sells_nothing() -> None:
-    assert is_to_keep("code 0000, never share", first("code 0000"))
-    assert not is_to_keep("code 0000 for all", first("code 0000"))
 
 
 def test_letters_and_digits_may_be_those_of_a_flight() -> None:

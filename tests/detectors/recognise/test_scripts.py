@@ -9,7 +9,6 @@ from detectors.recognise.fold import fold, mask
 from detectors.recognise.reading import look, read
 from detectors.recognise.scripts import (
     _SCRIPTS,
-    LOAD_MAX,
     NAMING,
     WordKind,
     cues_of,
@@ -60,13 +59,6 @@ def test_words_stand_apart_where_the_script_sets_spaces() -> None:
 def test_a_denial_with_its_number_is_the_name_of_it() -> None:
     told = words("never share your code: 0000")
     assert [kind for _, kind in told] == [WordKind.WEAK]
-
-
-def test_no_word_is_taken_from_a_text_where_too_many_may_begin() -> None:
-    (script,) = scripts_of("code")
-    assert len(script.words("code " * 20)) == 20
-    assert script.words("code " * (LOAD_MAX + 1)) == []
-    assert script.count_heads("code " * (LOAD_MAX + 1)) > LOAD_MAX
 
 
 def test_the_words_of_a_text_are_searched_once_and_not_again_for_each_sentence() -> None:
