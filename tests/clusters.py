@@ -37,6 +37,8 @@ JAVA_VERSION_MIN: Final = 17  # the oldest that Kafka 4 brokers run on
 POM: Final = Path(__file__).parents[1] / "deploy" / "kafka" / "pom.xml"
 CLASSES: Final = "classes.jsa"
 TOOLS_POM: Final = Path(__file__).parent / "kafka-tools.pom.xml"
+MIRROR_POM: Final = Path(__file__).parent / "kafka-mirror.pom.xml"
+MIRROR: Final = POM.parent / "mirror.properties"
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +272,29 @@ def made_once(target: Path, make: Callable[[Path], None]) -> Path:
 def fetch_tools() -> Path:
     """The folder with the jars of Kafka's command line tools, fetched as the broker's are."""
     return _fetched(_jars("kafka-tools"), TOOLS_POM)
+
+
+@contextmanager
+def mirror(first: Broker, standby: Broker, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """MirrorMaker 2 with the settings of the guide, between two clusters of one node."""
+    folder.mkdir()
+    told = re.sub(r"(\.factor) = 3", r"\1 = 1", MIRROR.read_text())
+    for name, broker in (("first", first), ("standby", standby)):
+        told = re.sub(rf"({name}\.bootstrap\.servers) = .*", rf"\1 = {broker.bootstrap}", told)
+    path = folder / "mirror.properties"
+    path.write_text(told)
+    jars = _fetched(_jars("kafka-mirror"), MIRROR_POM)
+    command = ["java", "-Xmx256m", "-cp", f"{jars}/*"]
+    with (folder / "mirror.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*command, "org.apache.kafka.connect.mirror.MirrorMaker", path],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _jars(name: str = "kafka") -> Path:

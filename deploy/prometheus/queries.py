@@ -740,8 +740,8 @@ def memory_records(at: Scope) -> str:
 
 @query("short", "{{outcome}}")
 def memory_refused(at: Scope) -> str:
-    """Memory records that cannot come from a right import, in 10 minutes, by reason."""
-    wrong = 'outcome=~"forged|unreadable|oversized|foreign"'
+    """Memory records that partitions could not use, in 10 minutes, by reason."""
+    wrong = 'outcome=~"forged|unreadable|oversized|foreign|old"'
     return at.over("10m").increase("memory_records_total", wrong, by="outcome")
 
 

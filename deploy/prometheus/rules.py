@@ -371,7 +371,7 @@ SYMPTOM_ALERTS: Final = (
         f"{q.memory_refused.at(RULES)} > 0", "0s", "10m", (q.memory_refused, q.memory_records),
         "Memory records are refused.",
         "Partitions refused {{ $value | humanize }} memory records as {{ $labels.outcome }}. They "
-        "had no effect. Either a key is wrong, or somebody tries to teach platforms.",
+        "had no effect. A key or a file is wrong, or somebody tries to teach platforms.",
     ),
     Alert(
         "OtpguardKillSwitchOn", "warning",

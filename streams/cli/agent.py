@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -65,6 +66,17 @@ def memory(
     rate: Annotated[
         float, typer.Option(min=1, help="Recipients per second; all workers share them.")
     ] = 2000,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="STATE_DIRECTORY",
+            help="Folder that remembers what was published, so that a restart goes on there.",
+            show_default=False,
+            file_okay=False,
+            exists=True,
+            writable=True,
+        ),
+    ] = None,
 ) -> None:
     r"""Bring what another site knows about subscribers to the input of this one.
 
@@ -81,7 +93,7 @@ def memory(
         raise ConfigError(tr("the memory agent needs primary.bootstrap and detect.memory_key_file"))
     log_to_stderr()
     metrics = telemetry.Metrics("memory")
-    follower = memory_agent.MemoryAgent(settings, metrics, clock.now_ms, rate)
+    follower = memory_agent.MemoryAgent(settings, metrics, clock.now_ms, rate, folder)
     with serving(settings, metrics) as stop:
         follower.run(stop, seconds(every))
 

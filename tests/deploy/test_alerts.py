@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -99,6 +100,12 @@ def delays(total: str, quick: str) -> dict[str, str]:
         "decision_delay_seconds_count": total,
         "decision_delay_seconds_bucket__le_1_0": quick,
     }
+
+
+def memory_refused(outcome: str) -> Case:
+    series: dict[str, Any] = {f"memory_records_total__outcome_{outcome}": "0 0 32+0x20"}
+    return fires("OtpguardMemoryRefused", f"some are {outcome}", "3m", warning=1,
+                 memory_records_total__outcome_adopted="0+32x20", **series)  # fmt: skip
 
 
 CASES = (
@@ -229,9 +236,7 @@ CASES = (
           memory_age_seconds="0+60x60"),
     quiet("OtpguardMemoryOld", "every five minutes", "30m", step="1m",
           memory_age_seconds="0 60 120 180 240 300 20 80 140 200 260 320 20 80 140+0x30"),
-    fires("OtpguardMemoryRefused", "another key", "3m", warning=1,
-          memory_records_total__outcome_forged="0 0 32+0x20",
-          memory_records_total__outcome_adopted="0+32x20"),
+    *map(memory_refused, ("forged", "old", "oversized", "foreign", "unreadable")),
     quiet("OtpguardMemoryRefused", "an import with numbers that were recycled", "8m",
           memory_records_total__outcome_adopted="0+320x40",
           memory_records_total__outcome_recycled="0+3x40",

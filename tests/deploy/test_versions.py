@@ -36,9 +36,10 @@ def pinned(path: Path) -> Iterator[tuple[str, str]]:
 
 def test_every_pin_of_kafka_is_of_one_version() -> None:
     found = list(pins(ROOT))
-    names = {"README.md", "compose.yaml", "kafka-tools.pom.xml", "pom.xml"}
+    poms = {"pom.xml", "kafka-mirror.pom.xml", "kafka-tools.pom.xml"}
+    names = {"README.md", "compose.yaml", *poms}
     assert {name for name, _ in found} == names
-    assert len(found) == 6, "both READMEs, the three of Maven and the image"
+    assert len(found) == 7, "both READMEs, the four of Maven and the image"
     assert [each for each in found if each[1] != KAFKA_VERSION] == []
 
 

@@ -4,20 +4,23 @@ Every few minutes the agent reads the checkpoints of the other site's workers, a
 record to the input of this site for each recipient of whom more is known than before. It only reads
 at the other site, and stops nothing there. While that site cannot be read, the agent tries again.
 
-What was published is remembered in memory only, in 16 bytes a recipient. So after a restart
-everything is published once more, which changes nothing at this site.
+What was published is remembered in 16 bytes a recipient, in memory and in a folder if there is one.
+Without a folder everything is published once more after a restart, which changes nothing here.
 """
 
+import hashlib
+import io
 import logging
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
-from kafka import KafkaProducer
 from numpy.typing import NDArray
 
 from detectors.memory_records import list_memories, time_of
@@ -25,13 +28,15 @@ from detectors.model.arrays import find_places, indices
 from detectors.model.event import MemoryRecord, platform_print
 from detectors.model.records import utc_ms
 from detectors.partition import Partition
-from streams.cluster import admin, read
-from streams.common import UnavailableError, tr
+from streams.cluster.admin import client_arguments, require_topic, working
+from streams.cluster.read import reading
+from streams.common import UnavailableError, replace_file, tr
 from streams.config import Settings
 from streams.telemetry.metrics import Metrics
 from streams.tools.operate.memory_file import (
     TOGETHER,
     in_pace,
+    memory_producer,
     read_state,
     reading_params,
     reduced_name,
@@ -42,25 +47,40 @@ log = logging.getLogger(__name__)
 
 LOOK_S: Final = 5.0  # time between two updates of the age
 
-_Marks = tuple[NDArray[np.uint64], NDArray[np.int64]]
-"""Recipients in ascending order, and for each the hash of its newest published record."""
-_NOTHING: Final[_Marks] = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+
+class _Published(NamedTuple):
+    """What was published of a partition's state."""
+
+    end: int  # of the changelog
+    as_of_ms: int
+    keys: NDArray[np.uint64]  # recipients, ascending
+    marks: NDArray[np.int64]  # (m,): a hash of the newest published record of each
+
+
+_NOTHING: Final = _Published(-1, 0, np.zeros(0, np.uint64), np.zeros(0, np.int64))
 
 
 class MemoryAgent:
     """Publishes the changes of another site's memory. `run` works until it is stopped."""
 
     def __init__(
-        self, settings: Settings, metrics: Metrics, clock_ms: Callable[[], int], rate: float
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        clock_ms: Callable[[], int],
+        rate: float,
+        folder: Path | None = None,
     ) -> None:
-        """`rate`: maximum number of records per second. Raises ConfigError without a key."""
+        """`rate`: maximum number of records per second. `folder`: for what was published.
+
+        Raises ConfigError without a key.
+        """
         self._settings, self._metrics, self._rate = settings, metrics, rate
-        self._clock_ms = clock_ms
+        self._clock_ms, self._folder = clock_ms, folder
         self._keys = settings.memory_keys()
         self._params = reading_params(settings)
-        self._ends: dict[int, int] = {}  # partition -> end of the changelog that was published
-        self._marks: dict[int, _Marks] = {}
-        self._as_of_ms: dict[int, int] = {}  # partition -> time of the state that was published
+        self._logs = ""  # name for the logs that `_published` belongs to
+        self._published: dict[int, _Published] = {}
         self._since_ms = clock_ms()  # until everything is published, the age counts from here
 
     def run(self, stop: threading.Event, every_s: float) -> None:
@@ -76,7 +96,7 @@ class MemoryAgent:
                 self.show_age()
 
     def show_age(self) -> None:
-        as_of_ms = min(self._as_of_ms.values(), default=self._since_ms)
+        as_of_ms = min((each.as_of_ms for each in self._published.values()), default=self._since_ms)
         self._metrics.put("memory_age_seconds", max(0, self._clock_ms() - as_of_ms) / 1000)
 
     def turn(self, stop: threading.Event) -> None:
@@ -86,59 +106,86 @@ class MemoryAgent:
         """
         there, topic = self._settings.primary, self._settings.topics.input
         changelog = self._settings.model_copy(update={"app_id": there.app_id}).changelog
-        admin.require_topic(self._settings.kafka, topic)
-        producer = KafkaProducer(
-            **admin.client_arguments(self._settings.kafka),
-            client_id=f"{self._settings.app_id}-memory", acks="all", linger_ms=5,
-            compression_type="gzip",
-        )  # fmt: skip
-        with closing(producer), read.reading(admin.client_arguments(there), changelog) as reader:
+        ids = require_topic(self._settings.kafka, topic), require_topic(there, changelog)
+        self._recall(hashlib.blake2b(repr((*ids, there.epoch)).encode(), digest_size=8).hexdigest())
+        with (
+            closing(memory_producer(self._settings)) as producer,
+            reading(client_arguments(there), changelog) as reader,
+        ):
             send = sender(producer, topic, self._keys[0], len(reader.partitions))
-            for partition, (first, end) in reader.spans().items():
-                if self._ends.get(partition) == end:
+            for partition, span in reader.spans().items():
+                before = self._published.get(partition, _NOTHING)
+                if before.end == span[1]:
                     continue
-                span = first, end
                 state = read_state(reader, partition, span, self._params, there.epoch)
                 if state is None:
                     continue
-                read_marks = [_NOTHING]
+                parts = [(_NOTHING.keys, _NOTHING.marks)]
                 changed = (
                     send(reduced_name(recipient), recipient, partition, told)
-                    for recipient, told in self._find_changes(partition, state, read_marks)
+                    for recipient, told in _find_changes(before, state, parts)
                 )
-                with admin.working(tr("cannot publish")):
+                with working(tr("cannot publish")):
                     for some in in_pace(changed, producer, self._rate, stop):
                         self._metrics.add("memory_published_total", some)
                         self.show_age()
                 if stop.is_set():
                     return
                 log.info("published what is new of partition %d", partition)
-                self._keep(partition, end, state, read_marks)
+                keys, marks = (np.concatenate(column) for column in zip(*parts, strict=True))
+                order, known_s = keys.argsort(), time_of(state)
+                as_of_ms = utc_ms(known_s) if known_s else self._since_ms
+                self._keep(partition, _Published(span[1], as_of_ms, keys[order], marks[order]))
 
-    def _find_changes(
-        self, partition: int, state: Partition, read_marks: list[_Marks]
-    ) -> Iterator[tuple[int, MemoryRecord]]:
-        """Yield the records of a state that were not published, and append the marks of all."""
-        before, marks = self._marks.get(partition, _NOTHING)
-        known = list_memories(state)
-        while some := list(islice(known, TOGETHER)):
-            keys = np.array([recipient for recipient, _ in some], np.uint64)
-            found = np.array([_mark(told) for _, told in some], np.int64)
-            place, same = find_places(before, keys)
-            same[same] = marks[place[same]] == found[same]
-            read_marks.append((keys, found))
-            yield from (some[i] for i in indices(~same).tolist())
+    def _recall(self, logs: str) -> None:
+        """Forget what was published if the other changelog or this input is another topic now.
 
-    def _keep(self, partition: int, end: int, state: Partition, read_marks: list[_Marks]) -> None:
-        keys, marks = (np.concatenate(column) for column in zip(*read_marks, strict=True))
-        order = keys.argsort()
-        self._marks[partition] = keys[order], marks[order]
-        self._ends[partition] = end
-        known_s = time_of(state)
-        self._as_of_ms[partition] = utc_ms(known_s) if known_s else self._since_ms
+        Then, and at the start, read what an agent with the same topics has remembered.
+        """
+        if logs == self._logs:
+            return
+        self._logs, self._published = logs, {}
+        for path in self._folder.glob(f"memory-{'?' * 16}-*.npz") if self._folder else ():
+            _, of_logs, partition = path.stem.split("-", 2)
+            with suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
+                with np.load(io.BytesIO(path.read_bytes())) as kept:
+                    end, as_of_ms = kept["at"].tolist()
+                    read = _Published(end, as_of_ms, kept["keys"], kept["marks"])
+                if of_logs == logs:
+                    self._published[int(partition)] = read
+                    continue
+            path.unlink()
+
+    def _keep(self, partition: int, published: _Published) -> None:
+        self._published[partition] = published
+        if self._folder:
+            packed, (end, as_of_ms, keys, marks) = io.BytesIO(), published
+            np.savez(packed, at=np.array([end, as_of_ms]), keys=keys, marks=marks)
+            path = self._folder / f"memory-{self._logs}-{partition}.npz"
+            try:
+                replace_file(path, packed.getvalue(), mode=0o600)
+            except OSError as error:  # a restart then publishes this partition again
+                log.warning("what was published is not remembered: %s", error.strerror)
+
+
+def _find_changes(
+    before: _Published, state: Partition, parts: list[tuple[NDArray[np.uint64], NDArray[np.int64]]]
+) -> Iterator[tuple[int, MemoryRecord]]:
+    """Yield the records of a state that were not published, and append the marks of all."""
+    known = list_memories(state)
+    while some := list(islice(known, TOGETHER)):
+        keys = np.array([recipient for recipient, _ in some], np.uint64)
+        marks = np.array([_mark(told) for _, told in some], np.int64)
+        place, same = find_places(before.keys, keys)
+        same[same] = before.marks[place[same]] == marks[same]
+        parts.append((keys, marks))
+        yield from (some[i] for i in indices(~same).tolist())
 
 
 def _mark(told: MemoryRecord) -> int:
-    """Return a hash of a record's content. Order and days of the platforms change nothing there."""
+    """Return a hash of a record's content. Order and days of the platforms change nothing there.
+
+    Python hashes numbers alike in every process.
+    """
     known = frozenset((platform_print(each.platform), each.days) for each in told.platforms)
     return hash((told.born_day, known))

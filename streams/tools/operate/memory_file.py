@@ -3,6 +3,9 @@
 A file is gzip with JSON lines: a header, one line for each recipient, and a last line with the
 number of recipients and a checksum of all lines before it. A file is checked as a whole before any
 of its recipients is published. It has no signature: who imports it signs each record.
+
+The whole file can be encrypted with age (age-encryption.org). It is encrypted and decrypted in
+passing, so the plain text is never in a file.
 """
 
 import gzip
@@ -10,11 +13,11 @@ import hashlib
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import IO, Any, Final, Literal
 
 import msgspec
 from kafka import KafkaProducer
@@ -23,24 +26,28 @@ from detectors.memory_records import list_memories, sign_memory
 from detectors.model.event import TOKEN_BIT, KnownPlatform, MemoryRecord
 from detectors.partition import Params, Partition
 from detectors.recognise.fold import NAME_VERSION
-from streams.cluster.admin import working
+from streams.cluster.admin import client_arguments, working
 from streams.cluster.read import TopicReader, reading
-from streams.common import UsageError, now_ms, replace_file, tr
-from streams.common.files import whole_file
+from streams.common import UnavailableError, UsageError, now_ms, read_bytes, replace_file, tr
+from streams.common.files import piped, whole_file
 from streams.config import Settings
 from streams.engine.state.checkpoint import ChangelogReader, rebuilt
 from streams.wire import encode_memory
 from streams.wire.version import UNDECODABLE
 
+# Recipients that are written or published together. Their acknowledgements are awaited before the
+# position moves, so a killed import publishes at most so many again, which changes nothing.
 TOGETHER: Final = 1000
-"""Recipients that are written or published together. Their acknowledgements are awaited before the
-position moves, so a killed import publishes at most so many again, which changes nothing."""
+# Beginning of a token of which only the state's 63 bits are known. Such a recipient keeps its
+# partition, because its key is not known.
 REDUCED: Final = "h0:"
-"""Beginning of a token of which only the state's 63 bits are known. Such a recipient keeps its
-partition, because its key is not known."""
 
-Exported = tuple[int, int, MemoryRecord]  # Partition, recipient, and what is known.
-Name = Callable[[int], str]  # Returns the canonical form of a recipient.
+_AGE: Final = b"age-encryption.org/"
+
+# Partition, recipient, and what is known.
+Exported = tuple[int, int, MemoryRecord]
+# Returns the canonical form of a recipient.
+Name = Callable[[int], str]
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -52,16 +59,6 @@ class Head(msgspec.Struct, frozen=True):
     made_ms: int
 
 
-class Recipient(NamedTuple):
-    """The line of one recipient."""
-
-    recipient: str
-    partition: int
-    as_of_ms: int
-    born_day: int
-    platforms: tuple[KnownPlatform, ...]
-
-
 class End(msgspec.Struct, frozen=True):
     """The last line."""
 
@@ -69,15 +66,10 @@ class End(msgspec.Struct, frozen=True):
     digest: str
 
 
-class _Position(msgspec.Struct, frozen=True):
-    """How far a file is published to a topic."""
-
-    digest: str
-    topic: str
-    done: int
-
-
-_line: Final = msgspec.json.Decoder(Recipient).decode
+# The line of one recipient: name, partition, as_of_ms, born_day, platforms.
+_line: Final = msgspec.json.Decoder(tuple[str, int, int, int, tuple[KnownPlatform, ...]]).decode
+# How far a file is published: its digest, the topic, and the number of recipients.
+_position: Final = msgspec.json.Decoder(tuple[str, str, int]).decode
 
 
 def reduced_name(recipient: int) -> str:
@@ -121,15 +113,24 @@ def read_state(
 
 
 def write(
-    path: Path, partitions: int, found: Iterable[Exported], name: Name, show: Callable[[int], None]
+    path: Path,
+    partitions: int,
+    found: Iterable[Exported],
+    name: Name,
+    show: Callable[[int], None],
+    encrypt_to: Sequence[Any] = (),
 ) -> int:
-    """Write a file, which takes its name when it is complete; return the number of recipients."""
+    """Write a file, which takes its name when it is complete; return the number of recipients.
+
+    `encrypt_to`: age recipients who can decrypt the file; none: it is not encrypted.
+    """
     digest, encoder, number = hashlib.blake2b(digest_size=16), msgspec.json.Encoder(), 0
     head = Head(1, NAME_VERSION, partitions, now_ms())
     # Level 1: the fastest. Only its owner may read the file, because it has numbers.
     with (
         whole_file(path, path.name, mode=0o600) as out,
-        gzip.GzipFile("", "wb", compresslevel=1, fileobj=out) as packed,
+        _encrypting(out, encrypt_to) as plain,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=plain) as packed,
     ):
 
         def put(part: bytes) -> None:
@@ -140,7 +141,7 @@ def write(
         # Encoded one by one: a collection of so many objects would take as long as all the rest.
         lines = (
             encoder.encode(
-                Recipient(name(recipient), partition, told.as_of_ms, told.born_day, told.platforms)
+                (name(recipient), partition, told.as_of_ms, told.born_day, told.platforms)
             )
             for partition, recipient, told in found
         )
@@ -152,11 +153,77 @@ def write(
     return number
 
 
-def check(path: Path) -> tuple[Head, End]:
-    """Read a whole file; return its first and last line. Raises UsageError if it is damaged."""
+def age_recipients(words: Sequence[str]) -> list[Any]:
+    """Return age recipients (`age1...`) for `write`. Raises UsageError for another word."""
+    if not words:
+        return []
+    import pyrage  # noqa: PLC0415 - an extra
+
+    try:
+        return [pyrage.x25519.Recipient.from_str(each) for each in words]
+    except pyrage.RecipientError as error:
+        raise UsageError(f"--encrypt-to: {error}") from None
+
+
+@contextmanager
+def _encrypting(out: IO[bytes], encrypt_to: Sequence[Any]) -> Iterator[IO[bytes]]:
+    if not encrypt_to:
+        yield out
+        return
+    import pyrage  # noqa: PLC0415 - an extra
+
+    try:
+        with piped(lambda plain: pyrage.encrypt_io(plain, out, encrypt_to), "wb") as plain:
+            yield plain
+    except pyrage.EncryptError as error:  # a full disk
+        raise UnavailableError(str(error)) from None
+
+
+@contextmanager
+def opened(path: Path, key_file: Path | None) -> Iterator[gzip.GzipFile]:
+    """Yield the lines of a file. `key_file`: age identities, needed if the file is encrypted.
+
+    Raises UsageError if the key is missing, or another one.
+    """
+    with path.open("rb") as packed:
+        if not packed.peek().startswith(_AGE):
+            with gzip.open(packed) as lines:
+                yield lines
+            return
+        import pyrage  # noqa: PLC0415 - an extra
+
+        if key_file is None:
+            raise UsageError(
+                tr("{path} is encrypted; name its key with --key-file").format(path=path)
+            )
+        try:
+            lines_of_key = read_bytes(key_file, UsageError).decode("ascii", "replace").split()
+            keys = [
+                pyrage.x25519.Identity.from_str(each)
+                for each in lines_of_key
+                if each.startswith("AGE-")
+            ]
+            with (
+                piped(lambda plain: pyrage.decrypt_io(packed, plain, keys), "rb") as plain,
+                gzip.open(plain) as lines,
+            ):
+                yield lines
+        except (pyrage.IdentityError, pyrage.DecryptError) as error:
+            raise UsageError(
+                tr("{path} cannot be decrypted with {key}: {error}").format(
+                    path=path, key=key_file, error=error
+                )
+            ) from None
+
+
+def check(path: Path, key_file: Path | None = None) -> tuple[Head, End]:
+    """Read a whole file; return its first and last line.
+
+    Raises UsageError if it is damaged, and what `opened` raises.
+    """
     digest, last, number = hashlib.blake2b(digest_size=16), b"", -1
     try:
-        with gzip.open(path) as lines:
+        with opened(path, key_file) as lines:
             head = msgspec.json.decode(last := next(lines, b""), type=Head)
             for line in lines:
                 digest.update(last)
@@ -191,6 +258,7 @@ def publish(
     rate: float,
     stop: threading.Event,
     show: Callable[[int], None],
+    key_file: Path | None = None,
 ) -> tuple[int, int]:
     """Publish the recipients of a file, signed with `key`, and remember how far in a file beside.
 
@@ -198,16 +266,16 @@ def publish(
     published, earlier runs included, and how many there are. Raises UsageError for a file with
     reduced tokens if the topic has another number of partitions.
     """
-    head, end = check(path)
+    head, end = check(path, key_file)
     place = path.with_name(f"{path.name}.progress")
     done = 0
     with suppress(OSError, *UNDECODABLE):
-        held = msgspec.json.decode(place.read_bytes(), type=_Position)
-        if (held.digest, held.topic) == (end.digest, topic):
-            done = held.done
+        *of, published = _position(place.read_bytes())
+        if of == [end.digest, topic]:
+            done = published
     show(done)
     send = sender(producer, topic, key, head.partitions)
-    with gzip.open(path) as lines, working(tr("cannot publish")):
+    with opened(path, key_file) as lines, working(tr("cannot publish")):
         rows = map(_line, islice(lines, 1 + done, 1 + end.recipients))
         sent = (
             send(name, numbers(name), partition, MemoryRecord(at, NAME_VERSION, born, known, ""))
@@ -215,9 +283,17 @@ def publish(
         )
         for some in in_pace(sent, producer, rate, stop):
             done += some
-            replace_file(place, msgspec.json.encode(_Position(end.digest, topic, done)))
+            replace_file(place, msgspec.json.encode((end.digest, topic, done)))
             show(some)
     return done, end.recipients
+
+
+def memory_producer(settings: Settings) -> KafkaProducer:
+    """Return a producer for the records of an import or an agent; the caller closes it."""
+    return KafkaProducer(
+        **client_arguments(settings.kafka), client_id=f"{settings.app_id}-memory", acks="all",
+        linger_ms=5, compression_type="gzip",
+    )  # fmt: skip
 
 
 def sender(

@@ -50,8 +50,12 @@ def record(told: MemoryRecord | None, recipient: int = VICTIM, at_ms: int = STAR
 def known(partition: Partition, recipient: int = VICTIM) -> dict[int, int]:
     """Print -> number of days, of all that the recipient is known to use."""
     found = dict(list_memories(partition)).get(recipient)
-    some = () if found is None else found.platforms
-    pairs = sorted((platform_print(each.platform), each.days) for each in some)
+    return {} if found is None else days_of(found)
+
+
+def days_of(told: MemoryRecord) -> dict[int, int]:
+    """Print -> number of days of a record's platforms."""
+    pairs = sorted((platform_print(each.platform), each.days) for each in told.platforms)
     return dict(pairs)  # of a platform that is there by its id and by its print, the more days
 
 

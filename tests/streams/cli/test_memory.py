@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
@@ -28,8 +30,8 @@ from tests.detectors.stand_in import DAY_MS, START_MS
 TOKEN = "hk1:" + "0123456789abcdef" * 4
 
 
-def history(days: int = 30, people: int = 40) -> list[dict[str, Any]]:
-    """A month of codes; one of the people is flooded for an hour."""
+def history(days: int = 60, people: int = 40) -> list[dict[str, Any]]:
+    """Two months of codes; one of the people is flooded for an hour."""
     rng = random.Random(1)
     events: list[tuple[int, str, str]] = []
     for person in range(people):
@@ -85,7 +87,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(input={"country": "CN"})
 
 
-@pytest.mark.parametrize("form", ["jsonl", "jsonl.gz", "csv"])
+@pytest.mark.parametrize("form", ["jsonl", "jsonl.gz", "csv", "parquet"])
 def test_what_is_learned_is_what_a_worker_has_that_saw_the_history(
     settings: Settings, tmp_path: Path, form: str
 ) -> None:
@@ -98,9 +100,12 @@ def test_what_is_learned_is_what_a_worker_has_that_saw_the_history(
                 rows = csv.DictWriter(out, [*events[0]])
                 rows.writeheader()
                 rows.writerows(events)
+        case "parquet":  # in several row groups, with numbers as numbers
+            table = pyarrow.Table.from_pylist(events)
+            pyarrow.parquet.write_table(table, path, row_group_size=100)
         case _:
             path.write_bytes(gzip.compress(lines) if form.endswith("gz") else lines)
-    more = ["--time", "ms", "--encoding", "UTF_8_sig"] if form == "csv" else []
+    more = ["--time", "ms", "--encoding", "UTF_8_sig"] if form in ("csv", "parquet") else []
     found = {each[0]: each[2:] for each in learned([str(path), *more], tmp_path / "m.gz")}
     wanted = {
         TOKEN if recipient >> 63 else str(recipient):
@@ -115,7 +120,25 @@ def test_what_is_learned_is_what_a_worker_has_that_saw_the_history(
 @pytest.mark.usefixtures("settings")
 def test_a_mixture_of_forms_is_refused(tmp_path: Path) -> None:
     out = str(tmp_path / "m.gz")
-    done = CliRunner().invoke(app, ["learn", "a.csv", "b.jsonl", "--out", out])
+    for names in (["a.csv", "b.jsonl"], ["a.parquet", "b.csv"], ["a.jsonl", "b.parquet"]):
+        done = CliRunner().invoke(app, ["learn", *names, "--out", out])
+        assert isinstance(done.exception, UsageError)
+        assert "Parquet" in str(done.exception)
+    assert not Path(out).exists()
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_file_that_is_no_table_of_events_is_refused(tmp_path: Path) -> None:
+    out, path = str(tmp_path / "m.gz"), tmp_path / "h.parquet"
+    path.write_bytes(b"no parquet at all")
+    done = CliRunner().invoke(app, ["learn", str(path), "--out", out, "--quiet"])
+    assert isinstance(done.exception, UsageError)
+    assert "h.parquet: " in str(done.exception)
+    pyarrow.parquet.write_table(pyarrow.table({"recipient": [["8613900000000"]]}), path)
+    done = CliRunner().invoke(app, ["learn", str(path), "--out", out, "--quiet"])
+    assert isinstance(done.exception, UsageError)
+    path.unlink()
+    done = CliRunner().invoke(app, ["learn", str(path), "--out", out, "--quiet"])
     assert isinstance(done.exception, UsageError)
     assert not Path(out).exists()
 

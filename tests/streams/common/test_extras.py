@@ -110,6 +110,31 @@ def test_a_command_of_the_tools_image_names_that_image(
     assert f"the image {TOOLS_IMAGE} in place" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("module", "words", "extra"),
+    [
+        ("pyrage", "memory export --out m.age --encrypt-to age1x", "age"),
+        ("pyrage", "memory learn h.jsonl --out m.age --encrypt-to age1x", "age"),
+        ("pyrage", "memory import m.age --key-file age.key", "age"),
+        ("pyarrow", "memory learn h.parquet --out m.gz", "parquet"),
+    ],
+)
+def test_what_a_memory_file_needs_is_named(
+    module: str, words: str, extra: str, tmp_path: Path
+) -> None:
+    (tmp_path / "m.age").write_bytes(b"age-encryption.org/v1\n")
+    (tmp_path / "memory.key").write_text("a key of sixteen, and more")
+    (tmp_path / "otpguard.toml").write_text(
+        'input.country = "CN"\ndetect.memory_key_file = "memory.key"\n'
+        'kafka.bootstrap = "127.0.0.1:9"\n'
+    )
+    done = answered(tmp_path, module, *words.split())
+    assert done.returncode == Exit.CONFIG, done.stderr
+    assert f"otpguard memory needs packages that are not installed here ({module})" in done.stderr
+    assert f"'.[{extra}]'" in done.stderr
+    assert not (tmp_path / "m.gz").exists()
+
+
 def test_nothing_installs_a_name_that_is_not_registered() -> None:
     """Whoever registered it would own each machine on which somebody follows the sentence."""
     named = re.compile(r"pip3? install[^\n]*?[ '\"]otpguard(\[|[ '\"`]|$)", re.MULTILINE)

@@ -9,12 +9,19 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from streams.common.errors import Exit
-from streams.common.files import last_lines, read_toml, replace_file, toml_value, unwritten
+from streams.common.files import (
+    last_lines,
+    piped,
+    read_toml,
+    replace_file,
+    toml_value,
+    unwritten,
+)
 from tests.full_disk import no_room
 
 ROOT = Path(__file__).parents[3]
@@ -143,3 +150,22 @@ def test_a_value_comes_back_from_toml_as_it_was(value: Any) -> None:
 
 def test_what_is_not_set_has_no_value() -> None:
     assert toml_value(None) is None
+
+
+def test_work_at_the_other_end_of_a_pipe_reports_its_error() -> None:
+    with piped(lambda out: out.write(b"x" * 500_000), "rb") as source:
+        assert source.read() == b"x" * 500_000
+    with piped(lambda out: out.write(b"x" * 500_000), "rb") as source:
+        assert source.read(9) == b"x" * 9, "no error for who reads no more"
+    got: list[bytes] = []
+    with piped(lambda end: got.append(end.read()), "wb") as sink:
+        sink.write(b"y" * 500_000)
+    assert got == [b"y" * 500_000]
+
+    def fail(end: IO[bytes]) -> None:
+        raise ValueError("the work failed")
+
+    with pytest.raises(ValueError, match="the work failed"), piped(fail, "wb") as sink:
+        sink.write(b"y" * 500_000)
+    with pytest.raises(ValueError, match="the work failed"), piped(fail, "rb") as source:
+        assert not source.read()

@@ -20,7 +20,8 @@ A process that is neither worker nor adapter: Deployment, Service for scrapes, a
 Argument: root; kind, a key of `otpguard.port`; name, of its resources; args; of, its values (username,
 passwordSecret, replicas, env, ports, resources). As they are needed: image; env, more variables;
 secrets, a list of name, secret and path; pages, a name and a port that others than Prometheus ask, and
-`of.from`, who they are; grace, seconds that a stop may take.
+`of.from`, who they are; grace, seconds that a stop may take; state, the size of a folder that
+outlives the container and not the pod.
 */ -}}
 {{- define "otpguard.process" -}}
 {{- $root := .root }}
@@ -92,11 +93,18 @@ spec:
             {{- range .secrets }}
             - {name: {{ .name }}, mountPath: {{ .path }}, readOnly: true}
             {{- end }}
+            {{- if .state }}
+            - {name: state, mountPath: /var/lib/otpguard}
+            {{- end }}
       volumes:
         {{- include "otpguard.volumes" (dict "root" $root "passwordSecret" .of.passwordSecret) | nindent 8 }}
         {{- range .secrets }}
         - name: {{ .name }}
           secret: {secretName: {{ .secret }}, defaultMode: 0440}
+        {{- end }}
+        {{- with .state }}
+        - name: state
+          emptyDir: {sizeLimit: {{ . }}}
         {{- end }}
 ---
 apiVersion: v1

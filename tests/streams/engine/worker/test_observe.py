@@ -11,7 +11,11 @@ import pytest
 from prometheus_client import generate_latest
 
 from detectors.chain import Decisions, Partition, process
+from detectors.memory_records import list_memories
+from detectors.model.event import KnownPlatform, MemoryRecord
+from detectors.model.times import EPOCH_S
 from detectors.recipients.windows import RUNGS, Window
+from detectors.thresholds import MEMORY_AGE_MS, MEMORY_MAX
 from streams import wire
 from streams.common.clock import now_ms
 from streams.config import Settings
@@ -19,8 +23,11 @@ from streams.engine.worker.acks import Acknowledgements
 from streams.engine.worker.observe import Observer, time_stage
 from streams.telemetry.metrics import Metrics
 from streams.tools.scenarios import generate
-from streams.wire import Decoded
+from streams.wire import Decoded, encode_memory
+from tests.builders.detectors.chain import VICTIM
+from tests.builders.detectors.memory_records import OWN, PARAMS, told_of
 from tests.builders.streams.engine.state.manager import Kafka
+from tests.detectors.stand_in import DAY_MS, START_MS
 from tests.enforce.records import action
 
 SETTINGS = Settings(mode="enforce")
@@ -94,6 +101,35 @@ def test_a_list_is_counted_though_nothing_else_was_decided(seen: World) -> None:
     nothing = decoded([], [])
     seen.observer.count_batch(nothing, {0: Decisions(lists=["forged"]), 1: Decisions()})
     assert seen.value("hot_lists_total", outcome="forged") == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        (told_of(OWN), "adopted"),
+        (told_of(OWN, key=b"nobody's, at all"), "forged"),
+        (told_of(OWN, as_of_ms=START_MS - MEMORY_AGE_MS - DAY_MS), "old"),
+        (told_of(range(1, MEMORY_MAX + 2)), "oversized"),
+        (told_of(OWN, version=1), "foreign"),
+        (told_of(OWN)._replace(platforms=(KnownPlatform(0, 0, 7),)), "unreadable"),
+    ],
+)
+def test_a_memory_record_is_counted_by_what_became_of_it(told: MemoryRecord, outcome: str) -> None:
+    """From the bytes in the input to the metric; nothing is a dead letter."""
+    world, partition = World(), Partition(PARAMS)
+    partition.watermark_s = START_MS // 1000 - EPOCH_S
+    value = encode_memory(str(VICTIM), told)
+    taken = wire.decode(
+        intake=replace(SETTINGS.intake(), memory=True), topic="t", partition=0, values=[value],
+        keys=[str(VICTIM).encode()], offsets=np.array([0]), timestamps_ms=None, next_offset=1,
+    )  # fmt: skip
+    codes = world.recogniser.columns(taken.batch)
+    decisions = process(PARAMS, partition, taken.batch, codes)
+    world.observer.count_batch(taken, {0: decisions})
+    assert world.value("memory_records_total", outcome=outcome) == 1
+    assert world.value("events_total", outcome="memory") == 1
+    assert not taken.rejects
+    assert (VICTIM in dict(list_memories(partition))) is (outcome == "adopted")
 
 
 def test_an_action_is_waited_for_by_the_acknowledgements(seen: World) -> None:

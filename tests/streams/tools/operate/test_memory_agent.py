@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,7 @@ from streams.common.errors import UnavailableError, UsageError
 from streams.config import Settings
 from streams.telemetry.metrics import Metrics
 from streams.tools.operate.memory_agent import LOOK_S, MemoryAgent
+from streams.tools.operate.memory_file import TOGETHER
 from tests.builders.detectors.memory_records import PARAMS, prints
 from tests.builders.streams.tools.operate.memory_file import (
     FIRST,
@@ -29,6 +34,7 @@ from tests.nodes import Broker
 from tests.ports import free_port
 from tests.waiting import wait_until
 
+ROOT = Path(__file__).parents[4]
 NOW_MS = START_MS + 9 * DAY_MS
 
 
@@ -159,3 +165,104 @@ def test_the_age_grows_while_the_other_site_is_dead(
     finally:
         stop.set()
         thread.join()
+
+
+def agent_process(there: Site, here: Site, folder: Path, rate: str) -> subprocess.Popen[bytes]:
+    """`otpguard agent memory`, which remembers in the folder `state`."""
+    (folder / "memory.key").write_bytes(KEY)
+    (folder / "state").mkdir(exist_ok=True)
+    config = folder / "otpguard.toml"
+    config.write_text(
+        f'app_id = "{here.settings.app_id}"\nhttp.port = {free_port()}\n'
+        f'[kafka]\nbootstrap = "{here.kafka.bootstrap}"\n'
+        f'[topics]\ninput = "{here.input}"\npartitions = {here.partitions}\n'
+        f'[detect]\nmemory_key_file = "{folder}/memory.key"\n[input]\ncountry = "CN"\n'
+        f'[primary]\nbootstrap = "{there.kafka.bootstrap}"\napp_id = "{there.settings.app_id}"\n'
+    )
+    command = [sys.executable, "-m", "streams", "agent", "memory", "--config", str(config)]
+    return subprocess.Popen(
+        [*command, "--every", "1s", "--rate", rate, "--folder", folder / "state"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def killed_when(process: subprocess.Popen[bytes], ready: Callable[[], bool], why: str) -> None:
+    try:
+        wait_until(lambda: ready() or process.poll() is not None, why)
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.broker
+def test_an_agent_that_is_killed_goes_on_where_it_was(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    there, here = Site(broker, f"{unique}-a", 2), Site(broker, f"{unique}-b", 2)
+    saved = states(people=6000)
+    everyone = everybody(saved)
+    there.save(saved)
+    kept = tmp_path / "state"
+    # Killed in the middle of the second partition: the first is not published again.
+    killed_when(
+        agent_process(there, here, tmp_path, "1000"),
+        lambda: len([*kept.glob("*.npz")]) == 1 and here.published() > 7000,
+        "the second partition is begun",
+    )
+    first = here.published()
+    assert 7000 < first < len(everyone)
+    killed_when(
+        agent_process(there, here, tmp_path, "100000"),
+        lambda: len([*kept.glob("*.npz")]) == 2,
+        "both are published",
+    )
+    assert everybody([*here.adopted()[0].values()]) == everyone
+    again = here.published() - first
+    assert 6001 <= again <= 6001 + TOGETHER, (
+        "of the first partition nothing; some were on their way"
+    )
+    new = [Event(START_MS + 7 * DAY_MS + i * 20, FIRST + i, "new") for i in range(3)]
+    later = [Event(START_MS + 8 * DAY_MS + i * 10, FIRST + 9, "p 9") for i in range(4096)]
+    run(PARAMS, [*new, *later], saved[0])
+    there.save(saved)
+    before = here.published()
+    killed_when(
+        agent_process(there, here, tmp_path, "100000"),
+        lambda: here.published() > before,
+        "what changed meanwhile is published",
+    )
+    assert here.published() == before + 4, "and nothing else"
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in kept.iterdir())
+
+
+@pytest.mark.broker
+def test_what_was_published_to_another_topic_is_not_remembered(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    there, here = Site(broker, f"{unique}-a", 1), Site(broker, f"{unique}-b", 1)
+    saved = [state_without_tokens(50)]
+    there.save(saved)
+    (tmp_path / f"memory-{0:016x}-0.npz").write_bytes(b"no array")
+    settings = settings_of(there, here, tmp_path)
+
+    def turn() -> None:
+        MemoryAgent(settings, Metrics("memory"), lambda: NOW_MS, 1e9, tmp_path).turn(
+            threading.Event()
+        )
+
+    turn()
+    turn()
+    assert here.published() == 50, "remembered"
+    (kept,) = tmp_path.glob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:99])
+    turn()
+    assert here.published() == 100, "a damaged file is none"
+    here.make_again()
+    turn()
+    assert here.published() == 50
+    assert len([*tmp_path.glob("*.npz")]) == 1, "of topics that are gone nothing is kept"
+    there.make_again()
+    there.save(saved)
+    turn()
+    assert here.published() == 100

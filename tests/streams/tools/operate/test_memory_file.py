@@ -9,15 +9,16 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from detectors.memory_records import list_memories
 from detectors.model.event import TOKEN_BIT, KnownPlatform, MemoryRecord
 from detectors.recognise.fold import NAME_VERSION
-from streams.common.errors import UsageError
+from streams.common.errors import UnavailableError, UsageError
 from streams.tools.operate import memory_file
 from tests.builders.detectors.memory_records import PARAMS, TODAY
 from tests.builders.streams.tools.operate.memory_file import (
@@ -97,6 +98,87 @@ def test_a_file_of_other_platform_names_is_refused(
         memory_file.check(path)
 
 
+@pytest.fixture
+def age_key(tmp_path: Path) -> tuple[Path, str]:
+    """A file as `age-keygen` writes it, and its public key."""
+    identity = pyrage.x25519.Identity.generate()
+    path = tmp_path / "age.key"
+    path.write_text(f"# created: today\n# public key: {identity.to_public()}\n{identity}\n")
+    return path, str(identity.to_public())
+
+
+def encrypted(path: Path, to: str, people: int = 3) -> Path:
+    found = [(0, FIRST + i, ONE) for i in range(people)]
+    to_all = memory_file.age_recipients([to])
+    memory_file.write(path, 2, found, memory_file.reduced_name, lambda _: None, to_all)
+    return path
+
+
+def test_an_encrypted_file_is_what_age_itself_decrypts(
+    tmp_path: Path, age_key: tuple[Path, str]
+) -> None:
+    path = encrypted(tmp_path / "m.age", age_key[1], 20_000)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert memory_file.check(path, age_key[0])[1].recipients == 20_000
+    held = path.read_bytes()
+    assert held.startswith(b"age-encryption.org/v1\n")
+    word = age_key[0].read_text().splitlines()[-1]
+    lines = gzip.decompress(pyrage.decrypt(held, [pyrage.x25519.Identity.from_str(word)]))
+    assert lines.splitlines()[1].startswith(f'["{FIRST}"'.encode())
+    assert {each.name for each in tmp_path.iterdir()} == {"m.age", "age.key"}
+
+
+def test_an_encrypted_file_without_its_key_is_refused(
+    tmp_path: Path, age_key: tuple[Path, str]
+) -> None:
+    path = encrypted(tmp_path / "m.age", age_key[1])
+    with pytest.raises(UsageError, match=r"m\.age is encrypted.*--key-file"):
+        memory_file.check(path)
+    other = tmp_path / "other.key"
+    for words, why in (
+        (str(pyrage.x25519.Identity.generate()), "No matching keys found"),
+        ("# no key", "No matching keys found"),
+        ("AGE-SECRET-KEY-1X", "invalid Bech32"),
+    ):
+        other.write_text(f"{words}\n")
+        with pytest.raises(UsageError, match=f"cannot be decrypted with .*other.key: {why}"):
+            memory_file.check(path, other)
+    with pytest.raises(UsageError, match="No such file"):
+        memory_file.check(path, tmp_path / "absent.key")
+
+
+def test_a_damaged_encrypted_file_is_refused_as_a_whole(
+    tmp_path: Path, age_key: tuple[Path, str]
+) -> None:
+    good = encrypted(tmp_path / "m.age", age_key[1], 20_000).read_bytes()
+    at = len(good) // 2
+    for bad in (good[:-1], good[:at], good[:at] + b"x" + good[at + 1 :], good[:40], good + b"x"):
+        path = tmp_path / "bad.age"
+        path.write_bytes(bad)
+        with pytest.raises(UsageError, match=r"bad\.age"):
+            memory_file.check(path, age_key[0])
+
+
+def test_who_is_no_age_recipient_gets_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--encrypt-to: invalid Bech32"):
+        encrypted(tmp_path / "m.age", "age1nobody")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_an_error_while_a_file_is_encrypted_leaves_nothing(
+    tmp_path: Path, age_key: tuple[Path, str]
+) -> None:
+    def broken() -> Iterator[memory_file.Exported]:
+        yield from [(0, FIRST + i, ONE) for i in range(5000)]
+        raise UnavailableError("the broker is gone")
+
+    to = memory_file.age_recipients([age_key[1]])
+    path = tmp_path / "m.age"
+    with pytest.raises(UnavailableError, match="the broker is gone"):
+        memory_file.write(path, 1, broken(), memory_file.reduced_name, lambda _: None, to)
+    assert [*tmp_path.iterdir()] == [age_key[0]]
+
+
 def command_of(site: Site, folder: Path, *words: str) -> list[str]:
     """The command line of `otpguard memory`, with the settings of a site."""
     (folder / "memory.key").write_bytes(KEY)
@@ -146,6 +228,22 @@ def test_checkpoints_are_exported_and_adopted_by_other_partitions(
     assert everybody([*states_there.values()]) == wanted
     assert other.bring(path, threading.Event()) == (n, n)
     assert other.adopted()[1] == n, "what is published is not published again"
+
+
+@pytest.mark.broker
+def test_an_encrypted_export_is_imported_with_its_key(
+    broker: Broker, unique: str, tmp_path: Path, age_key: tuple[Path, str]
+) -> None:
+    one, other = Site(broker, f"{unique}-a", 1), Site(broker, f"{unique}-b", 1)
+    saved = states(1, people=1500)
+    one.save(saved)
+    path, (key_file, to) = tmp_path / "m.age", age_key
+    called(one, tmp_path, "export", "--out", str(path), "--encrypt-to", to)
+    done = called(
+        other, tmp_path, "import", str(path), "--key-file", str(key_file), "--rate", "1e6"
+    )
+    assert "published 1,501 of 1,501" in done
+    assert everybody([*other.adopted()[0].values()]) == everybody(saved)
 
 
 @pytest.mark.broker

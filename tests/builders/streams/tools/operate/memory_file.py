@@ -15,12 +15,13 @@ from detectors.model.event import TOKEN_BIT
 from detectors.model.strings import StringList
 from streams import wire
 from streams.cluster.admin import Cluster, client_arguments
-from streams.cluster.read import records
+from streams.cluster.read import reading, records
 from streams.config import Kafka, Settings
 from streams.engine.state.checkpoint import CheckpointWriter, PutRecord
 from streams.tools.operate import memory_file
 from streams.wire import Intake, Numbers, Outcome
-from tests.builders.detectors.memory_records import PARAMS, known
+from tests.builders.detectors.memory_records import PARAMS, days_of
+from tests.builders.streams.cluster.read import remade
 from tests.detectors.stand_in import DAY_MS, START_MS, Event, batch_of, codes_of
 from tests.nodes import Broker
 
@@ -70,6 +71,16 @@ class Site:
             for topic in (self.input, self.changelog):
                 cluster.create(topic, partitions, 1, {})
 
+    def make_again(self) -> None:
+        """Deletes both topics, and creates others with the same names and one partition."""
+        for topic in (self.input, self.changelog):
+            remade(self.clients, topic)
+
+    def published(self) -> int:
+        """The number of records in the input."""
+        with reading(self.clients, self.input) as reader:
+            return sum(end for _, end in reader.spans().values())
+
     def save(self, found: Sequence[Partition]) -> None:
         """Writes checkpoints as a worker does."""
         producer = KafkaProducer(**self.clients, acks="all")
@@ -113,4 +124,4 @@ class Site:
 
 
 def everybody(found: Sequence[Partition]) -> dict[int, dict[int, int]]:
-    return {r: known(state, r) for state in found for r, _ in list_memories(state)}
+    return {r: days_of(told) for state in found for r, told in list_memories(state)}
