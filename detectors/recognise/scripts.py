@@ -222,7 +222,7 @@ _SCRIPTS: Final = (
 
 
 def prepare(*, rare: bool) -> Iterator[None]:
-    """Compile the words of Chinese, Japanese and Latin in small steps; with `rare`, of all scripts."""
+    """Compile words of Chinese, Japanese and Latin in small steps; with `rare`, of all scripts."""
     for script in _SCRIPTS if rare else (_CJK, _LATIN):
         yield from script.prepare()
 
