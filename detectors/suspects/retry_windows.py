@@ -143,19 +143,19 @@ def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple
     # A first message at or before this time has no window left. Either its window has ended, or the
     # budget stays spent until the window ends.
     over_ms = [max(free, at_ms) - AGAIN_UNTIL_MS for free in free_ms]
-    opens_ms = [free - AGAIN_FROM_MS for free in free_ms]
     told = [
-        (max(held_ms, opens_ms[kind]) + AGAIN_FROM_MS, platform, held_ms + AGAIN_UNTIL_MS, kind)
+        (max(held_ms + AGAIN_FROM_MS, free_ms[kind]), platform, held_ms + AGAIN_UNTIL_MS, kind)
         for platform, held_ms in requests.first_ms.items()
         if held_ms > over_ms[kind := platform in hot]
     ]
     if len(told) < len(requests.first_ms):
         requests.first_ms = {p: until_ms - AGAIN_UNTIL_MS for _, p, until_ms, _ in told}
     requests.told_ms = max(requests.told_ms, at_ms)
-    told.sort()
     # Skip the named tuple's slower constructor: a campaign creates ten windows for each message.
     made = tuple.__new__
-    return tuple([made(AgainWindow, (platform, a, b, kind)) for a, platform, b, kind in told])
+    return tuple(
+        [made(AgainWindow, (platform, a, b, kind)) for a, platform, b, kind in sorted(told)]
+    )
 
 
 def forget_from(requests: SecondRequests, from_ms: int) -> None:

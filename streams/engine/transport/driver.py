@@ -100,6 +100,7 @@ class PartitionStates(Protocol):
     """Manages the partitions' states. The transport asks where to read and what to commit."""
 
     topic: str  # the source topic; all other topics are handled as in stock Faust
+    owned: frozenset[int]  # the partitions of this worker
 
     @property
     def positioned(self) -> bool:
@@ -392,9 +393,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         envelopes = read_together([one for (one,) in polled.values()])
         if polled or (states.positioned and not records):
             # This applies to the next fetch, which is sent after the records of this one are taken.
-            number = sum(len(one.values) for one in envelopes)
             fetcher._fetch_max_wait_ms = fetch_wait_ms(
-                fetcher._fetch_max_wait_ms, number, len(states.owned)
+                fetcher._fetch_max_wait_ms,
+                sum(len(one.values) for one in envelopes),
+                len(states.owned),
             )
         if not polled:
             return records
@@ -420,8 +422,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 def fetch_wait_ms(waited_ms: int, records: int, partitions: int) -> int:
     """Return how long the next fetch may wait, given the last wait and its number of records."""
-    wanted = max(POLL_RECORDS, PARTITION_RECORDS * partitions)
-    return min(max(waited_ms * wanted // max(records, 1), FETCH_WAIT_MS), IDLE_WAIT_MS)
+    scaled_ms = waited_ms * max(POLL_RECORDS, PARTITION_RECORDS * partitions) // max(records, 1)
+    return min(max(scaled_ms, FETCH_WAIT_MS), IDLE_WAIT_MS)
 
 
 @lru_cache(1 << 14)

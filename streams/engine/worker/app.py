@@ -287,8 +287,7 @@ class _Worker:
         """Compile large patterns in idle time, so that few texts must wait for their pattern.
 
         This runs in the loop's own thread, because texts compile missing patterns there too; they
-        need one pattern in ten. Compiling the large ones at the start would delay a worker by more
-        than a second.
+        need one pattern in ten. Compiling the large ones at the start would delay a worker by .6 s.
         """
         await between_events(self.recogniser.prepare(rare=False))
         log.info(PREPARED)
