@@ -407,8 +407,7 @@ def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
     fresh_ms = episode.fresh_ms
     fresh_ms[platform] = max(at_ms, fresh_ms.get(platform, at_ms))
     if len(fresh_ms) > RENEW_NOVEL:
-        _, oldest = min(zip(fresh_ms.values(), fresh_ms, strict=True))
-        del fresh_ms[oldest]
+        del fresh_ms[min(zip(fresh_ms.values(), fresh_ms, strict=True))[1]]
 
 
 def _renews(

@@ -215,9 +215,9 @@ _SCRIPTS: Final = (
 )
 
 
-def prepare() -> Iterator[None]:
-    """Compile the words of all scripts in small steps. The two most frequent scripts come first."""
-    for script in sorted(_SCRIPTS, key=lambda each: each not in (_CJK, _LATIN)):
+def prepare(*, rare: bool) -> Iterator[None]:
+    """Compile words of Chinese, Japanese and Latin in small steps; with `rare`, of all scripts."""
+    for script in _SCRIPTS if rare else (_CJK, _LATIN):
         yield from script.prepare()
 
 

@@ -139,25 +139,23 @@ def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple
 
     `hot` is the current list of hot platforms. The caller publishes the result at `at_ms`.
     """
-    free_ms, hot_free_ms = _free_ms(requests, hot=False), _free_ms(requests, hot=True)
+    free_ms = _free_ms(requests, hot=False), _free_ms(requests, hot=True)
     # A first message at or before this time has no window left. Either its window has ended, or the
     # budget stays spent until the window ends.
-    over_ms = max(free_ms, at_ms) - AGAIN_UNTIL_MS
-    hot_over_ms = max(hot_free_ms, at_ms) - AGAIN_UNTIL_MS
-    told = []
-    for platform, held_ms in requests.first_ms.items():
-        kind = platform in hot
-        if held_ms > (hot_over_ms if kind else over_ms):
-            from_ms = max(held_ms + AGAIN_FROM_MS, hot_free_ms if kind else free_ms)
-            told.append((from_ms, platform, held_ms + AGAIN_UNTIL_MS, kind))
+    over_ms = [max(free, at_ms) - AGAIN_UNTIL_MS for free in free_ms]
+    told = [
+        (max(held_ms + AGAIN_FROM_MS, free_ms[kind]), platform, held_ms + AGAIN_UNTIL_MS, kind)
+        for platform, held_ms in requests.first_ms.items()
+        if held_ms > over_ms[kind := platform in hot]
+    ]
     if len(told) < len(requests.first_ms):
-        left = {platform for _, platform, _, _ in told}
-        requests.first_ms = {p: ms for p, ms in requests.first_ms.items() if p in left}
+        requests.first_ms = {p: until_ms - AGAIN_UNTIL_MS for _, p, until_ms, _ in told}
     requests.told_ms = max(requests.told_ms, at_ms)
-    told.sort()
     # Skip the named tuple's slower constructor: a campaign creates ten windows for each message.
     made = tuple.__new__
-    return tuple([made(AgainWindow, (platform, a, b, kind)) for a, platform, b, kind in told])
+    return tuple(
+        [made(AgainWindow, (platform, a, b, kind)) for a, platform, b, kind in sorted(told)]
+    )
 
 
 def forget_from(requests: SecondRequests, from_ms: int) -> None:

@@ -44,12 +44,15 @@ from streams.telemetry.metrics import Metrics
 log = logging.getLogger(__name__)
 
 WAIT_S: Final = 2.0
-BEAT_S: Final = 0.25
+BEAT_S: Final = 0.1
+"""Seconds between signs of life of the event loop, and so the precision of
+`loop_silence_seconds`."""
 REJOIN_S: Final = 15.0
 """Seconds in which a member that wrote its last checkpoints must join the group again. Chosen: a
 rebalance may take 30 s at most, and restoring takes up to 10 s of this."""
-# Seconds between updates of the gauges; Prometheus reads them every 15 s or so.
 SHOW_S: Final = 2.0
+"""Seconds between updates of the gauges and of what the watchdog reads. Prometheus reads gauges
+every 15 s or so, and the watchdog waits for 10 s at least."""
 PROBE_S: Final = 5.0
 BATCH_BYTES_MAX: Final = 1 << 17
 """Maximum bytes of one partition's outputs that are sent to the broker together. In a campaign,
@@ -284,10 +287,9 @@ class _Worker:
         """Compile large patterns in idle time, so that few texts must wait for their pattern.
 
         This runs in the loop's own thread, because texts compile missing patterns there too; they
-        need one pattern in ten. Compiling the large ones at the start would delay a worker by more
-        than a second.
+        need one pattern in ten. Compiling the large ones at the start would delay a worker by .6 s.
         """
-        await between_events(self.recogniser.prepare())
+        await between_events(self.recogniser.prepare(rare=False))
         log.info(PREPARED)
 
     async def _beat(self) -> None:
@@ -296,17 +298,17 @@ class _Worker:
         shown_at = 0.0
         while True:
             now = heartbeats.loop_at = time.monotonic()
-            heartbeats.progress = states.progress
-            heartbeats.checkpoint_steps = states.checkpoint_steps
-            behind = self._consumer.lags(states.positions())
-            heartbeats.working = not states.positioned or any(behind.values())
-            heartbeats.overdue = any(
-                p.dirty and now - p.covered_at > late_s for p in states.partitions.values()
-            )
             if now - shown_at > SHOW_S:
+                shown_at = now
+                heartbeats.progress = states.progress
+                heartbeats.checkpoint_steps = states.checkpoint_steps
+                behind = self._consumer.lags(states.positions())
+                heartbeats.working = not states.positioned or any(behind.values())
+                heartbeats.overdue = any(
+                    p.dirty and now - p.covered_at > late_s for p in states.partitions.values()
+                )
                 self.detector.letters.tell()
                 self.observer.beat(states, behind, self._consumer.held_back(behind))
-                shown_at = now
             await asyncio.sleep(BEAT_S)
 
     async def _probe(self) -> None:
@@ -363,7 +365,7 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
         "stream_buffer_maxsize": kafka.buffer_envelopes,
         "broker_max_poll_records": kafka.poll_records_max,
         "consumer_max_fetch_size": kafka.fetch_bytes_max,
-        "broker_commit_interval": 0.5,  # Commits only advance when a checkpoint is complete.
+        "broker_commit_interval": 2.0,  # Commits only advance when a checkpoint is complete.
         "broker_session_timeout": kafka.session_timeout_s,
         "broker_heartbeat_interval": kafka.heartbeat_s,
         # A member that sends heartbeats but does not rejoin delays the others this long; default:

@@ -320,7 +320,7 @@ def _polled_together(
 
     async def fetch() -> dict[PLACE, list[Any]]:
         app = App("one", **faust_settings(Settings()))
-        app.states = SimpleNamespace(topic="in", positioned=True)
+        app.states = SimpleNamespace(topic="in", positioned=True, owned=frozenset(range(4)))
         consumer = app.consumer
         assert isinstance(consumer, Consumer)
 
@@ -360,7 +360,8 @@ def test_a_broker_waits_for_longer_where_little_comes() -> None:
     for polled, wait_ms in (
         (few, 4 * transport.FETCH_WAIT_MS),
         (few, transport.IDLE_WAIT_MS),  # for no longer, however little comes
-        (0, transport.IDLE_WAIT_MS),  # nothing of the source came: as it was
+        (100 * many, transport.FETCH_WAIT_MS),
+        (0, transport.IDLE_WAIT_MS),  # nothing came
         (many, transport.IDLE_WAIT_MS // 2),
         (transport.POLL_RECORDS, transport.IDLE_WAIT_MS // 2),
         (100 * many, transport.FETCH_WAIT_MS),  # for no less, however much comes
@@ -371,12 +372,21 @@ def test_a_broker_waits_for_longer_where_little_comes() -> None:
         assert fetcher._fetch_max_wait_ms == wait_ms
 
 
-def test_a_steady_rate_brings_what_a_poll_should_or_waits_at_an_end() -> None:
-    for rate_per_s, wait_ms in ((100, 250), (1_000, 250), (2_560, 100), (4_000, 64), (15_000, 50)):
+@pytest.mark.parametrize(
+    ("partitions", "waits"),
+    [
+        (32, {100: 250, 1_000: 250, 2_560: 100, 4_000: 64, 15_000: 50}),
+        (256, {1_000: 250, 15_000: 136, 50_000: 50}),
+    ],
+)
+def test_a_steady_rate_brings_what_a_poll_should_or_waits_at_an_end(
+    partitions: int, waits: dict[int, int]
+) -> None:
+    for rate_per_s, wait_ms in waits.items():
         waits_ms = [transport.FETCH_WAIT_MS]
         for _ in range(10):
             records = rate_per_s * waits_ms[-1] // 1_000
-            waits_ms.append(transport.fetch_wait_ms(waits_ms[-1], records))
+            waits_ms.append(transport.fetch_wait_ms(waits_ms[-1], records, partitions))
         assert waits_ms[-1] == wait_ms
 
 
