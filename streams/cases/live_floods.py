@@ -7,7 +7,7 @@ from typing import Final
 from detectors.model.records import Evidence
 from streams.cases.store.answers import CaseLine
 from streams.cluster.lag import ClusterFacts
-from streams.common import join_list, tr, trn
+from streams.common import join_list, moment, tr, trn
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 BAR_MS: Final = 30_000
@@ -64,12 +64,14 @@ class Frame:
     facts: ClusterFacts
     unreadable: int
     is_behind: bool  # Records from before the start are still to be read.
+    unanswered_ms: int  # Since when no broker answers (UTC); 0: they answer.
 
     def lines(self) -> list[str]:
         """Return what stands above the list, in lines of at most 80 letters."""
         facts = self.facts
         ages = [f"{name} ({(self.at_ms - at) // 1000} s)" for name, at in self.at_work.items()]
         gone = [tr("{name} stopped").format(name=name) for name in self.stopped]
+        silence = tr("no broker answers since {time}: newer floods are missing")
         worst = sorted((facts.lag or {}).items(), key=lambda each: -each[1])[:1]
         return [
             tr("mode {mode}   {floods}, {throttled} throttled").format(
@@ -85,4 +87,5 @@ class Frame:
             ),
             tr("gateways {names}").format(names=join_list([*ages, *gone]) or tr("none")),
             *([tr("still reading: these are not all floods")] if self.is_behind else []),
+            *([silence.format(time=moment(self.unanswered_ms))] if self.unanswered_ms else []),
         ]
