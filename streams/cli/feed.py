@@ -17,6 +17,7 @@ from streams.cli.feed_csv import (
     Given,
     confirm,
     guesser_of,
+    in_utf_8,
     look,
     preset_named,
     sample_events,
@@ -209,7 +210,7 @@ def jsonl(
       kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --yes
     """
     said = guess_options.FeedOptions(tuple(maps or ()), tuple(constants or ()), time_format, zone)
-    with open_lines(file) as stream:
+    with open_lines(file) as packed, in_utf_8(packed) as stream:
         data = guess.sample(stream)
         options = guesser_of(settings, yes=yes).json(said, data)
         rules = None

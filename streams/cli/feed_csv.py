@@ -368,17 +368,22 @@ def _parse_only(only: Sequence[str]) -> dict[str, frozenset[str]]:
 @contextmanager
 def _stream(file: str) -> Iterator[tuple[IO[bytes], bool]]:
     """Open a file that can be read from any place, and tell whether its end is final."""
-    with open_lines(file) as stream:
-        is_text = guess.is_utf_16(stream.peek(2)) if hasattr(stream, "peek") else False
-        is_final = file == "-" or isinstance(stream, gzip.GzipFile)
-        if file != "-" and not is_text:
-            yield stream, is_final
-            return
-        with tempfile.TemporaryFile() as spooled:
-            if is_text:
-                reader = codecs.getreader("utf-16")(stream, "replace")
-                spooled.writelines(iter(lambda: reader.read(COPIED).encode(), b""))
-            else:
-                shutil.copyfileobj(stream, spooled)
+    with open_lines(file) as stream, in_utf_8(stream) as text, tempfile.TemporaryFile() as spooled:
+        copied = file == "-" and text is stream
+        if copied:
+            shutil.copyfileobj(stream, spooled)
             spooled.seek(0)
-            yield spooled, is_final
+        yield spooled if copied else text, file == "-" or isinstance(stream, gzip.GzipFile)
+
+
+@contextmanager
+def in_utf_8(stream: Any) -> Iterator[IO[bytes]]:
+    """Yield a stream as it is, or a copy in UTF-8 if it is UTF-16."""
+    if not (codec := guess.utf_16(stream.peek(2)) if hasattr(stream, "peek") else ""):
+        yield stream
+        return
+    with tempfile.TemporaryFile() as spooled:
+        reader = codecs.getreader(codec)(stream, "replace")
+        spooled.writelines(iter(lambda: reader.read(COPIED).encode(), b""))
+        spooled.seek(0)
+        yield spooled

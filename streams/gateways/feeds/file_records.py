@@ -82,7 +82,7 @@ class FileLine:
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """One record: its fields, or None and the reason. Empty lines are not records."""
+    """One record: its fields, or None and the reason. Empty lines, and lines of empty fields, are not records."""
 
     number: int  # Number of its first line, from 1.
     start: int  # bytes
@@ -175,7 +175,7 @@ def records(
             if joined is None:
                 return
             yield joined
-        elif fields is None or fields:
+        elif fields is None or any(fields):
             yield RowRecord(line.number, line.start, line.end, fields, reason)
 
 
@@ -202,6 +202,8 @@ def column_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names of a header line, stripped of blanks; raise UsageError for duplicates."""
     stripped = tuple(name.strip() for name in names)
     twice = sorted({name for name in stripped if stripped.count(name) > 1})
+    if "" in twice:
+        raise UsageError(tr("the first line names no columns; delete what is above the head line"))
     if twice:
         raise UsageError(
             tr("the head line names {names} twice").format(names=", ".join(map(repr, twice)))
@@ -260,7 +262,8 @@ def _text(line: FileLine, encoding: str) -> tuple[str | None, str]:
 def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | None, str]:
     """Return the fields of one record (none for an empty line), or None and the reason."""
     try:
-        rows = list(csv.reader(_split_lines(text), delimiter=delimiter, strict=True))
+        lines = _split_lines(text)
+        rows = list(csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error as error:
         said = str(error)
         return None, OPEN if said == "unexpected end of data" else said.split(" - ", 1)[0]
