@@ -82,7 +82,10 @@ class FileLine:
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """One record: its fields, or None and the reason. Empty lines, and lines of empty fields, are not records."""
+    """One record: its fields, or None and the reason.
+
+    Empty lines, and lines of empty fields, are not records.
+    """
 
     number: int  # Number of its first line, from 1.
     start: int  # bytes
