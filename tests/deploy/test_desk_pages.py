@@ -32,6 +32,7 @@ NUMBER: Final = "0086 170-0000 0001"
 PEOPLE: Final = {
     "li.lei": (DeskRole.AGENT,), "han.mei": (DeskRole.LEAD,), "zhao": (DeskRole.APPROVER,),
     "shen.ji": (DeskRole.AUDITOR,), "root": (DeskRole.ADMIN,), "fen.xi": (DeskRole.ANALYST,),
+    "zheng.ju": (DeskRole.EVIDENCE,),
 }  # fmt: skip
 
 
@@ -123,6 +124,14 @@ def go(page: Page, world: World, screen: str) -> None:
             page.press("#unmask-reason", "Enter")
     elif screen == "refused":
         page.goto(f"{base}/users")
+    elif screen == "digits":
+        page.goto(f"{base}/")
+        page.click("details:has(#digits) > summary")
+        page.fill("#digits", "0001")
+        page.fill("#digits-reason", "来电显示不全")
+        with page.expect_navigation():
+            page.press("#digits-reason", "Enter")
+        assert page.locator("a[href*='/case/']").count() == 1
     elif screen not in ("case", "nothing"):
         page.goto(f"{base}/{'' if screen == 'search' else screen}")
     if screen == "health":  # the checks of the brokers come by themselves, and once
