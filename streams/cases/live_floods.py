@@ -71,7 +71,6 @@ class Frame:
         facts = self.facts
         ages = [f"{name} ({(self.at_ms - at) // 1000} s)" for name, at in self.at_work.items()]
         gone = [tr("{name} stopped").format(name=name) for name in self.stopped]
-        silence = tr("no broker answers since {time}: newer floods are missing")
         worst = sorted((facts.lag or {}).items(), key=lambda each: -each[1])[:1]
         return [
             tr("mode {mode}   {floods}, {throttled} throttled").format(
@@ -87,5 +86,13 @@ class Frame:
             ),
             tr("gateways {names}").format(names=join_list([*ages, *gone]) or tr("none")),
             *([tr("still reading: these are not all floods")] if self.is_behind else []),
-            *([silence.format(time=moment(self.unanswered_ms))] if self.unanswered_ms else []),
+            *(
+                [
+                    tr("no broker answers since {time}: newer floods are missing").format(
+                        time=moment(self.unanswered_ms)
+                    )
+                ]
+                if self.unanswered_ms
+                else []
+            ),
         ]

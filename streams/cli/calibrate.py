@@ -15,7 +15,7 @@ import typer
 from streams import config as configs, wire
 from streams.cases import explanation
 from streams.cli import feed_csv
-from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, zone_of
+from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -136,7 +136,6 @@ def calibrate(
     if kafka:
         history = _topic(settings, since, until)
     else:
-        zone = zone_of(settings, time_format, zone)
         options = guess_options.FeedOptions(
             tuple(maps or ()), tuple(constants or ()), time_format, zone, columns, delimiter,
             encoding,
@@ -188,8 +187,8 @@ def file_history(
         # A mark at the beginning of a file is skipped in UTF-8 anyway.
         if (options.encoding or "").lower().replace("_", "-") == "utf-8-sig":
             options = replace(options, encoding="utf-8")
-        given = feed_csv.Given.parse(settings, options, presets.Preset(), ())
-        source = partial(histories.from_csv, names, given.rules, open_lines)
+        rules = feed_csv.row_rules(settings, options, presets.Preset(), ())
+        source = partial(histories.from_csv, names, rules, open_lines)
     return _History(source, ", ".join(names), plain_bytes(names), "bytes", again="-" not in names)
 
 

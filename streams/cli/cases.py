@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -31,7 +31,6 @@ from streams.common import (
     UsageError,
     clock,
     escape_unprintable,
-    in_json,
     join_list,
     tr,
     trn,
@@ -78,7 +77,16 @@ def ls(
         shown = [r for r in rows if all_ or watched or (r["level"], r["gateways"]) != alone]
         if shown:
             worst = sorted(shown, key=lambda row: (row["level"] != "throttle", -row["messages"]))
-            _write_cases(worst)
+            names = list(COLUMNS)
+            write_table(
+                [tr(heading) for heading in COLUMNS.values()],
+                [
+                    [tr(row[name]) if name in WORDS else row[name] for name in names]
+                    for row in worst
+                ],
+                drop=[names.index(name) for name in SPARED],
+                styles={tr(state): colour for state, colour in COLOURS.items()},
+            )
         elif not rows:
             typer.echo(tr("no cases") if all_ else tr("no open cases"))
         if left := len(rows) - len(shown):
@@ -121,16 +129,6 @@ COLOURS: Final = {
 }
 
 
-def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
-    names = list(COLUMNS)
-    write_table(
-        [tr(heading) for heading in COLUMNS.values()],
-        [[tr(row[name]) if name in WORDS else row[name] for name in names] for row in rows],
-        drop=[names.index(name) for name in SPARED],
-        styles={tr(state): colour for state, colour in COLOURS.items()},
-    )
-
-
 def switch_of(model: store.ReadModel) -> wire.Override | None:
     """Return the kill-switch override that is in force, or None."""
     return standing.switch([each.word for each in model.words_now()], clock.now_ms())
@@ -160,32 +158,6 @@ def show(
       otpguard cases show 1:sms.delivery.v1:7:123456 --since 7d
     """
     show_cases(settings, named, since, as_json=as_json, most=None)
-
-
-@app.command()
-def watch(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
-    r"""Follow cases as they open, rise, renew and end, until Ctrl-C.
-
-    \b
-    Example:
-      otpguard cases watch
-    """
-    now_ms = clock.now_ms()
-    with audit_look(settings, "view", detail="cases as they come"):
-        pass
-    try:
-        clients, topic = admin.client_arguments(settings.kafka), settings.topics.episode
-        found = read.records(clients, topic, since_ms=now_ms, follow=True)
-        for episode in read.readable(found, wire.decode_episode):
-            row = {"change": episode.change, **standing.summary(store.line_of(episode))}
-            del row["gateways"], row["refused"], row["state"]  # not known yet
-            typer.echo(
-                in_json(msgspec.json.encode(row).decode())
-                if as_json
-                else escape_unprintable("  ".join(str(value) for value in row.values()))
-            )
-    except KeyboardInterrupt:
-        return
 
 
 @app.command()

@@ -296,7 +296,7 @@ def open_lines(path: str) -> Iterator[IO[bytes]]:
         packed = path.endswith(".gz") or _begins(plain, GZIP)
         if packed and not plain.peek(1):  # gzip reads nothing from it, and no error
             raise no_whole_gzip(path)
-        stream = gzip.GzipFile(fileobj=plain) if packed else plain
+        stream: Any = gzip.GzipFile(fileobj=plain) if packed else plain
         try:
             if _begins(stream, BOM_UTF8):  # Editors on Windows write this mark.
                 stream.read(len(BOM_UTF8))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -71,9 +71,9 @@ class TopFeed(ExitStack):
         self._unreadable, self._forgot = 0, time.monotonic()
         since_ms = clock.now_ms() - self._age_ms
         starts: dict[Any, int | None] = {}
-        with _reading():
-            reader = closing(log_reader.LogReader(self._settings.kafka, **FETCH))
-            self._reader = reader = self._open.enter_context(reader)
+        with admin.working(tr("cannot read the topics of cases")):
+            reader = log_reader.LogReader(self._settings.kafka, **FETCH)
+            self._reader = self._open.enter_context(closing(reader))
             for topic, source in self._sources.items():
                 with suppress(ConfigError):
                     places = reader.partitions([topic])
@@ -94,7 +94,7 @@ class TopFeed(ExitStack):
         if not self._left:
             time.sleep(max(0.0, self._due - time.monotonic()))
         self._due = time.monotonic() + STEP_S
-        with _reading():
+        with admin.working(tr("cannot read the topics of cases")):
             polled = self._reader.poll(TAKEN_MAX)
         batch = [
             log_reader.log_record(self._sources[place.topic], each)
@@ -186,7 +186,3 @@ class TopFeed(ExitStack):
 
     def _show(self, recipient: str) -> str:
         return recipient if self._numbers else masks.mask_recipient(recipient)
-
-
-def _reading() -> AbstractContextManager[None]:
-    return admin.working(tr("cannot read the topics of cases"))

@@ -143,8 +143,10 @@ class Cluster(ExitStack):
         A topic that was deleted and created again has another id.
         """
         with in_a_sentence(tr("describe topics"), self._where):
-            described = self._describe(names)
-        return {each["name"]: (each["topic_id"], len(each["partitions"])) for each in described}
+            return {
+                each["name"]: (each["topic_id"], len(each["partitions"]))
+                for each in self._describe(names)
+            }
 
     def _describe(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Describe the topics that the cluster lists: to describe another one could create it."""
@@ -232,8 +234,7 @@ class Cluster(ExitStack):
         A broker that does not know rights reports none; then every operation counts as allowed.
         """
         with in_a_sentence(tr("describe topics"), self._where):
-            described = self._describe(names)
-        told = {each["name"]: each["authorized_operations"] for each in described}
+            told = {each["name"]: each["authorized_operations"] for each in self._describe(names)}
         return {name: _EVERY if may is None else frozenset(may) for name, may in told.items()}
 
     def behind(self, group: str, topic: str, before_ms: int | None = None) -> int | None:

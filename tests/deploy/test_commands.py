@@ -50,7 +50,7 @@ FED: Final = "otpguard feed jsonl - --now"
 SWEPT: Final = "sig:某校"  # in the runbook of sweeps
 CALLER: Final = "8613900000001"  # who is flooded in the pages for people
 FOLLOWS: Final = re.compile(
-    r"otpguard (worker|enforce|feed redis|cases watch|canary(?! --once)|desk serve|gate serve)|"
+    r"otpguard (worker|enforce|feed redis|canary(?! --once)|desk serve|gate serve)|"
     r"kafka-console-consumer\.sh(?!.*--(timeout-ms|offset))"
 )
 """What waits for what comes: it is well if it still waits, and has said nothing bad."""

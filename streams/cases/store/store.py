@@ -39,7 +39,6 @@ from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import (
     Action,
-    EpisodeRecord,
     Evidence,
     Level,
     merge_renewal,
@@ -79,7 +78,7 @@ from streams.cases.store.index_tables import (
     tail,
     words,
 )
-from streams.cases.store.index_writer import case_row, platform_counts
+from streams.cases.store.index_writer import platform_counts
 from streams.cases.store.packing import ids_of, kept_value, unpack
 from streams.cases.store.papers import Papers
 from streams.common import ConfigError, UnavailableError, UsageError, now_ms, tr
@@ -676,11 +675,6 @@ def _line(row: Any, state: Doing, gateways: str, refused: int) -> CaseLine:
         gateways=gateways,
         chronic=row["chronic"],
     )
-
-
-def line_of(record: EpisodeRecord) -> CaseLine:
-    """Return the line of a case from one episode record alone, without leases and answers."""
-    return _line(case_row(record, None, 0), Doing.WATCHED, "", 0)
 
 
 def _cases(connection: Connection, asked: Sequence[str]) -> list[RowMapping]:

@@ -205,8 +205,6 @@ def column_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names of a header line, stripped of blanks; raise UsageError for duplicates."""
     stripped = tuple(name.strip() for name in names)
     twice = sorted({name for name in stripped if stripped.count(name) > 1})
-    if "" in twice:
-        raise UsageError(tr("the first line names no columns; delete what is above the head line"))
     if twice:
         raise UsageError(
             tr("the head line names {names} twice").format(names=", ".join(map(repr, twice)))

@@ -78,8 +78,8 @@ def utf_16(start: bytes) -> str:
     """
     if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         return "utf-16"
-    zeros = [each == 0 for each in start[:2]]
-    return {(False, True): "utf-16-le", (True, False): "utf-16-be"}.get(tuple(zeros), "")
+    letter = bytes(map(bool, start[:2]))
+    return {b"\1\0": "utf-16-le", b"\0\1": "utf-16-be"}.get(letter, "")
 
 
 def encoding(data: bytes) -> str:
@@ -87,11 +87,10 @@ def encoding(data: bytes) -> str:
 
     Raise UsageError if none or several would fit, or the file has no lines.
     """
-    if data.startswith(b"PK\x03\x04") or b"\0" in data[:64]:
-        raise UsageError(tr("this is no text; save the sheet of a workbook as CSV"))
-    if b"\r" in data and b"\n" not in data:
+    old = b"\r" in data and b"\n" not in data  # Line ends of old Macintoshes.
+    if old or data.startswith(b"PK\x03\x04") or b"\0" in data[:64]:
         raise UsageError(
-            tr("lines end with CR alone; `tr '\\r' '\\n'` makes a file that can be read")
+            tr("no text in lines: save a workbook as CSV; `tr '\\r' '\\n'` mends CR alone")
         )
     try:
         data.decode()

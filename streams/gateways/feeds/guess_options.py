@@ -149,13 +149,15 @@ class Guesser:
         text = data.decode(layout.encoding, "replace").removeprefix("\ufeff")
         if _JSON.match(text):
             raise UsageError(tr("this is JSON: `otpguard feed jsonl` reads it"))
-        if text.startswith("sep="):
-            raise UsageError(tr("its first line is for Excel alone; `sed 1d` leaves it out"))
         if options.delimiter is None and (mark := guess.delimiter(text)) != ",":
             options = replace(options, delimiter=mark)
         rows = guess.rows(text, (options.delimiter or ",").replace("\\t", "\t"))
         head = [each.strip() for each in rows[0]] if rows else []
         sources = {each.partition("=")[2] for each in options.maps}
+        if 2 * sum(map(bool, head)) < max(map(len, rows), default=0):  # a title, or Excel's `sep=;`
+            raise UsageError(
+                tr("the first line names no columns; delete what is above the head line")
+            )
         if options.columns is not None:
             return self._fields(options, _table(options.columns.split(","), rows))
         if len(rows) == 1 and text[0] not in "\r\n" and not sources & set(head):
@@ -198,12 +200,8 @@ class Guesser:
         known = {name: sources.get(name, name) for name in NAMES}
         found = {name: source for name, source in known.items() if source in columns}
         found |= {each.partition("=")[0]: "" for each in options.constants}
-        texts = [] if "text" in sources else columns.get("text", [])
-        if texts and self._fit("text", texts, len(texts)) < HALF:
-            free = [name for name in columns if name not in found.values()]
-            question = tr("the column text holds no texts")
-            found["text"] = self.ask(question, "--map text=…", ["text", *free])
-            options = replace(options, maps=(*options.maps, f"text={found['text']}"))
+        if found.get("text") == "text" and self._fit("text", columns["text"], 1) < HALF:
+            del found["text"]  # It holds numbers, and another column may hold the texts.
         if not found.keys() >= REQUIRED or (more and not options.maps):
             for likely, target in product((self._named, self._fitting), NAMES):
                 free = {n: v for n, v in columns.items() if v and n not in found.values()}
@@ -217,8 +215,11 @@ class Guesser:
                     break  # No event can be made; which fields are lacking is reported.
         rounded = next(filter(_ROUNDED.fullmatch, chain.from_iterable(columns.values())), "")
         if rounded and "recipient" not in found:
-            question = tr("{number} was rounded by a spreadsheet; write numbers as text")
-            raise UsageError(question.format(number=rounded))
+            raise UsageError(
+                tr("{number} was rounded by a spreadsheet; write numbers as text").format(
+                    number=rounded
+                )
+            )
         times = columns.get(found.get("event_time_ms", ""), [])
         if times and options.time_format is None and (form := self._form(times)) != "ms":
             options = replace(options, time_format=form)

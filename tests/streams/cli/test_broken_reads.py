@@ -87,7 +87,6 @@ command that does not notice the failure waits for a time-out of the Kafka clien
 COMMANDS: Final = [
     "cases ls",
     f"cases show {RECIPIENT}",
-    "cases watch",
     "cases audit",
     "cases tidy",
     f"explain {RECIPIENT}",
@@ -131,7 +130,6 @@ FURTHER: Final = [
 """Further commands and services that read a topic: a few records of it, or on and on."""
 
 WITHOUT_BAR: Final = {
-    "cases watch": "it has no end",
     "cases tidy": "compacted",
     "campaigns ls": "compacted",
     "campaigns show 1:x:7:1": "compacted",
@@ -160,7 +158,7 @@ FAILURES: Final = {
 """The error that a read raises, the exit code, and what the command says last."""
 
 EXCEPTIONS: Final = {
-    ("cases watch", "interrupted"), ("doctor", "mistake"),
+    ("doctor", "mistake"),
     (f"allow {RECIPIENT} sig:unheard --reason test", "mistake"),
 }  # fmt: skip
 
@@ -178,10 +176,9 @@ def filled(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for topic in topics.values():
             cluster.create(topic, 1, 1, {})
     with closing(KafkaProducer(**client_arguments(kafka), acks="all")) as producer:
-        later_ms = int(time.time() * 1000) + 3_600_000  # `cases watch` begins at its start
         for topic in topics.values():
             for key in (b"a", b"b", b"c"):
-                producer.send(topic, b"{}", key=key, headers=LETTER, timestamp_ms=later_ms)
+                producer.send(topic, b"{}", key=key, headers=LETTER)
         producer.flush()
     settings = folder / "otpguard.toml"
     lines = [f'kafka.bootstrap = "{broker.bootstrap}"']
@@ -248,8 +245,6 @@ def test_a_failure_in_the_middle_of_a_topic_ends_the_command(
             check=False,
         )
         ended_s = time.monotonic()
-    if (words, code) == ("cases watch", Exit.INTERRUPTED):
-        code = Exit.DONE  # Ctrl-C is how a watcher ends
     if (words, code) == ("doctor", Exit.USAGE):
         code = Exit.CONFIG  # one of its checks fails, and the others go on
     # `allow` goes on if it cannot read the number's cases, and then listens too.

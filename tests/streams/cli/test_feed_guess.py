@@ -71,6 +71,7 @@ UNDERSTOOD = {
     "fractions after a comma": rows(
         "to;from;sent;text", "{to};{by};2026-03-{day:02} 11:33:00,000;{text}"
     ).encode(),
+    "names that are not so": rows("to,text,time,from", "{to},{by},{at_s},{text}").encode(),
     "packed": gzip.compress(rows("to,from,time,text", "{to},{by},{at_s},{text}").encode()),
     "two times": rows("done,to,from,submit_time,text", "{at_s},{to},{by},{at_ms},{text}").encode(),
 }  # fmt: skip
@@ -146,10 +147,6 @@ ASKED = {
         rows("to,from,time,text", "8.61390E+12,{by},{at_s},{text}"),
         "8.61390E+12 was rounded by a spreadsheet",
     ),
-    "texts that are none": (
-        rows("to,text,time,from", "{to},{by},{at_s},{text}"),
-        "the column text holds no texts: --map text=… says which: text or to or time or from",
-    ),
     "swapped columns": (
         rows("to,from,time,text", "{by},{to},{at_s},{text}"),
         "no column gives recipient",
@@ -161,13 +158,13 @@ ASKED = {
     "a title": ("report,,,\n" + rows("to,from,time,text", "{to},{by},{at_s},{text}"),
                 "the first line names no columns"),
     "a line for excel": ("sep=;\n" + rows("to;from;time;text", "{to};{by};{at_s};{text}"),
-                         "`sed 1d` leaves it out"),
+                         "the first line names no columns"),
     "a head line alone": ("to,from,time,text\n", "a single line does not show"),
     "old line ends": (
         rows("to,from,time,text", "{to},{by},{at_s},{text}").replace("\n", "\r"),
-        "lines end with CR alone",
+        "mends CR alone",
     ),
-    "a workbook": ("PK\3\4" + "x" * 99, "save the sheet of a workbook as CSV"),
+    "a workbook": ("PK\3\4" + "x" * 99, "save a workbook as CSV"),
     "json": (json.dumps(events()), "`otpguard feed jsonl` reads it"),
     "no number": (rows("to,from,time,text", "x,{by},{at_s},{text}"), "no column gives recipient"),
 }  # fmt: skip
