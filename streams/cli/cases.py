@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -76,16 +76,8 @@ def ls(
         alone = ("watch", standing.Doing.WATCHED)
         shown = [r for r in rows if all_ or watched or (r["level"], r["gateways"]) != alone]
         if shown:
-            worst = sorted(shown, key=lambda row: (row["level"] != "throttle", -row["messages"]))
-            names = list(COLUMNS)
-            write_table(
-                [tr(heading) for heading in COLUMNS.values()],
-                [
-                    [tr(row[name]) if name in WORDS else row[name] for name in names]
-                    for row in worst
-                ],
-                drop=[names.index(name) for name in SPARED],
-                styles={tr(state): colour for state, colour in COLOURS.items()},
+            _write_cases(
+                sorted(shown, key=lambda row: (row["level"] != "throttle", -row["messages"]))
             )
         elif not rows:
             typer.echo(tr("no cases") if all_ else tr("no open cases"))
@@ -127,6 +119,15 @@ COLOURS: Final = {
     "shadow": "cyan",
     "watched": "cyan",
 }
+
+
+def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
+    write_table(
+        [tr(heading) for heading in COLUMNS.values()],
+        [[tr(row[name]) if name in WORDS else row[name] for name in COLUMNS] for row in rows],
+        drop=[list(COLUMNS).index(name) for name in SPARED],
+        styles={tr(state): colour for state, colour in COLOURS.items()},
+    )
 
 
 def switch_of(model: store.ReadModel) -> wire.Override | None:

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +25,6 @@ from tests.builders.streams.cli.cases import ROLES, Desk, desk
 from tests.builders.streams.cli.terminal import in_a_terminal
 from tests.builders.streams.gateways.enforce.kannel import world as kannel
 from tests.enforce.records import RECIPIENT, override
-from tests.waiting import END_S, wait_until
 
 __all__ = ["desk", "kannel"]
 
@@ -157,36 +151,6 @@ def test_a_record_that_cannot_be_read_costs_no_command_the_others(
 
 
 @pytest.mark.broker
-def test_a_watcher_is_told_of_what_happens_from_now_on(desk: Desk) -> None:
-    desk.put("episode", encode_episode(replace(OPENED, recipient="8613900000009")))
-    # Where this runs in a shell's background, Ctrl-C is ignored here and would be in the command.
-    with subprocess.Popen(
-        ["env", "--default-signal=INT",
-         sys.executable, "-m", "streams", "cases", "watch", "--json",
-         "--config", str(desk.folder / "otpguard.toml")],
-        stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    ) as watcher:  # fmt: skip
-        lines: list[bytes] = []
-        assert watcher.stdout is not None
-        reader = threading.Thread(target=lines.extend, args=(watcher.stdout,))
-        reader.start()
-
-        def heard() -> bool:
-            desk.put("episode", encode_episode(OPENED))  # it starts at its own pace
-            return bool(lines)
-
-        try:
-            wait_until(heard, "the watcher is told")
-            watcher.send_signal(signal.SIGINT)
-            assert watcher.wait(END_S) == 0
-        finally:
-            watcher.kill()
-            reader.join()
-    told = [json.loads(line) for line in lines]
-    assert {each["recipient"] for each in told} == {RECIPIENT}
-    assert told[0]["change"] == "opened"
-
-
 def test_a_narrow_screen_is_spared_columns_and_no_number_is_cut(tmp_path: Path) -> None:
     """In a terminal of that many columns: what a hotline agent has beside her other windows."""
     script = """
