@@ -7,7 +7,7 @@ from typing import Final
 from detectors.model.records import Evidence
 from streams.cases.store.answers import CaseLine
 from streams.cluster.lag import ClusterFacts
-from streams.common import join_list, tr, trn
+from streams.common import join_list, moment, tr, trn
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 BAR_MS: Final = 30_000
@@ -64,6 +64,7 @@ class Frame:
     facts: ClusterFacts
     unreadable: int
     is_behind: bool  # Records from before the start are still to be read.
+    unanswered_ms: int  # Since when no broker answers (UTC); 0: they answer.
 
     def lines(self) -> list[str]:
         """Return what stands above the list, in lines of at most 80 letters."""
@@ -85,4 +86,13 @@ class Frame:
             ),
             tr("gateways {names}").format(names=join_list([*ages, *gone]) or tr("none")),
             *([tr("still reading: these are not all floods")] if self.is_behind else []),
+            *(
+                [
+                    tr("no broker answers since {time}: newer floods are missing").format(
+                        time=moment(self.unanswered_ms)
+                    )
+                ]
+                if self.unanswered_ms
+                else []
+            ),
         ]

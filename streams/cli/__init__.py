@@ -166,7 +166,8 @@ class _CellFormatter(typer.Context.formatter_class):  # type: ignore[misc, valid
         super().write_text(_pad(text))
 
     def write_dl(self, rows: Any, *arguments: Any) -> None:
-        super().write_dl([tuple(map(_pad, row)) for row in rows], *arguments)
+        # The name of a command may also be a word of the catalogue.
+        super().write_dl([(name, _pad(says)) for name, says in rows], *arguments)
 
     def write(self, string: str) -> None:
         super().write(re.sub(f"\0|(?<={WIDE}) ", "", string))
@@ -270,6 +271,7 @@ def _translate(command: Any) -> None:
         rest = rest.replace(heading, tr(heading))
     rest = ROW.sub(lambda row: row[1] + tr(row[2]), rest.replace("\\b\n", "\b\n"))
     command.help = translate_help(says) + (examples and "\b\n")
+    command.short_help = command.help.split("\n\n")[0].partition("\b")[0]  # whole, not cut off
     command.help += ASIDE.sub(lambda aside: tr(aside[1]), rest)
     command.context_class = _Context
     command.epilog = command.epilog and tr(command.epilog)

@@ -16,7 +16,7 @@ import typer
 from streams import config as configs, wire
 from streams.cases import explanation
 from streams.cli import feed_csv
-from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, zone_of
+from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -130,7 +130,6 @@ def calibrate(
     if kafka:
         history = _topic(settings, since, until)
     else:
-        zone = zone_of(settings, time_format, zone)
         options = guess_options.FeedOptions(
             tuple(maps or ()), tuple(constants or ()), time_format, zone, columns, delimiter,
             encoding,
@@ -184,8 +183,8 @@ def file_history(
         # A mark at the beginning of a file is skipped in UTF-8 anyway.
         elif (options.encoding or "").lower().replace("_", "-") == "utf-8-sig":
             options = replace(options, encoding="utf-8")
-        given = feed_csv.Given.parse(settings, options, presets.Preset(), ())
-        source = partial(histories.from_csv, names, given.rules, opener)
+        rules = feed_csv.row_rules(settings, options, presets.Preset(), ())
+        source = partial(histories.from_csv, names, rules, opener)
     total = None if ".parquet" in forms else plain_bytes(names)
     return _History(source, ", ".join(names), total, "bytes", again="-" not in names)
 

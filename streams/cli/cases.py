@@ -77,8 +77,9 @@ def ls(
         alone = ("watch", standing.Doing.WATCHED)
         shown = [r for r in rows if all_ or watched or (r["level"], r["gateways"]) != alone]
         if shown:
-            worst = sorted(shown, key=lambda row: (row["level"] != "throttle", -row["messages"]))
-            _write_cases(worst)
+            _write_cases(
+                sorted(shown, key=lambda row: (row["level"] != "throttle", -row["messages"]))
+            )
         elif not rows:
             typer.echo(tr("no cases") if all_ else tr("no open cases"))
         if left := len(rows) - len(shown):
@@ -122,11 +123,10 @@ COLOURS: Final = {
 
 
 def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
-    names = list(COLUMNS)
     write_table(
         [tr(heading) for heading in COLUMNS.values()],
-        [[tr(row[name]) if name in WORDS else row[name] for name in names] for row in rows],
-        drop=[names.index(name) for name in SPARED],
+        [[tr(row[name]) if name in WORDS else row[name] for name in COLUMNS] for row in rows],
+        drop=[list(COLUMNS).index(name) for name in SPARED],
         styles={tr(state): colour for state, colour in COLOURS.items()},
     )
 

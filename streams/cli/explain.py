@@ -99,7 +99,12 @@ def _write_page(
 
 
 def _explain_file(named: str, only: str | None, *, last: bool, as_json: bool) -> None:
-    found = [record for record in _records(named) if only is None or _is(record, only)]
+    found = [
+        each
+        for each in _records(named)
+        if only is None
+        or only.lstrip("+") in (each.recipient, each.episode_id, each.cause.id(each.epoch))
+    ]
     if last:
         episodes = (each for each in found if isinstance(each, records.EpisodeRecord))
         found = list({each.episode_id: each for each in episodes}.values())
@@ -109,6 +114,12 @@ def _explain_file(named: str, only: str | None, *, last: bool, as_json: bool) ->
                 named=named, what=tr(" of {only}").format(only=only) if only else ""
             )
         )
+    told = [
+        explanation.lines(r)
+        if isinstance(r, records.EpisodeRecord)
+        else [explanation.format_lease(r)]
+        for r in found
+    ]
     write_lines(
         [
             explanation.document(r)
@@ -116,18 +127,9 @@ def _explain_file(named: str, only: str | None, *, last: bool, as_json: bool) ->
             else explanation.format_lease(r)
             for r in found
         ],
-        chain.from_iterable(map(_lines, found)),
+        chain.from_iterable((*lines, "") for lines in told),
         as_json=as_json,
     )
-
-
-def _lines(record: records.EpisodeRecord | records.Action) -> Iterator[str]:
-    yield from (
-        explanation.lines(record)
-        if isinstance(record, records.EpisodeRecord)
-        else [explanation.format_lease(record)]
-    )
-    yield ""
 
 
 def _records(name: str) -> Iterator[records.EpisodeRecord | records.Action]:
@@ -151,8 +153,3 @@ def _records(name: str) -> Iterator[records.EpisodeRecord | records.Action]:
                         name=name, number=number, error=error
                     )
                 ) from None
-
-
-def _is(record: records.EpisodeRecord | records.Action, named: str) -> bool:
-    ids = record.recipient, record.episode_id, record.cause.id(record.epoch)
-    return named.lstrip("+") in ids

@@ -14,14 +14,16 @@ import typer
 
 from streams import config as configs
 from streams.cli.feed_csv import (
-    Given,
     confirm,
     guesser_of,
+    in_utf_8,
     look,
     preset_named,
+    row_rules,
     sample_events,
     send,
     understand,
+    zone_of,
 )
 from streams.cli.shared import (
     SettingsOption,
@@ -168,14 +170,14 @@ def csv_(
         columns or (",".join(usual.columns) if usual.columns else None), delimiter, encoding,
     )  # fmt: skip
     options = understand(settings, files, said, yes=yes)
-    given = Given.parse(settings, options, usual, only or ())
+    rules = row_rules(settings, options, usual, only or ())
     if dry_run or sample:
-        look(settings, files, given, sample, finished=finished)
+        look(settings, files, rules, sample, finished=finished)
         confirm(said, options, lambda: iter(()), yes=True)
         return
-    confirm(said, options, lambda: sample_events(files[0], given), yes=yes)
+    confirm(said, options, lambda: sample_events(files[0], rules), yes=yes)
     with _running(settings, ends=True) as (stop, metrics), closing(_producer(settings)) as producer:
-        send(settings, files, given, producer, metrics, stop, finished=finished, again=again)
+        send(settings, files, rules, producer, metrics, stop, finished=finished, again=again)
 
 
 @app.command()
@@ -209,7 +211,7 @@ def jsonl(
       kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --yes
     """
     said = guess_options.FeedOptions(tuple(maps or ()), tuple(constants or ()), time_format, zone)
-    with open_lines(file) as stream:
+    with open_lines(file) as packed, in_utf_8(packed) as stream:
         data = guess.sample(stream)
         options = guesser_of(settings, yes=yes).json(said, data)
         rules = None
@@ -247,23 +249,6 @@ def rules_of(
     """Return the field mapping that the options describe."""
     zone = zone_of(settings, time_format, zone)
     return mapping.FieldMap.parse(maps or (), constants or (), time_format or "ms", zone)
-
-
-def zone_of(settings: configs.Settings, time_format: str | None, zone: str | None) -> str | None:
-    """Return the time zone of times without one; print it if it is guessed."""
-    if zone is not None or time_format in (None, "s", "ms", "us", "ns"):
-        return zone
-
-    guessed = guess.zone(settings.input.country)
-    if guessed is not None:
-        typer.echo(
-            tr(
-                "times without a zone are read as {guessed} (input.country {country}); "
-                "--zone names another"
-            ).format(guessed=guessed, country=settings.input.country),
-            err=True,
-        )
-    return guessed
 
 
 @app.command("kafka")

@@ -12,12 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final
 
 import msgspec
 import typer
@@ -34,48 +33,41 @@ SHOWN: Final = 3  # Events that a person is shown before the first is published.
 COPIED: Final = 1 << 16  # Characters of UTF-16 that are converted at once.
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The rules for the rows of the files, and what people are told of them."""
+def row_rules(
+    settings: configs.Settings,
+    options: guess_options.FeedOptions,
+    preset: presets.Preset,
+    only: Sequence[str],
+) -> csv.RowRules:
+    """Return the rules for the rows of the files. UsageError names a wrong option."""
+    intake = settings.intake()
+    names = tuple(options.columns.split(",")) if options.columns else None
+    mark = "," if options.delimiter is None else options.delimiter.replace("\\t", "\t")
+    zone = zone_of(settings, options.time_format, options.zone)
+    return csv.RowRules(
+        mapping.FieldMap.parse(options.maps, options.constants, options.time_format or "ms", zone),
+        file_records.FileLayout(names, mark, options.encoding or "utf-8"),
+        intake.numbers,
+        intake.ahead_max_ms,
+        {**preset.only, **_parse_only(only)},
+        preset.escaped,
+    )
 
-    rules: csv.RowRules
-    encoding: str
-    zone: str  # and where it is from
 
-    @classmethod
-    def parse(
-        cls,
-        settings: configs.Settings,
-        options: guess_options.FeedOptions,
-        preset: presets.Preset,
-        only: Sequence[str],
-    ) -> Self:
-        """Make it from the command line's options; UsageError names a wrong one."""
-        zone, form, encoding = (
-            options.zone,
-            options.time_format or "ms",
-            options.encoding or "utf-8",
+def zone_of(settings: configs.Settings, time_format: str | None, zone: str | None) -> str | None:
+    """Return the time zone of times without one; print it if it is guessed."""
+    if zone is not None or time_format in (None, "s", "ms", "us", "ns"):
+        return zone
+    guessed = guess.zone(settings.input.country)
+    if guessed is not None:
+        typer.echo(
+            tr(
+                "times without a zone are read as {guessed} (input.country {country}); "
+                "--zone names another"
+            ).format(guessed=guessed, country=settings.input.country),
+            err=True,
         )
-        told = tr("given")
-        if zone is None and form not in ("s", "ms", "us", "ns"):
-            zone, told = (
-                guess.zone(settings.input.country),
-                tr("country {country}").format(country=settings.input.country),
-            )
-        elif zone is None:
-            told = tr("times are numbers")
-        intake = settings.intake()
-        names = tuple(options.columns.split(",")) if options.columns else None
-        mark = "," if options.delimiter is None else options.delimiter.replace("\\t", "\t")
-        rules = csv.RowRules(
-            mapping.FieldMap.parse(options.maps, options.constants, form, zone),
-            file_records.FileLayout(names, mark, encoding),
-            intake.numbers,
-            intake.ahead_max_ms,
-            {**preset.only, **_parse_only(only)},
-            preset.escaped,
-        )
-        return cls(rules, encoding, f"{zone or tr('none')} ({told})")
+    return guessed
 
 
 def preset_named(name: str | None) -> presets.Preset:
@@ -137,9 +129,9 @@ def _ask(question: str, option: str, answers: Sequence[str], *, yes: bool) -> st
                 answers=tr(" or ").join(map(shlex.quote, answers)) or mapping.ZONE,
             )
         )
-    while (answer := typer.prompt(f"{question}; {option} {join_list(answers)}")) not in answers:
-        if not answers:
-            break
+    prompt = f"{question}; {option} {join_list(answers)}"
+    while (answer := typer.prompt(prompt)) not in (answers or [answer]):
+        pass
     return str(answer)
 
 
@@ -185,16 +177,21 @@ def confirm(
     typer.confirm(tr("Publish it as it is understood here?"), abort=True)
 
 
-def sample_events(file: str, given: Given) -> Iterator[dict[str, Any]]:
+def sample_events(file: str, rules: csv.RowRules) -> Iterator[dict[str, Any]]:
     """Yield the events of a file from its beginning; none of standard input, which is read once."""
     if file == "-":
         return
     with _stream(file) as (stream, _):
-        yield from csv.survey(Path(file), stream, given.rules, csv.FileReport(), finished=True)
+        yield from csv.survey(Path(file), stream, rules, csv.FileReport(), finished=True)
 
 
 def look(
-    settings: configs.Settings, files: Sequence[str], given: Given, sample: int, *, finished: bool
+    settings: configs.Settings,
+    files: Sequence[str],
+    rules: csv.RowRules,
+    sample: int,
+    *,
+    finished: bool,
 ) -> None:
     """Report what is in files: `sample` events of each on stdout, the rest on stderr.
 
@@ -206,13 +203,13 @@ def look(
         with _stream(file) as (stream, whole):
             shown = codes = 0
             seen = csv.FileReport()
-            found = csv.survey(Path(file), stream, given.rules, seen, finished=finished or whole)
+            found = csv.survey(Path(file), stream, rules, seen, finished=finished or whole)
             while events := list(islice(found, TOGETHER)):
                 codes += _codes(registry, settings.recognise.confidence_min, events)
                 for event in events[: sample - shown]:
                     shown += 1
                     sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
-        for line in _describe_survey(file, seen, codes, given):
+        for line in _describe_survey(file, seen, codes, rules):
             typer.echo(line, err=True)
         if seen.waiting and finished:
             raise no_whole_gzip(file)
@@ -224,7 +221,7 @@ def look(
 def send(
     settings: configs.Settings,
     files: Sequence[str],
-    given: Given,
+    rules: csv.RowRules,
     producer: Any,  # a KafkaProducer, which has no types
     metrics: telemetry.Metrics,
     stop: threading.Event,
@@ -243,18 +240,17 @@ def send(
         try:
             with _stream(file) as (stream, whole):
                 report = csv.publish(
-                    Path(file), stream, given.rules, target, metrics, stop,
+                    Path(file), stream, rules, target, metrics, stop,
                     finished=finished or whole, again=again, remember=file != "-",
                 )  # fmt: skip
         except UsageError as error:
             wrong.append(str(error))
             continue
         typer.echo(
-            tr("{file}: {report} [{encoding}, zone {zone}]").format(
+            tr("{file}: {report} [{encoding}]").format(
                 file=file,
                 report=_describe_published(report),
-                encoding=given.encoding,
-                zone=given.zone,
+                encoding=rules.layout.encoding,
             ),
             err=True,
         )
@@ -298,18 +294,17 @@ def _describe_published(report: csv.FileReport) -> str:
     return join_list(parts)
 
 
-def _describe_survey(file: str, seen: csv.FileReport, codes: int, given: Given) -> Iterator[str]:
+def _describe_survey(
+    file: str, seen: csv.FileReport, codes: int, rules: csv.RowRules
+) -> Iterator[str]:
     events = seen.rows - seen.unreadable - seen.others
     yield (
-        tr(
-            "{file}: {events} in {rows}, {codes} of them codes; encoding {encoding}, zone {zone}"
-        ).format(
+        tr("{file}: {events} in {rows}, {codes} of them codes; encoding {encoding}").format(
             file=file,
             events=trn("{n} event", "{n} events", events),
             rows=trn("{n} row", "{n} rows", seen.rows),
             codes=codes,
-            encoding=given.encoding,
-            zone=given.zone,
+            encoding=rules.layout.encoding,
         )
     )
     if seen.others:
@@ -368,17 +363,22 @@ def _parse_only(only: Sequence[str]) -> dict[str, frozenset[str]]:
 @contextmanager
 def _stream(file: str) -> Iterator[tuple[IO[bytes], bool]]:
     """Open a file that can be read from any place, and tell whether its end is final."""
-    with open_lines(file) as stream:
-        is_text = guess.is_utf_16(stream.peek(2)) if hasattr(stream, "peek") else False
-        is_final = file == "-" or isinstance(stream, gzip.GzipFile)
-        if file != "-" and not is_text:
-            yield stream, is_final
-            return
-        with tempfile.TemporaryFile() as spooled:
-            if is_text:
-                reader = codecs.getreader("utf-16")(stream, "replace")
-                spooled.writelines(iter(lambda: reader.read(COPIED).encode(), b""))
-            else:
-                shutil.copyfileobj(stream, spooled)
+    with open_lines(file) as stream, in_utf_8(stream) as text, tempfile.TemporaryFile() as spooled:
+        copied = file == "-" and text is stream
+        if copied:
+            shutil.copyfileobj(stream, spooled)
             spooled.seek(0)
-            yield spooled, is_final
+        yield spooled if copied else text, file == "-" or isinstance(stream, gzip.GzipFile)
+
+
+@contextmanager
+def in_utf_8(stream: Any) -> Iterator[IO[bytes]]:
+    """Yield a stream as it is, or a copy in UTF-8 if it is UTF-16."""
+    if not (codec := guess.utf_16(stream.peek(2)) if hasattr(stream, "peek") else ""):
+        yield stream
+        return
+    with tempfile.TemporaryFile() as spooled:
+        reader = codecs.getreader(codec)(stream, "replace")
+        spooled.writelines(iter(lambda: reader.read(COPIED).encode(), b""))
+        spooled.seek(0)
+        yield spooled

@@ -100,7 +100,7 @@ def _answers(
     if not country and "country" in usual.input.model_fields_set:
         country = usual.input.country
     if not single:
-        country = _ask(tr("Country of the numbers (ISO 3166)"), country or None).upper()
+        country = _ask(tr("Country of the numbers (ISO 3166, such as CN)"), country or None).upper()
         partitions = _number(tr("Partitions of the input (never expanded in flight)"), partitions)
         copies = _number(
             tr("Copies of each topic (at most {brokers})").format(brokers=brokers), copies
@@ -231,6 +231,7 @@ def _next(settings: configs.Settings, to: Path, *, rights: bool) -> list[str]:
         f"  otpguard feed --help{config and '…'}   # {port('feed')}"
         + tr("; or gateways write the input"),
         f"  otpguard canary{config}        # {port('canary')}",
+        tr("Then `otpguard cases ls` lists who is flooded (the extra `cases` has it)."),
     ]
     if rights:
         roles = "worker=otpguard-worker adapter=otpguard-adapter feed=otpguard-feed"

@@ -13,7 +13,7 @@ from detectors.model import strings
 from streams import wire
 from streams.cli import calibrate
 from streams.cli.calibrate import ColumnsOption, DelimiterOption, EncodingOption
-from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, zone_of
+from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption
 from streams.cli.replay import FilesArgument, QuietOption
 from streams.cli.shared import SettingsOption, group, progress, stopping, writing
 from streams.cluster import admin
@@ -169,8 +169,7 @@ def learn(
     """
     keys = memory_file.age_recipients(encrypt_to or ())
     options = guess_options.FeedOptions(
-        tuple(maps or ()), tuple(constants or ()), time_format,
-        zone_of(settings, time_format, zone), columns, delimiter, encoding,
+        tuple(maps or ()), tuple(constants or ()), time_format, zone, columns, delimiter, encoding,
     )  # fmt: skip
     history = calibrate.file_history(settings, files, options)
     params = survey.whole(settings.params(), settings.topics.partitions)

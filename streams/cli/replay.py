@@ -178,8 +178,9 @@ class _Account:
         few = ", ".join(reason for reason, _ in self.reasons.most_common(3))
         raise UsageError(
             tr(
-                "not one of {n} lines is an event ({few}); `otpguard topics schema "
-                "sms.delivery.v1` says what one is, --dlq FILE keeps them"
+                "not one of {n} lines is an event ({few}). An export: `otpguard feed csv FILE "
+                "--sample 1000000 | otpguard replay -`. Else `otpguard topics schema "
+                "sms.delivery.v1` says what an event is, and --dlq FILE keeps the lines"
             ).format(n=lines, few=few)
         )
 

@@ -13,7 +13,7 @@ import threading
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
@@ -63,6 +63,7 @@ VERBOSE: Final = frozenset({"-v", "--verbose"})
 
 UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 """Length in seconds of each unit of a time span."""
+GZIP: Final = b"\x1f\x8b"  # The first bytes of a packed file.
 TOGETHER: Final = 2_000  # texts that are recognised in one pass: more cost memory and no less time
 STOP_S: Final = 25.0  # TimeoutStopSec= of the units is 30
 
@@ -282,25 +283,24 @@ def fold_line(line: str) -> str:
 
 @contextmanager
 def open_lines(path: str) -> Iterator[IO[bytes]]:
-    """Open a file of JSON lines, or `-` for standard input; a name that ends in .gz is unpacked.
+    """Open a file of lines, or `-` for standard input; gzip is unpacked, whatever its name.
 
     A byte order mark at the beginning is skipped. Raise UsageError if the file cannot be read, also
     while the block runs, or if it is an incomplete gzip file.
     """
-    if path == "-":
-        yield _without_mark(sys.stdin.buffer)
-        return
-
     try:
-        plain = io.BufferedReader(_Given(path))
+        plain: Any = sys.stdin.buffer if path == "-" else io.BufferedReader(_Given(path))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    unpacked: Any = gzip.GzipFile(fileobj=plain) if path.endswith(".gz") else plain
-    with plain, unpacked:
-        if path.endswith(".gz") and not plain.peek(1):  # gzip reads nothing from it, and no error
+    with nullcontext() if path == "-" else plain:
+        packed = path.endswith(".gz") or _begins(plain, GZIP)
+        if packed and not plain.peek(1):  # gzip reads nothing from it, and no error
             raise no_whole_gzip(path)
+        stream: Any = gzip.GzipFile(fileobj=plain) if packed else plain
         try:
-            yield _without_mark(unpacked)
+            if _begins(stream, BOM_UTF8):  # Editors on Windows write this mark.
+                stream.read(len(BOM_UTF8))
+            yield stream
         except (gzip.BadGzipFile, zlib.error, EOFError):
             raise no_whole_gzip(path) from None
 
@@ -312,11 +312,8 @@ def no_whole_gzip(path: str) -> UsageError:
     )
 
 
-def _without_mark(stream: Any) -> Any:
-    """Skip a byte order mark, which editors on Windows write before UTF-8."""
-    if hasattr(stream, "peek") and stream.peek(3).startswith(BOM_UTF8):
-        stream.read(len(BOM_UTF8))
-    return stream
+def _begins(stream: Any, mark: bytes) -> bool:
+    return hasattr(stream, "peek") and stream.peek(len(mark)).startswith(mark)
 
 
 class _Given(io.FileIO):

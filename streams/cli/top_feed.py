@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from streams.cases.store import index_writer, log_reader, opening, removal
 from streams.cli import cases
 from streams.cli.audited import audit_look
 from streams.cluster import admin, at_work, lag
-from streams.common import ConfigError, UsageError, clock, moment, tr
+from streams.common import ConfigError, UnavailableError, UsageError, clock, moment, tr
 from streams.people.desk import masks
 
 STEP_S: Final = 0.7
@@ -48,38 +48,42 @@ class TopFeed(ExitStack):
         self._settings = settings
         self._numbers = numbers
         self._lock = threading.Lock()
-        self._model = self.enter_context(closing(opening.of_records(())))
-        self._writer = index_writer.Writer(self._model.index)
-        self._unreadable = 0
-        with _reading():
-            reader = closing(log_reader.LogReader(settings.kafka, **FETCH))
-            self._reader = self.enter_context(reader)
-            self._left = self._start(since_ms)
+        self._sources = {
+            getattr(settings.topics, name): index_writer.SOURCES[name]
+            for name in opening.CASE_TOPICS
+        }
         self._cluster = self.enter_context(admin.Cluster(settings.kafka))
+        self._open = self.enter_context(ExitStack())  # The picture, and what reads into it.
         self._asked = self._due = 0.0
+        self._unanswered_ms = 0
         self._age_ms = clock.now_ms() - since_ms
-        self._forgot = time.monotonic()
+        self._start()
 
-    def _start(self, since_ms: int) -> dict[Any, int]:
-        """Begin to read; return the end of each partition that has records since then.
+    def _start(self) -> None:
+        """Begin to read the topics into an empty picture.
 
         A topic that is missing is left out, unless there is none at all.
         """
-        reader, topics = self._reader, self._settings.topics
-        names = [
-            (getattr(topics, name), index_writer.SOURCES[name]) for name in opening.CASE_TOPICS
-        ]
-        self._sources = dict(names)
+        self._ids = self._cluster.topic_ids(self._sources)
+        self._open.close()
+        self._model = self._open.enter_context(closing(opening.of_records(())))
+        self._writer = index_writer.Writer(self._model.index)
+        self._unreadable, self._forgot = 0, time.monotonic()
+        since_ms = clock.now_ms() - self._age_ms
         starts: dict[Any, int | None] = {}
-        for topic, source in names:
-            with suppress(ConfigError):
-                places = reader.partitions([topic])
-                starts |= reader.first_since(places, 0 if source == "override" else since_ms)
-        if not starts:
-            raise admin.no_topic(topics.episode)
-        reader.start(starts)
-        ends = reader.ends(list(starts))
-        return {each: end for each, end in ends.items() if end > (starts[each] or 0)}
+        with admin.working(tr("cannot read the topics of cases")):
+            reader = log_reader.LogReader(self._settings.kafka, **FETCH)
+            self._reader = self._open.enter_context(closing(reader))
+            for topic, source in self._sources.items():
+                with suppress(ConfigError):
+                    places = reader.partitions([topic])
+                    starts |= reader.first_since(places, 0 if source == "override" else since_ms)
+            if not starts:
+                raise admin.no_topic(self._settings.topics.episode)
+            reader.start(starts)
+            ends = reader.ends(list(starts))
+        # The end of each partition that has records since then.
+        self._left = {each: end for each, end in ends.items() if end > (starts[each] or 0)}
 
     def is_behind(self) -> bool:
         """Return true until the records are read that were there at the start."""
@@ -90,7 +94,7 @@ class TopFeed(ExitStack):
         if not self._left:
             time.sleep(max(0.0, self._due - time.monotonic()))
         self._due = time.monotonic() + STEP_S
-        with _reading():
+        with admin.working(tr("cannot read the topics of cases")):
             polled = self._reader.poll(TAKEN_MAX)
         batch = [
             log_reader.log_record(self._sources[place.topic], each)
@@ -107,6 +111,27 @@ class TopFeed(ExitStack):
                 self._forgot, limit_ms = time.monotonic(), clock.now_ms() - self._age_ms
                 removal.forget_cases(self._model, limit_ms, limit_ms)
 
+    def _ask_brokers(self, now_ms: int) -> None:
+        """Ask the brokers for facts, and begin anew if a topic was created again or got partitions.
+
+        Floods of a topic that is gone would be shown for ever, and the first records of the new one
+        be passed over.
+        """
+        try:
+            ids = self._cluster.topic_ids(self._sources)
+        except UnavailableError:
+            self._facts, self._unanswered_ms = lag.ClusterFacts(), self._unanswered_ms or now_ms
+        else:
+            self._facts = lag.cluster_facts(self._cluster, self._settings, now_ms)
+            self._unanswered_ms = 0
+            if ids != self._ids:
+                with self._lock:
+                    self._start()
+        with self._lock:
+            answered = self._model.gateways()
+        self._gateways = at_work.sort_gateways(answered, self._facts.signs or {}, now_ms)
+        self._asked = time.monotonic()
+
     def frame(self, sort: str = "worst", wanted: str = "") -> live_floods.Frame:
         """Return the present picture.
 
@@ -114,11 +139,7 @@ class TopFeed(ExitStack):
         """
         now_ms, mode = clock.now_ms(), self._settings.mode
         if time.monotonic() >= self._asked + FACTS_S:
-            self._facts = lag.cluster_facts(self._cluster, self._settings, now_ms)
-            with self._lock:
-                answered = self._model.gateways()
-            self._gateways = at_work.sort_gateways(answered, self._facts.signs or {}, now_ms)
-            self._asked = time.monotonic()
+            self._ask_brokers(now_ms)
         with self._lock:
             counts = self._model.count_floods()
             switch = cases.switch_of(self._model)
@@ -146,6 +167,7 @@ class TopFeed(ExitStack):
             self._facts,
             self._unreadable,
             self.is_behind(),
+            self._unanswered_ms,
         )
 
     def explain(self, episode_id: str) -> list[str]:
@@ -164,7 +186,3 @@ class TopFeed(ExitStack):
 
     def _show(self, recipient: str) -> str:
         return recipient if self._numbers else masks.mask_recipient(recipient)
-
-
-def _reading() -> AbstractContextManager[None]:
-    return admin.working(tr("cannot read the topics of cases"))

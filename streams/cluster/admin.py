@@ -121,17 +121,12 @@ class Cluster(ExitStack):
         self.callback(self._admin.close)
 
     def shapes(self, names: Iterable[str]) -> dict[str, Shape]:
-        """Return the shapes of those of the topics that exist.
-
-        Only topics that the cluster lists are described, because a describe request may create a
-        topic.
-        """
+        """Return the shapes of those of the topics that exist."""
         with in_a_sentence(tr("describe topics"), self._where):
-            present = sorted(set(names) & set(self._admin.list_topics()))
-            if not present:
+            described = self._describe(names)
+            if not described:
                 return {}
-            described = self._admin.describe_topics(present)
-            resources = [ConfigResource("TOPIC", name) for name in present]
+            resources = [ConfigResource("TOPIC", each["name"]) for each in described]
             configs = self._admin.describe_configs(resources, config_filter="all")["topic"]
         return {
             topic["name"]: Shape(
@@ -141,6 +136,22 @@ class Cluster(ExitStack):
             )
             for topic in described
         }
+
+    def topic_ids(self, names: Iterable[str]) -> dict[str, tuple[str, int]]:
+        """Return the id and the number of partitions of those of the topics that exist.
+
+        A topic that was deleted and created again has another id.
+        """
+        with in_a_sentence(tr("describe topics"), self._where):
+            return {
+                each["name"]: (each["topic_id"], len(each["partitions"]))
+                for each in self._describe(names)
+            }
+
+    def _describe(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Describe the topics that the cluster lists: to describe another one could create it."""
+        present = sorted(set(names) & set(self._admin.list_topics()))
+        return list(self._admin.describe_topics(present)) if present else []
 
     def create(
         self, name: str, partitions: int, replication: int, configs: Mapping[str, str]
@@ -228,9 +239,7 @@ class Cluster(ExitStack):
         A broker that does not know rights reports none; then every operation counts as allowed.
         """
         with in_a_sentence(tr("describe topics"), self._where):
-            present = sorted(set(names) & set(self._admin.list_topics()))
-            described = self._admin.describe_topics(present) if present else []
-        told = {each["name"]: each["authorized_operations"] for each in described}
+            told = {each["name"]: each["authorized_operations"] for each in self._describe(names)}
         return {name: _EVERY if may is None else frozenset(may) for name, may in told.items()}
 
     def behind(self, group: str, topic: str, before_ms: int | None = None) -> int | None:
@@ -278,11 +287,10 @@ class Cluster(ExitStack):
     def count_since(self, topic: str, since_ms: int) -> int | None:
         """Return the number of records of a topic from a time (UTC) on; None: no such topic."""
         with in_a_sentence(tr("read the offsets of {topic}").format(topic=topic), self._where):
-            if topic not in self._admin.list_topics():  # To describe it could create it.
+            if not (found := self._describe([topic])):
                 return None
-            (found,) = self._admin.describe_topics([topic])
             places = [
-                TopicPartition(topic, each["partition_index"]) for each in found["partitions"]
+                TopicPartition(topic, each["partition_index"]) for each in found[0]["partitions"]
             ]
             ends = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
             firsts = self._admin.list_partition_offsets(dict.fromkeys(places, since_ms))

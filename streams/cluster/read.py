@@ -67,7 +67,6 @@ def records(
     *,
     since_ms: int | None = None,
     starts: Mapping[int, int] | None = None,
-    follow: bool = False,
     stop: threading.Event | None = None,
     wait_ms: int = POLL_MS,
 ) -> Iterator[Any]:
@@ -77,8 +76,8 @@ def records(
     older; None: begin at the first record. `starts`: read only these partitions, each from this
     offset, or from its first record if that is later.
 
-    The reader stops at the end that the topic had at the call. With `follow` it goes on until
-    `stop` is set, and checks `stop` at least every `wait_ms`. Raises what `reading` raises.
+    The reader stops at the end that the topic had at the call. With `stop` it goes on until that is
+    set, and checks at least every `wait_ms`. Raises what `reading` raises.
     """
     with reading(clients, topic) as reader:
         spans = reader.spans(since_ms)
@@ -86,8 +85,9 @@ def records(
             spans = {
                 p: (max(first, starts[p]), end) for p, (first, end) in spans.items() if p in starts
             }
-        ended = (lambda: False) if stop is None else stop.is_set
-        for batch in reader.following(spans, ended, wait_ms) if follow else reader.batches(spans):
+        for batch in (
+            reader.following(spans, stop.is_set, wait_ms) if stop else reader.batches(spans)
+        ):
             yield from (record for record in batch if record.value is not None)
 
 

@@ -17,7 +17,7 @@ from streams.tools.operate.local_checks import Check
 from tests.browser import browser, complaints, focused, violations
 from tests.builders.deploy.desk_pages import LOCALES, ON_SITE, PICTURES, SCREENS, WIDTHS
 from tests.enforce.records import override
-from tests.streams.cases.store.filled import audited, fill
+from tests.streams.cases.store.filled import audited, fill, flood
 from tests.streams.people.desk.served import served
 from tests.streams.people.desk.world import PASSWORD, World, busy
 from tests.waiting import END_S, wait_until
@@ -32,6 +32,7 @@ NUMBER: Final = "0086 170-0000 0001"
 PEOPLE: Final = {
     "li.lei": (DeskRole.AGENT,), "han.mei": (DeskRole.LEAD,), "zhao": (DeskRole.APPROVER,),
     "shen.ji": (DeskRole.AUDITOR,), "root": (DeskRole.ADMIN,), "fen.xi": (DeskRole.ANALYST,),
+    "zheng.ju": (DeskRole.EVIDENCE,),
 }  # fmt: skip
 
 
@@ -59,6 +60,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
               for verb in ("search", "view", "allow", "release"))))  # fmt: skip
         for name, roles in PEOPLE.items():
             running.store.accounts.add(name, roles, password=PASSWORD, shown_name=name)
+        before_ms = AFTER_MIDNIGHT_MS - 2 * 86_400_000
+        fill(running.store, *flood(30, recipient="8618100000001", at_ms=before_ms))
         case = running.store.find("8617000000001").newest
         assert case is not None
         about = {"recipient": case.line.recipient, "episode_id": case.line.episode_id}
@@ -123,6 +126,14 @@ def go(page: Page, world: World, screen: str) -> None:
             page.press("#unmask-reason", "Enter")
     elif screen == "refused":
         page.goto(f"{base}/users")
+    elif screen == "digits":
+        page.goto(f"{base}/")
+        page.click("details:has(#digits) > summary")
+        page.fill("#digits", "0001")
+        page.fill("#digits-reason", "来电显示不全")
+        with page.expect_navigation():
+            page.press("#digits-reason", "Enter")
+        assert page.locator("a[href*='/case/']").count() == 2  # of two numbers
     elif screen not in ("case", "nothing"):
         page.goto(f"{base}/{'' if screen == 'search' else screen}")
     if screen == "health":  # the checks of the brokers come by themselves, and once

@@ -86,6 +86,13 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
             assert "in effect at gateway" in done.stdout
         done = otpguard("phone", "13900000001", config=guarded.config("support"))
         assert done.returncode == Exit.DONE, done.stderr
+        done = otpguard("cases", "ls", "--json", config=guarded.config("support"))
+        assert done.returncode == Exit.DONE, done.stderr
+        page, flooded = guarded.folder / "case.html", json.loads(done.stdout)[0]["recipient"]
+        done = otpguard("explain", flooded, "--html", str(page), config=guarded.config("support"))
+        assert done.returncode == Exit.DONE, done.stderr
+        assert "messages that followed a platform's first are not shown" in done.stderr
+        assert flooded not in page.read_text("utf-8")
         support = guarded.settings("support")
         with Cluster(support.kafka) as cluster:  # phone takes a refusal for "cannot be said"
             cluster.behind(support.app_id, support.topics.input)

@@ -1,4 +1,4 @@
-"""One version of Kafka: what is rehearsed on is what is tested on."""
+"""One version of Kafka: what is rehearsed on is what is tested on. The changelog has a day."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from streams import __version__
 from tests.clusters import KAFKA_VERSION
 from tests.deploy.tools import ROOT
 
@@ -41,6 +42,11 @@ def test_every_pin_of_kafka_is_of_one_version() -> None:
     assert {name for name, _ in found} == names
     assert len(found) == 7, "both READMEs, the four of Maven and the image"
     assert [each for each in found if each[1] != KAFKA_VERSION] == []
+
+
+def test_the_changelog_has_the_day_of_this_version() -> None:
+    head = rf"^## {re.escape(__version__)}, 20\d\d-\d\d-\d\d$"
+    assert re.search(head, (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
 
 
 def test_a_pin_of_another_version_would_be_found(tmp_path: Path) -> None:

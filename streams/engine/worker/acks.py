@@ -167,9 +167,7 @@ def follow(
     while not stop.is_set():
         try:
             clients = client_arguments(kafka) | {"fetch_max_wait_ms": WAIT_MS}
-            for record in records(
-                clients, topic, since_ms=since_ms, follow=True, stop=stop, wait_ms=WAIT_MS
-            ):
+            for record in records(clients, topic, since_ms=since_ms, stop=stop, wait_ms=WAIT_MS):
                 said = ""
                 # A record that is read again is older than the newest. A younger record at an old
                 # offset belongs to a recreated topic.

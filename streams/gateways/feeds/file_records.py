@@ -82,7 +82,10 @@ class FileLine:
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """One record: its fields, or None and the reason. Empty lines are not records."""
+    """One record: its fields, or None and the reason.
+
+    Empty lines, and lines of empty fields, are not records.
+    """
 
     number: int  # Number of its first line, from 1.
     start: int  # bytes
@@ -175,7 +178,7 @@ def records(
             if joined is None:
                 return
             yield joined
-        elif fields is None or fields:
+        elif fields is None or any(fields):
             yield RowRecord(line.number, line.start, line.end, fields, reason)
 
 
@@ -260,7 +263,8 @@ def _text(line: FileLine, encoding: str) -> tuple[str | None, str]:
 def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | None, str]:
     """Return the fields of one record (none for an empty line), or None and the reason."""
     try:
-        rows = list(csv.reader(_split_lines(text), delimiter=delimiter, strict=True))
+        lines = _split_lines(text)
+        rows = list(csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error as error:
         said = str(error)
         return None, OPEN if said == "unexpected end of data" else said.split(" - ", 1)[0]

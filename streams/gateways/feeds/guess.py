@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streams.common import UsageError, tr
 
-UTF_16: Final = "utf-16"
 SAMPLE_BYTES: Final = 1 << 20
 ROWS_MAX: Final = 500  # Rows from which the layout is guessed.
 DELIMITERS: Final = ",;\t|"
@@ -67,24 +66,32 @@ def sample(stream: Any) -> bytes:
             data = stream.peek(SAMPLE_BYTES)
     except (EOFError, OSError, zlib.error):
         return b""  # A truncated or damaged file; reading its lines reports the error.
-    if is_utf_16(data):
-        return data.decode("utf-16", "replace").encode()
+    if codec := utf_16(data):
+        return data.decode(codec, "replace").encode()
     return data[: data.rfind(b"\n") + 1] or data
 
 
-def is_utf_16(start: bytes) -> bool:
-    """Return true if a file begins with the byte order mark of UTF-16."""
-    return start.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+def utf_16(start: bytes) -> str:
+    """Return the codec of a file in UTF-16, by its first bytes; empty for another file.
+
+    Without a byte order mark, the first letter tells: one of its bytes is zero.
+    """
+    if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "utf-16"
+    letter = bytes(map(bool, start[:2]))
+    return {b"\1\0": "utf-16-le", b"\0\1": "utf-16-be"}.get(letter, "")
 
 
 def encoding(data: bytes) -> str:
     """Return the encoding of a file's first bytes: UTF-8 if they are, else the only usual one.
 
-    Raise UsageError if none or several would fit.
+    Raise UsageError if none or several would fit, or the file has no lines.
     """
-    if b"\0" in data[:64]:
-        form = tr("this is {name}; `iconv -f {name} -t utf-8` makes a file that can be read")
-        raise UsageError(form.format(name=UTF_16))
+    old = b"\r" in data and b"\n" not in data  # Line ends of old Macintoshes.
+    if old or data.startswith(b"PK\x03\x04") or b"\0" in data[:64]:
+        raise UsageError(
+            tr("no text in lines: save a workbook as CSV; `tr '\\r' '\\n'` mends CR alone")
+        )
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -143,7 +150,7 @@ def delimiter(text: str) -> str:
 def rows(text: str, mark: str) -> list[list[str]]:
     """Return the first rows of a text that are not empty."""
     try:
-        found = csv.reader(StringIO(text, newline=""), delimiter=mark)
+        found = csv.reader(StringIO(text, newline=""), delimiter=mark, skipinitialspace=True)
         return [row for row in islice(found, ROWS_MAX) if any(row)]
     except csv.Error:
         return []

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.common import join_list, tr
+from streams.common import UsageError, join_list, tr
 from streams.gateways.feeds import guess
-from streams.gateways.feeds.file_records import FileLayout
+from streams.gateways.feeds.file_records import FileLayout, column_names
 from streams.gateways.feeds.mapping import REQUIRED, flatten, time_reader
 from streams.wire import Numbers
 
@@ -90,8 +90,11 @@ _VALUE: Final = re.compile(r"[\d+:. /TZ-]*\d{5,}[\d+:. /TZ-]*|\d+[-/.]\d+[-/.]\d
 
 
 _ZONED: Final = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
-_SENDER: Final = re.compile(".{1,21}")
-"""Matches a sender: a name of eleven letters, or the digits of a port."""
+_SENDER: Final = re.compile("[^【】，。]{1,21}")
+"""Matches a sender: a name of eleven letters, or the digits of a port, and no text."""
+_ROUNDED: Final = re.compile(r"\d[.,]\d+E\+1\d")
+"""Matches a long number as a spreadsheet shows and writes it."""
+_JSON: Final = re.compile(r'\s*(\[\s*)?\{\s*"')
 _WORDS: Final = re.compile(rf"(?!(?:{_VALUE.pattern})\Z).*", re.DOTALL)
 """Matches a text: whatever is no number and no time."""
 
@@ -144,15 +147,23 @@ class Guesser:
             options = replace(options, encoding=found)
         layout = FileLayout(encoding=options.encoding or "utf-8")
         text = data.decode(layout.encoding, "replace").removeprefix("\ufeff")
+        if _JSON.match(text):
+            raise UsageError(tr("this is JSON: `otpguard feed jsonl` reads it"))
         if options.delimiter is None and (mark := guess.delimiter(text)) != ",":
             options = replace(options, delimiter=mark)
         rows = guess.rows(text, (options.delimiter or ",").replace("\\t", "\t"))
         head = [each.strip() for each in rows[0]] if rows else []
         sources = {each.partition("=")[2] for each in options.maps}
+        if 2 * sum(map(bool, head)) < max(map(len, rows), default=0):  # a title, or Excel's `sep=;`
+            raise UsageError(
+                tr("the first line names no columns; delete what is above the head line")
+            )
         if options.columns is not None:
             return self._fields(options, _table(options.columns.split(","), rows))
+        if len(rows) == 1 and text[0] not in "\r\n" and not sources & set(head):
+            raise UsageError(tr("a single line does not show what its columns are: --map …"))
         if sources & set(head) or not any(map(_VALUE.fullmatch, head)):
-            return self._fields(options, _table(head, rows[1:]))
+            return self._fields(options, _table(column_names(head), rows[1:]))
         width = Counter(map(len, rows)).most_common(1)[0][0]
         names = [f"column{n}" for n in range(1, 1 + width)]
         filled = self._fields(options, _table(names, rows))
@@ -167,6 +178,13 @@ class Guesser:
             with suppress(ValueError, RecursionError):
                 row = flatten(msgspec.json.decode(line, type=dict[str, Any]))
                 rows.append({k: str(v) for k, v in row.items() if isinstance(v, str | int | float)})
+        if not rows and (data.endswith(b"\n") or data[:1] == b"["):
+            raise UsageError(
+                tr(
+                    "no line is a JSON object: `jq -c '.[]'` makes lines of an array, "
+                    "`otpguard feed csv` reads CSV"
+                )
+            )
         return self._fields(options, rows, more=False)
 
     def _fields(
@@ -182,6 +200,8 @@ class Guesser:
         known = {name: sources.get(name, name) for name in NAMES}
         found = {name: source for name, source in known.items() if source in columns}
         found |= {each.partition("=")[0]: "" for each in options.constants}
+        if found.get("text") == "text" and self._fit("text", columns["text"], 1) < HALF:
+            del found["text"]  # It holds numbers, and another column may hold the texts.
         if not found.keys() >= REQUIRED or (more and not options.maps):
             for likely, target in product((self._named, self._fitting), NAMES):
                 free = {n: v for n, v in columns.items() if v and n not in found.values()}
@@ -193,6 +213,13 @@ class Guesser:
                     options = replace(options, maps=(*options.maps, f"{target}={found[target]}"))
                 elif target in REQUIRED - found.keys() and likely == self._fitting:
                     break  # No event can be made; which fields are lacking is reported.
+        rounded = next(filter(_ROUNDED.fullmatch, chain.from_iterable(columns.values())), "")
+        if rounded and "recipient" not in found:
+            raise UsageError(
+                tr("{number} was rounded by a spreadsheet; write numbers as text").format(
+                    number=rounded
+                )
+            )
         times = columns.get(found.get("event_time_ms", ""), [])
         if times and options.time_format is None and (form := self._form(times)) != "ms":
             options = replace(options, time_format=form)

@@ -14,7 +14,8 @@ ON_SITE: Final = {"case": ("li.lei", 900), "live": ("han.mei", 760)}
 SCREENS: Final = (
     ("li.lei", "search"), ("li.lei", "case"), ("li.lei", "nothing"), ("li.lei", "done"),
     ("li.lei", "refused"), ("li.lei", "account"), ("li.lei", "help"), ("li.lei", "live"),
-    ("li.lei", "mine"), ("han.mei", "shift"),
+    ("li.lei", "mine"), ("han.mei", "shift"), ("han.mei", "digits"),
+    ("han.mei", "live?state=lapsed"), ("zheng.ju", "case"),
     ("han.mei", "live"), ("han.mei", "unmasked"), ("han.mei", "proposals"),
     ("fen.xi", "campaigns"), ("fen.xi", "platforms"), ("zhao", "proposals"),
     ("shen.ji", "audit"), ("root", "users"), ("root", "health"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from streams.cases.live_floods import BAR_MS, PACE_MS, Frame, pace
 from streams.cluster.at_work import Sign, sort_gateways
 from streams.cluster.lag import ClusterFacts
+from streams.common import moment
 from tests.builders.streams.cases.standing import OPENED
 
 NOW_MS = 1_700_000_000_000
@@ -29,9 +30,9 @@ def test_messages_of_records_that_were_not_read_are_in_no_bar() -> None:
 
 
 def test_lines_fit_a_terminal_and_name_what_is_not_known() -> None:
-    def lines(facts: ClusterFacts, *, behind: bool = False) -> list[str]:
+    def lines(facts: ClusterFacts, *, behind: bool = False, unanswered: int = 0) -> list[str]:
         gateways = sort_gateways({"smsc-1": NOW_MS - 1000}, facts.signs or {}, NOW_MS)
-        return Frame(NOW_MS, "enforce", 1, 1, [], *gateways, facts, 0, behind).lines()
+        return Frame(NOW_MS, "enforce", 1, 1, [], *gateways, facts, 0, behind, unanswered).lines()
 
     assert lines(ClusterFacts())[1] == "lag ?   workers ?   dead letters in 1 h ?"
     signs = {"smsc-9": Sign(NOW_MS, ended=True)}
@@ -44,3 +45,6 @@ def test_lines_fit_a_terminal_and_name_what_is_not_known() -> None:
     assert max(map(len, found)) <= 80
     behind = lines(ClusterFacts(), behind=True)
     assert behind[-1] == "still reading: these are not all floods"
+    silent = lines(ClusterFacts(), unanswered=NOW_MS)[-1]
+    assert silent == f"no broker answers since {moment(NOW_MS)}: newer floods are missing"
+    assert len(silent) <= 80

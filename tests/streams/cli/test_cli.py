@@ -86,6 +86,17 @@ def test_chinese_punctuation_stands_at_the_end_of_a_line_and_not_at_the_beginnin
     assert [each for each in lines if re.search(r"[（《「【]$", each[1])] == []
 
 
+@pytest.mark.parametrize("tag", ["en", "zh-Hans"])
+def test_each_group_lists_its_commands_by_name_with_a_whole_sentence(tag: str) -> None:
+    root: Any = get_command(app)
+    for name in COMMANDS:
+        below = getattr(root.get_command(None, name), "commands", {})
+        with speaking(tag, UTC):
+            shown = helped(name).partition("\n\n")[2] if below else ""  # behind the usage
+        assert "..." not in shown
+        assert set(below) <= set(re.findall(r"^  (\S+)  +\S", shown, re.MULTILINE)), name
+
+
 def lines_of_every_help(tag: str) -> Iterator[tuple[str, str]]:
     """Yield each line of the helps of all commands, and the command's name before the line."""
     root: Any = get_command(app)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.cli.feed import zone_of
+from streams.cli.feed_csv import zone_of
 from streams.common.errors import UsageError
 from streams.config import Settings
 from tests.streams.cli.called import refused, settings_file

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from streams.cli.feed_csv import Given, look, preset_named
+from streams.cli.feed_csv import look, preset_named, row_rules, zone_of
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.common.errors import UnavailableError, UsageError
 from streams.config import Kafka, Settings
+from streams.gateways.feeds.csv import RowRules
 from streams.gateways.feeds.guess_options import FeedOptions
 from tests.nodes import Broker
 from tests.streams.cli.called import called, refused, settings_file
@@ -23,14 +24,18 @@ ROWS = "called,calling,event_time_ms,text\n8613900000001,1069,1772422380000,й™Ми
 MAPS = ("recipient=called", "sender=calling")
 
 
-def given(*, maps: tuple[str, ...] = MAPS, preset: str | None = None, **more: Any) -> Given:
-    return Given.parse(SETTINGS, FeedOptions(maps, **more), preset_named(preset), ())
+def given(*, maps: tuple[str, ...] = MAPS, preset: str | None = None, **more: Any) -> RowRules:
+    return row_rules(SETTINGS, FeedOptions(maps, **more), preset_named(preset), ())
 
 
-def test_the_zone_says_where_it_is_from() -> None:
-    assert given().zone == "none (times are numbers)"
-    assert given(time_format="iso").zone == "Asia/Shanghai (country CN)"
-    assert given(time_format="iso", zone="UTC").zone == "UTC (given)"
+def test_the_zone_of_local_times_is_said_where_the_country_tells_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert [zone_of(SETTINGS, form, None) for form in (None, "s", "ms")] == [None] * 3
+    assert zone_of(SETTINGS, "iso", "UTC") == "UTC"
+    assert capsys.readouterr().err == ""
+    assert zone_of(SETTINGS, "iso", None) == "Asia/Shanghai"
+    assert "read as Asia/Shanghai (input.country CN)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["UTF_8_sig", "utf-16"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shlex
 import sys
@@ -56,6 +57,22 @@ UNDERSTOOD = {
     "days first": rows("to,from,sent,text", "{to},{by},{day:02}/03/2026 11:33,{text}").encode(),
     "months first": rows("to,from,sent,text", "{to},{by},03/{day:02}/2026 11:33,{text}").encode(),
     "unknown names": rows("x1,x2,x3,x4", "{to},{by},{at_ms},{text}").encode(),
+    "utf-16 without a mark": rows("to|from|time|text", "{to}|{by}|{at_s}|{text}").encode(
+        "utf-16-be"
+    ),
+    "quotes and blanks": rows(
+        '"Mobile Number", "Sender ID", "Sent Time"; "SMS Text"'.replace(";", ","),
+        '"{to}", "{by}", "' + LOCAL + '", "{text}"',
+    ).encode(),
+    "delimiter at the end": rows("to,from,time,text,", "{to},{by},{at_s},{text},").encode(),
+    "empty rows": rows("to,from,time,text", "{to},{by},{at_s},{text}\n\n,,,").encode(),
+    "microseconds": rows("to;from;ts;text", "{to};{by};{at_ms}000;{text}").encode(),
+    "12 hours": rows("to,from,at,text", "{to},{by},{day:02}/03/2026 11:33:00 AM,{text}").encode(),
+    "fractions after a comma": rows(
+        "to;from;sent;text", "{to};{by};2026-03-{day:02} 11:33:00,000;{text}"
+    ).encode(),
+    "names that are not so": rows("to,text,time,from", "{to},{by},{at_s},{text}").encode(),
+    "packed": gzip.compress(rows("to,from,time,text", "{to},{by},{at_s},{text}").encode()),
     "two times": rows("done,to,from,submit_time,text", "{at_s},{to},{by},{at_ms},{text}").encode(),
 }  # fmt: skip
 
@@ -126,6 +143,29 @@ ASKED = {
         rows("to,from,time,text", "{to},{by},02/03/26 11:33,{text}"),
         "no column gives event_time_ms",
     ),
+    "rounded numbers": (
+        rows("to,from,time,text", "8.61390E+12,{by},{at_s},{text}"),
+        "8.61390E+12 was rounded by a spreadsheet",
+    ),
+    "swapped columns": (
+        rows("to,from,time,text", "{by},{to},{at_s},{text}"),
+        "no column gives recipient",
+    ),
+    "the same name twice": (
+        rows("number,number,time,text", "{to},{by},{at_s},{text}"),
+        "names 'number' twice",
+    ),
+    "a title": ("report,,,\n" + rows("to,from,time,text", "{to},{by},{at_s},{text}"),
+                "the first line names no columns"),
+    "a line for excel": ("sep=;\n" + rows("to;from;time;text", "{to};{by};{at_s};{text}"),
+                         "the first line names no columns"),
+    "a head line alone": ("to,from,time,text\n", "a single line does not show"),
+    "old line ends": (
+        rows("to,from,time,text", "{to},{by},{at_s},{text}").replace("\n", "\r"),
+        "mends CR alone",
+    ),
+    "a workbook": ("PK\3\4" + "x" * 99, "save a workbook as CSV"),
+    "json": (json.dumps(events()), "`otpguard feed jsonl` reads it"),
     "no number": (rows("to,from,time,text", "x,{by},{at_s},{text}"), "no column gives recipient"),
 }  # fmt: skip
 
@@ -207,3 +247,40 @@ def test_an_id_that_comes_twice_is_none(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as found:
             called("feed", "csv", str(file), "-c", settings_file(tmp_path))
         assert ("message_id=id" in str(found.value)) is mapped
+
+
+LINES = "".join(json.dumps(json_line(n, AT_MS)) + "\n" for n in DAYS)
+NO_LINES = {
+    "an array": (json.dumps([json_line(0, AT_MS)]).encode(), "`jq -c '.[]'` makes lines"),
+    "an indented array": (json.dumps([json_line(0, AT_MS)], indent=2).encode(), "`jq -c '.[]'`"),
+    "csv": (UNDERSTOOD["tabs"], "`otpguard feed csv` reads CSV"),
+    "another encoding": (LINES.replace("{", "{验").encode("gb18030"), "no line is a JSON object"),
+    "rounded numbers": (b'{"to": "8.6139E+12", "from": "1069", "ts": 1772422380}\n', "rounded"),
+}
+
+
+@pytest.mark.parametrize("name", NO_LINES)
+def test_a_file_that_has_no_events_in_lines_is_refused_with_what_makes_lines(
+    tmp_path: Path, name: str
+) -> None:
+    content, said = NO_LINES[name]
+    (tmp_path / "cdr.json").write_bytes(content)
+    words = ("feed", "jsonl", str(tmp_path / "cdr.json"), "--yes")
+    refused(UsageError, said, *words, "-c", settings_file(tmp_path))
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("name", ["packed", "utf-16", "utf-16-le", "utf-8-sig"])
+def test_json_lines_in_another_form_are_published(
+    tmp_path: Path, name: str, broker: Broker, unique: str
+) -> None:
+    with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
+        cluster.create(unique, 1, 1, {})
+    config, file = tmp_path / "otpguard.toml", tmp_path / "cdr.json"
+    kafka = Kafka(bootstrap=broker.bootstrap)
+    config.write_text(f'kafka.bootstrap = "{kafka.bootstrap}"\ntopics.input = "{unique}"\n')
+    file.write_bytes(gzip.compress(LINES.encode()) if name == "packed" else LINES.encode(name))
+    called("feed", "jsonl", str(file), "--yes", "-c", str(config))
+    sent = [json.loads(each.value) for each in records(client_arguments(kafka), unique)]
+    assert [each["recipient"] for each in sent] == NUMBERS
+    assert {(each["event_time_ms"], each["text"]) for each in sent} == {(AT_MS, TEXT)}

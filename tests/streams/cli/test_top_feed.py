@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from kafka.admin import KafkaAdminClient
 
 from detectors.model.records import Level
 from streams import config
@@ -13,7 +17,7 @@ from streams.cases.store.opening import CASE_TOPICS
 from streams.cli import top_feed
 from streams.cli.shared import ago_ms
 from streams.cli.top_feed import TopFeed
-from streams.cluster.admin import client_arguments
+from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.common.errors import ConfigError
 from streams.wire import decode_audit, encode_episode, encode_override, override_key
@@ -21,6 +25,7 @@ from tests.builders.streams.cases.standing import OPENED
 from tests.builders.streams.cli.cases import Desk, desk
 from tests.builders.streams.cli.top import put_flood
 from tests.enforce.records import override
+from tests.nodes import Broker
 from tests.waiting import END_S, wait_until
 
 __all__ = ["desk"]
@@ -108,6 +113,61 @@ def test_floods_that_are_long_over_are_forgotten(
         feed.step()
         assert feed.explain(ended.episode_id) == ["this flood is over"]
         assert feed.frame().floods == 1
+
+
+@pytest.mark.kafka
+def test_a_topic_that_is_created_again_is_read_anew(desk: Desk, kafka: Broker) -> None:
+    settings = config.load(desk.folder / "otpguard.toml")
+    for n in (1, 2):
+        put_flood(desk, n, 8)
+    with (
+        TopFeed(settings, ago_ms("1h"), numbers=False) as feed,
+        closing(KafkaAdminClient(**client_arguments(desk.kafka))) as admin,
+        Cluster(desk.kafka) as cluster,
+    ):
+        caught_up(feed)
+        assert feed.frame().floods == 2
+        ids = cluster.topic_ids(topics := [desk.topics["episode"], desk.topics["throttle"]])
+        admin.delete_topics(topics)
+        wait_until(lambda: not cluster.topic_ids(topics))
+        for topic in topics:
+            cluster.create(topic, 3, 1, {})
+        wait_until(lambda: len(cluster.topic_ids(topics)) == len(topics))
+        assert not set(ids.values()) & set(cluster.topic_ids(topics).values())
+        for n in range(3, 15):  # More records than the old topic had: no offset tells of it.
+            put_flood(desk, n, 8)
+
+        def seen() -> bool:
+            feed.step()
+            shown = sorted(each.case.recipient[-4:] for each in feed.frame().rows)
+            return shown == [f"{n:04}" for n in range(3, 15)]
+
+        wait_until(seen)
+
+
+@pytest.mark.kafka
+def test_brokers_that_restart_are_waited_for(
+    own_kafka: Callable[..., Broker], tmp_path: Path, unique: str
+) -> None:
+    broker = own_kafka()
+    desk = Desk(broker, tmp_path, unique)
+    settings = config.load(tmp_path / "otpguard.toml")
+    put_flood(desk, 1, 8)
+
+    def shows(floods: int, unanswered: bool) -> bool:
+        feed.step()
+        frame = feed.frame()
+        silent = any("no broker answers since" in line for line in frame.lines())
+        return (frame.floods, silent) == (floods, unanswered)
+
+    with TopFeed(settings, ago_ms("1h"), numbers=False) as feed:
+        wait_until(lambda: shows(1, unanswered=False))
+        broker.stop()
+        wait_until(lambda: shows(1, unanswered=True))
+        broker.start()
+        with closing(desk.producer):
+            put_flood(desk, 2, 8)
+        wait_until(lambda: shows(2, unanswered=False))
 
 
 def caught_up(feed: TopFeed) -> None:

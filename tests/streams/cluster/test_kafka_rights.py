@@ -64,6 +64,11 @@ def test_who_only_looks_reads_and_writes_nothing() -> None:
     assert [(r.name, r.operation) for r in groups] == [(SETTINGS.app_id, "DESCRIBE")]
 
 
+def test_who_answers_callers_cannot_read_the_messages_of_a_flood_and_the_desk_can() -> None:
+    assert not {operation for topic, operation in may("support") if topic == "incident"}
+    assert ("incident", "READ") in may("desk")
+
+
 def test_who_answers_callers_sees_how_far_the_workers_are_and_no_event() -> None:
     seen = ("input", "dead_letters")
     assert {(topic, operation) for topic, operation in may("support") if topic in seen} == {

@@ -109,7 +109,7 @@ def test_who_follows_hears_of_what_comes_until_told_to_stop(
     filled: dict[str, Any], unique: str
 ) -> None:
     stop, heard = threading.Event(), []
-    for record in records(filled, unique, follow=True, stop=stop):
+    for record in records(filled, unique, stop=stop):
         heard.append(int(record.value))
         if heard.count(9) == 1 and len(heard) == 9:
             producer = KafkaProducer(**filled, acks="all")

@@ -218,7 +218,7 @@ def test_a_scenario_goes_through_a_pipe_and_bad_lines_are_an_exit_code(
     newest_ms = max(json.loads(record.value)["event_time_ms"] for record in records)
     assert abs(time.time_ns() // 1_000_000 - newest_ms) < 1000 * END_S
     done = subprocess.run(
-        feed, input=b"nonsense\n", capture_output=True, check=False, timeout=END_S
+        feed, input=b"{}\nnonsense\n", capture_output=True, check=False, timeout=END_S
     )
     assert done.returncode == Exit.USAGE
-    assert "1 lines are no events: line 1: it is no JSON object" in done.stderr.decode()
+    assert "line 2: it is no JSON object" in done.stderr.decode()

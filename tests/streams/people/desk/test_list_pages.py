@@ -23,6 +23,13 @@ from tests.streams.people.desk.world import World, busy, send, token_of
 NUMBER = "8617000000001"
 
 
+def test_no_flood_of_the_screens_has_more_refused_than_messages(world: World) -> None:
+    busy(world, world.store.at_ms)
+    floods, _ = world.store.live()
+    assert len(floods) == 8
+    assert all(0 < each.refused < each.messages for each in floods)
+
+
 def test_an_agents_list_has_no_number_and_no_way_into_a_case(world: World) -> None:
     busy(world, world.store.at_ms)
     page = world.inside(DeskRole.AGENT).get("/live").text

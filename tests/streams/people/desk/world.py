@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -215,7 +216,7 @@ def busy(world: World, now_ms: int) -> str:
     told: IncidentRecord = replace(incident(record, 0), messages=tuple(messages[:64]), earlier=())
     further = replace(told, first=64, messages=tuple(messages[64:128]),
                       revision=record.revision + 64)  # fmt: skip
-    refused = {platform_id(key): 5 for key in platforms}
+    refused = Counter(each.platform_id for each in messages if each.would == "refuse")
     fill(
         world.store, record, lease, told, further,
         *(acked(lease, gateway=name) for name in world.gateways.gateways),
@@ -227,9 +228,8 @@ def busy(world: World, now_ms: int) -> str:
             platforms=platforms[: 6 + 2 * n],
         )  # fmt: skip
         held = replace(held, expires_at_ms=now_ms + LEASE_MS)
-        fill(
-            world.store, other, held, acked(held), counted(held, {platform_id(platforms[n]): 9 * n})
-        )
+        later = dict.fromkeys(map(platform_id, platforms[6 : 6 + 2 * n]), 1)
+        fill(world.store, other, held, acked(held), counted(held, later))
     fill(
         world.store, campaign(1, victims=9, end_ms=now_ms - 60_000, platforms=platforms[:18]),
         *(week_of(key, 800 + 450 * at, now_ms) for at, key in enumerate(platforms)),
