@@ -273,7 +273,11 @@ class Cluster(ExitStack):
     def members(self, group: str, topic: str) -> dict[str, int]:
         """Return the members of a consumer group, each with its number of partitions of a topic."""
         with in_a_sentence(tr("describe group {group}").format(group=group), self._where):
-            found = self._admin.describe_groups([group])[group]["members"]
+            try:
+                found = self._admin.describe_groups([group])[group]["members"]
+            # No consumer group has ever existed on this cluster.
+            except errors.CoordinatorNotAvailableError:
+                return {}
         return {
             f"{each['client_host'].lstrip('/')} {each['member_id'][-8:]}": sum(
                 len(part["partitions"])
