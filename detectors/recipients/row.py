@@ -5,8 +5,8 @@
                  | messages in the previous window u8
     words 2-9    ring: the newest eight sightings, oldest first, after the free places (0);
                  a word is `seconds << 33 | novel << 32 | platform`
-    words 10-13  sixteen u16: suspect u1 and day born u15, the number of prints that are KEPT, and
-                 the prints of 14 platforms
+    words 10-13  sixteen u16: suspect flag u1 and day born u15, the number of prints that are KEPT,
+                 and the prints of 14 platforms
 
 A print is a 16-bit hash of a platform id. A platform moves from the ring to the prints when a newer
 platform takes its place. Seconds and days count from `detectors.model.times.EPOCH_S`.
@@ -19,9 +19,9 @@ A recipient whose 14 prints are full gets an extent in the overflow for the othe
 (`detectors.recipients.overflow`). Then all that is KEPT is in the extent, and the row's prints are
 the latest that came ONCE.
 
-A crowd displaces nothing: a platform at ONCE that leaves the ring within `CROWD_S` of its code is
-remembered only if the row has no extent and one of its 14 prints is free. So nobody can teach a row
-many platforms in a day.
+A crowd displaces nothing. A platform that is ONCE and leaves the ring less than `CROWD_S` after its
+code came is part of a crowd. It is remembered only if the row has no extent and one of its 14
+prints is free. So nobody can teach a row many platforms in a day.
 """
 
 from __future__ import annotations

@@ -57,7 +57,10 @@ def _is_shouted(text: str, before: str, run: str, end: int) -> bool:
 
 
 def _is_payee(before: str) -> bool:
-    """Return whether a name is a payee: "Przelew do Jan Kowalski", "achat chez Boulangerie"."""
+    """Return whether the name that follows the text `before` is a payee's.
+
+    Examples: "Przelew do Jan Kowalski", "achat chez Boulangerie".
+    """
     found = _SEEN.to.search(before, max(0, len(before) - _WORD_CHARS))
     if found and (found[1][0].isupper() or fold(found[1]) in WORDS["titles"]):
         found = _SEEN.to.search(

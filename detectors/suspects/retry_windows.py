@@ -121,10 +121,11 @@ def _put(times_ms: dict[int, int], platform: int, at_ms: int) -> None:
 
 
 def news(requests: SecondRequests, at_ms: int) -> bool:
-    """Return true if the windows should be published at a message that came at `at_ms`.
+    """Return true if the retry windows should be published at a message that came at `at_ms`.
 
-    New windows are published at a limited rate (`AGAIN_TOLD_MS`, `AGAIN_TOLD_BURST`). The message
-    that spends the budget publishes at once, so that other gateways stop using the windows.
+    New windows are published at a limited rate (`AGAIN_TOLD_MS`, `AGAIN_TOLD_BURST`). If a second
+    message uses up the budget of retry windows, publish at once, so that other gateways stop using
+    the windows.
     """
     passed = requests.passed
     if passed and passed[-1][0] == at_ms > requests.told_ms:

@@ -155,9 +155,10 @@ def forget_after(suspect: Suspect, limit_s: int) -> None:
 def many(suspect: Suspect, at_s: int) -> bool:
     """Return true if at least `MASS_NOVEL` novel platforms came in the day up to `at_s`.
 
-    The count uses event time. So a message from before these platforms does not count, even if it
-    is delivered again after them. Young platforms count like novel ones if `RING` platforms or
-    more came in the day: with fewer, the sieve does not promote the recipient.
+    The count uses event time. So a message that is older than these platforms does not count, even
+    if it is delivered again after them. Young platforms (seen before on one day only, within the
+    last week) count like novel ones if `RING` platforms or more came in the day. With fewer
+    platforms the sieve does not promote the recipient to a suspect.
     """
     novel_s, sightings = suspect.novel_s, suspect.sightings
     if len(novel_s) < MASS_NOVEL and len(sightings) < RING:

@@ -89,9 +89,10 @@ def understand(
     *,
     yes: bool,
 ) -> guess_options.FeedOptions:
-    """Return the options completed by what the files show of themselves.
+    """Return the options; what is missing is filled in from the contents of the files.
 
-    Raise UsageError if the files differ, or a question stays open.
+    `yes`: ask nobody. Raise UsageError if the files have different layouts, or if a question about
+    them has no answer.
     """
     guesser = guesser_of(settings, yes=yes)
     found: dict[guess_options.FeedOptions, str] = {}

@@ -121,7 +121,7 @@ class Cluster(ExitStack):
         self.callback(self._admin.close)
 
     def shapes(self, names: Iterable[str]) -> dict[str, Shape]:
-        """Return the shapes of those of the topics that exist."""
+        """Return the shapes of the named topics that exist."""
         with in_a_sentence(tr("describe topics"), self._where):
             described = self._describe(names)
             if not described:
@@ -138,7 +138,7 @@ class Cluster(ExitStack):
         }
 
     def topic_ids(self, names: Iterable[str]) -> dict[str, tuple[str, int]]:
-        """Return the id and the number of partitions of those of the topics that exist.
+        """Return the id and the number of partitions of each named topic that exists.
 
         A topic that was deleted and created again has another id.
         """

@@ -82,9 +82,10 @@ def read_signs(cluster: Cluster, app_id: str) -> dict[str, Sign]:
 def sort_gateways(answered: Mapping[str, int], signs: Mapping[str, Sign], now_ms: int) -> Gateways:
     """Return which gateways are at work and which are stopped, of those heard of within a day.
 
-    `answered` maps a gateway to its newest acknowledgement.
+    `answered` maps a gateway to the time of its newest acknowledgement, and `signs` to its newest
+    sign of life.
 
-    >>> sort_gateways({"a": 9}, {"a": Sign(9, True), "b": Sign(8, False)}, 10)
+    >>> sort_gateways({"a": 9}, {"a": Sign(9, ended=True), "b": Sign(8, ended=False)}, 10)
     Gateways(at_work={'b': 8}, stopped={'a': 9})
     """
     found = Gateways({}, {})

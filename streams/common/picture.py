@@ -52,7 +52,7 @@ Draw = Callable[[Axes, bool], None]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A chart with its texts and its figures."""
+    """A chart with its texts and a table of the numbers in it."""
 
     name: str  # unique within its page
     title: str

@@ -493,7 +493,7 @@ class _List(msgspec.Struct, gc=False):
 
 
 class _Listed(msgspec.Struct, gc=False):
-    """The fields that are read from the event of a list of hot platforms."""
+    """The fields read from a list of hot platforms (`LISTED_TYPE`): its time and field `hot`."""
 
     event_time_ms: _TimeMs
     hot: _List
@@ -514,7 +514,7 @@ class _Memory(msgspec.Struct, gc=False):
 
 
 class _Remembered(msgspec.Struct, gc=False):
-    """The fields that are read from a memory record."""
+    """The fields read from a memory record (`MEMORY_TYPE`): its time and field `memory`."""
 
     event_time_ms: _TimeMs
     memory: _Memory
@@ -684,7 +684,7 @@ def _astray(
 
 
 class _Read(NamedTuple):
-    """Columns of m events."""
+    """The fields of m events, as columns of length m."""
 
     row: NDArray[np.int64]  # (m,) indices of the events' values, ascending
     kind: NDArray[np.uint8]

@@ -78,7 +78,7 @@ class Keys:
 
 
 class Page:
-    """The bytes of n values in one buffer, and the places of their quotes.
+    """The bytes of n JSON values in one buffer, and the positions of their quote characters.
 
     Between two values there may be spaces only.
     """
@@ -132,7 +132,7 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The bytes that all values of one producer have in common, and the places of the others."""
+    """The bytes that all values of one producer share, and the positions of the other bytes."""
 
     quotes: int  # number of quotes in a value
     bytes_min: int  # length of a value whose strings are empty

@@ -100,7 +100,7 @@ _platform: Final = reader(_Platform)
 
 
 def encode_part(part: PlatformPart) -> bytes:
-    """Return the value of the record. The record's key is the number of the input partition."""
+    """Encode the partial sums of one partition. The record's key is the number of the partition."""
     # `asdict` would block the event loop for a third of a second per half hour (600 platforms in
     # each of 32 partitions).
     counts = tuple(_Counts(*each) for each in part.platforms)
@@ -148,14 +148,17 @@ def decode_part(value: bytes) -> PlatformPart:
 
 
 def part_headers(part: PlatformPart, topic: str) -> Headers:
-    """Return CloudEvents 1.0 headers in Kafka's binary mode. `topic` is the input topic."""
+    """Return the headers for the partial sums of one partition.
+
+    The headers are CloudEvents 1.0 in Kafka's binary mode. `topic` is the input topic.
+    """
     identity = f"{part.epoch}:{topic}:{part.partition}:{part.offset}/platforms"
     source = f"/otpguard/{topic}/{part.partition}"
     return agent_event("otpguard.platform.parts.v1", identity, source, part.start_ms)
 
 
 def encode_platform(figures: PlatformFigures) -> bytes:
-    """Return the value of the record. The record's key is the platform's id."""
+    """Encode a platform's figures. The record's key is the platform's id."""
     sweeps = tuple(_Sweep(*each) for each in figures.sweeps) or UNSET
     return encode_json(_Platform(**asdict(figures) | {"sweeps": sweeps}))
 
@@ -172,7 +175,7 @@ def decode_platform(value: bytes) -> PlatformFigures:
 
 
 def platform_headers(figures: PlatformFigures) -> Headers:
-    """Return CloudEvents 1.0 headers in Kafka's binary mode."""
+    """Return the headers for a platform's figures: CloudEvents 1.0 in Kafka's binary mode."""
     identity = f"{figures.platform_id}/{figures.newest_ms}/{figures.codes}"
     return agent_event(
         "otpguard.platform.v1", identity, "/otpguard/agent/platforms", figures.newest_ms

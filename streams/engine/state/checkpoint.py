@@ -74,7 +74,7 @@ class PutRecord(NamedTuple):
 
 
 class MarkCovered(NamedTuple):
-    """The log up to this offset may be committed."""
+    """The checkpoint covers the input log up to this offset, so the offset may be committed."""
 
     offset: int
 

@@ -64,9 +64,10 @@ class Envelope:
         return replace(self, values=alone(self.values), keys=alone(self.keys))
 
     def ends_early(self, size: int) -> bool:
-        """True if the log has readable records up to the next multiple of `size` offsets.
+        """Return true if the envelope stops before a multiple of `size` that can already be read.
 
-        Records after the start of an open transaction are not readable.
+        The log then has the missing records up to this offset, and they can be fetched. Records
+        after the start of an open transaction are not readable.
         """
         end = self.highwater if self.stable is None else self.stable
         return self.next_offset < -(-self.next_offset // size) * size <= end

@@ -143,7 +143,7 @@ class OrderBatch:
 
 @dataclass(frozen=True, slots=True)
 class UnknownHoldings:
-    """Leases and counts found in a gateway whose memory this adapter does not know."""
+    """The leases and counts in a gateway, if the id of its memory is new to this adapter."""
 
     held: set[str] | None  # recipients with a lease; None: the gateway cannot list them
     counted: list[str]  # actions under which messages were refused

@@ -31,7 +31,7 @@ TextSetting = Literal["none", "prefix", "whole"]
 
 
 class EventReading(NamedTuple):
-    """The classification of one message, which gate and worker share."""
+    """The result of classifying one message; the worker finds the same platform and trust."""
 
     otp: bool
     platform: str  # platform key; empty if the message is not a code

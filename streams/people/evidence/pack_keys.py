@@ -1,8 +1,8 @@
 """The pack key: an Ed25519 and an ECDSA P-256 key, their fingerprint, and the successor keys.
 
-Each pack has two signatures: old browsers support only P-256, and every version of `openssl` can
-verify P-256. A verifier must get the fingerprint independently of the pack. A pack that brings its
-own trusted key proves nothing.
+Each evidence pack has two signatures: old browsers support only P-256, and every version of
+`openssl` can verify P-256. A verifier must get the fingerprint independently of the pack. A pack
+that brings its own trusted key proves nothing.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ _HALF: Final = 32  # bytes of r, and bytes of s
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """The public half of a pack key: both public keys in DER (SubjectPublicKeyInfo)."""
+    """The public half of a pack key: its Ed25519 and P-256 keys in DER (SubjectPublicKeyInfo)."""
 
     ed25519: bytes
     p256: bytes

@@ -201,7 +201,10 @@ def choose(found: Iterable[Placed], named: str, recipient: str | None) -> list[C
 
 
 def gather_records(file: CaseFile, found: Iterable[Placed]) -> Chosen:
-    """Return a case with its records among `found`. Also sets the overrides of the case."""
+    """Return a case with the records in `found` that belong to it.
+
+    Also replaces the overrides of `file.case` with the overrides in `found`.
+    """
     kept = [part for each in found if _belongs(each.said, file.case) for part in parts(each)]
     kept.sort(key=_order)
     chosen = Chosen(file.case, file.line.refused, kept)

@@ -92,7 +92,8 @@ class FileChannel(Channel):
     def __init__(self, path: Path) -> None:
         """Open the file, readable by its owner only, because it contains phone numbers.
 
-        Raises ConfigError, or UnavailableError if the disk is full.
+        Raises UnavailableError if the disk is full, and ConfigError if the file cannot be opened
+        for another reason.
         """
         self._path = path
         try:

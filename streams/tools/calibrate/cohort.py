@@ -37,7 +37,7 @@ class Subscriber:
     def __init__(self) -> None:
         self.sighted_s = 0  # Time of its newest sighting.
         self.size = self.novel = 0  # Platforms, and novel platforms, in the present sitting.
-        # Novel platforms since a hot list exists, and how many of these are hot.
+        # Novel platforms while there was a list of hot platforms, and how many were on the list.
         self.met = self.hot = 0
         # Platform -> time of its sighting; the longest unseen first.
         self.platforms: dict[int, int] = {}
@@ -67,7 +67,8 @@ class Cohort:
     def hot_counts(self) -> NDArray[np.int64]:
         """Counts for people of the sample, shape (n, 2).
 
-        Column 0: novel platforms since a hot list exists; column 1: how many of these are hot.
+        Column 0: novel platforms that came while there was a list of hot platforms. Column 1: how
+        many of these were on the list.
         """
         counts = [(person.met, person.hot) for person in self.people.values() if person.met]
         return np.array(counts, np.int64).reshape(-1, 2)
