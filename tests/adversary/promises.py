@@ -45,16 +45,6 @@ TAUGHT_HOUR_MAX: Final = 140
 """The same, for platforms that an attacker taught on two days: 48 of them bring 136 in an hour. The
 goal of 120 costs codes of an unlisted bank: see `detectors.thresholds.LIMITS_TOTAL`."""
 
-OWN_DAY_MAX: Final = 350
-"""Codes of platforms that the victim does not use and that reach it, in the worst plan that a
-search finds. 100 plans find 97 and 310 (seed 1). A plan made by hand, 48 platforms that were taught
-on two days, brings 118 in an hour."""
-
-OWN_DAY_MAX: Final = 450
-"""Codes of platforms that the victim does not use and that reach it, in the worst plan that a
-search finds. The goal is 120 and 350. 370 plans find 98 and 372, or 94 and 343 (seeds 1 and 2). 48
-platforms that were taught on two days bring 166 in an hour; no search found that plan."""
-
 OWN_DAY_MAX: Final = 0
 """Own codes of used platforms that are refused in the worst day: the plans abuse none of these."""
 
