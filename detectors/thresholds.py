@@ -282,8 +282,9 @@ lie in the window. Each platform's first code of a day is not counted.
 
 An unknown platform is refused from its second code of the day on. A known one is refused if its
 codes in the window are at least two and `TOTAL_SHARE` of the mean of all platforms that came.
-`TOTAL_LEAST` codes are always enough. From `TOTAL_OVER` codes past the limit on, each known
-platform is refused that sent any code in the window, also if that was its first code of the day.
+`TOTAL_LEAST` codes are always enough. From `TOTAL_OVER` codes past the limit of the hour on, each
+known platform is refused that sent any code in this hour, also if it was its first code of the day.
+In the window of a day this would refuse a second code of platforms that the flood does not abuse.
 
 Without a limit for known platforms, codes on two days would teach a platform, and a flood of such
 platforms would pass without end. With it, 48 platforms that were taught so, up to 20 codes of each

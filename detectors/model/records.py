@@ -240,7 +240,7 @@ class EpisodeRecord:
     since_ms: int | None = None  # only in a renewal: time of the previous lease
 
 
-NOWHERE: Final = Scope("otp", (), (), ())  # Scope of records without a throttle, and of renewals.
+NOWHERE: Final = Scope("otp", (), (), ())  # Passes nobody: records without a throttle have it.
 
 
 def merge_renewal(record: EpisodeRecord, before: EpisodeRecord) -> EpisodeRecord:

@@ -65,7 +65,7 @@ This is half of them, because a range at any position fills at least half of one
 hundred thousands. Chosen: a city seldom has five of ten neighbouring ranges of ten thousand.
 """
 
-WIDE_EACH: Final = 5  # Minimum number of first contacts of a thousand for `WIDE_FILLED`.
+WIDE_EACH: Final = 5  # First contacts from which a block of 1,000 numbers counts for `WIDE_FILLED`.
 
 WIDE_SPARED: Final = 2
 """Number of fullest hundred thousands that are left out of the comparison, like `SPARED`."""

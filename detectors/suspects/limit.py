@@ -87,7 +87,7 @@ def judge_total(
             if count < most:
                 continue
             share = ceil(TOTAL_SHARE * count / sum(map(bool, codes.values())))
-            over = count >= most + TOTAL_OVER
+            over = window_s < DAY_S and count >= most + TOTAL_OVER
             least = 1 if over or not known else max(2, min(share, TOTAL_LEAST))
             often = {p for p in codes if len(codes[p]) >= least}
             if over and known:

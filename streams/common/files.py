@@ -77,7 +77,7 @@ def _lock_temporary(folder: Path, name: str, mode: int) -> tuple[Path, int]:
 
 @contextmanager
 def piped(work: Callable[[IO[bytes]], Any], mode: Literal["rb", "wb"]) -> Iterator[IO[bytes]]:
-    """Run `work` in a thread at one end of a pipe, and yield the other end.
+    """Run `work` in a thread with one end of a pipe; yield the other end to the block.
 
     `mode`: "rb" if the block reads what `work` writes; "wb" if `work` reads what the block writes.
     An error of `work` is raised when the block ends, also in place of an error of the block. If the

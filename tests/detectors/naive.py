@@ -476,7 +476,7 @@ class Naive:
             for most, part in zip(limits, (own, every_one - own), strict=True):
                 if len(every) < most:
                     continue
-                over = part is not own and len(every) >= most + TOTAL_OVER
+                over = part is not own and window < DAY and len(every) >= most + TOTAL_OVER
                 for p in part:
                     number = len(codes[p])
                     many = number >= 2 and 10 * senders * number >= 7 * len(every)

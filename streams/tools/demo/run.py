@@ -36,7 +36,7 @@ from streams.tools.demo.story import (
 from streams.tools.scenarios.labelled_events import Role
 from streams.wire import decode_episode, encode_episode
 
-PARTITIONS: Final = 8  # Number of partitions, enough to share out work; a carrier's topic has 32.
+PARTITIONS: Final = 8  # Partitions of the input topic. A carrier's topic has 32.
 
 SETTINGS: Final = """\
 # The settings of the demo's worker; the others have their defaults.

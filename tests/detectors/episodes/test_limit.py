@@ -85,6 +85,19 @@ def test_past_the_limit_of_all_the_next_known_platform_has_one_code(beside: int,
     assert came["known 9"] == 2 + most
 
 
+def test_past_the_limit_of_a_day_a_platform_beside_the_flood_is_spared() -> None:
+    flood = [e._replace(platform=f"known {n % 7}") for n, e in enumerate(codes(300, 100_000))]
+    more = [
+        Event(START_MS + 7 * HOUR_MS + n * 240_000, VICTIM, f"known {10 + n % 2}")
+        for n in range(12)  # ten repeated codes, so the limit is passed by more than eight
+    ]
+    own = [Event(START_MS + hours * HOUR_MS + 500, VICTIM, "known 9") for hours in (1, 8)]
+    events = sorted(history() + flood + more + own)
+    decisions = run(ENFORCE, events)
+    assert any(a.reason.rule == "limit_total_24h" for a in decisions.actions)
+    assert delivered(decisions, events)["known 9"] == 2 + len(own)
+
+
 def test_codes_of_known_platforms_close_a_new_one_and_are_spared_themselves() -> None:
     known = [e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(72, 7_001))]
     new = codes(4, 10_001, start_ms=START_MS + 600_000)
