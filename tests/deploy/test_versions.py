@@ -14,7 +14,7 @@ PINS = re.compile(
     r"apache/kafka(?:-native)?:(\S+)"
     r"|<kafka\.version>(\d[^<]*)<"
     r"|<groupId>org\.apache\.kafka</groupId>\s*<artifactId>[^<]+</artifactId>\s*<version>(\d[^<]*)<"
-    r"|(?:get and run|the broker is) Apache Kafka (\d[\d.]*\d)"
+    r"|(?:get\s+and\s+run|the\s+broker\s+is)\s+Apache\s+Kafka\s+(\d[\d.]*\d)"
 )
 """Images, what Maven gets, and what pages say of either. What was measured keeps its version."""
 
@@ -52,5 +52,5 @@ def test_the_changelog_has_the_day_of_this_version() -> None:
 def test_a_pin_of_another_version_would_be_found(tmp_path: Path) -> None:
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "compose.yaml").write_text("image: apache/kafka:4.1.1\n", "utf-8")
-    (tmp_path / "README.md").write_text("to get and run Apache Kafka 4.0.0, and\n", "utf-8")
+    (tmp_path / "README.md").write_text("to get and run Apache Kafka\n4.0.0, and\n", "utf-8")
     assert list(pins(tmp_path)) == [("compose.yaml", "4.1.1"), ("README.md", "4.0.0")]
