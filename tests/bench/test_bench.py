@@ -311,6 +311,7 @@ def test_the_live_table_and_picture_say_who_falls_behind(tmp_path: Path) -> None
 
 
 @pytest.mark.broker
+@pytest.mark.integration
 @pytest.mark.parametrize("pause_s", [0.0, 4.0], ids=["steadily", "in bursts"])
 def test_a_peer_is_offered_rates_and_its_outputs_are_timed(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause_s: float

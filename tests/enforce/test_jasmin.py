@@ -32,6 +32,8 @@ from tests.enforce.services import (
 from tests.enforce.smpp_ends import Client, Smsc, smsc
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.integration
+
 VICTIM, OTHER = "8613900000001", "8613900000002"
 PORT = "10690000123"
 OK, REFUSED = CommandStatus.ESME_ROK, CommandStatus.ESME_RSUBMITFAIL
