@@ -154,7 +154,9 @@ class _Account:
             self.began, self.first = time.perf_counter(), step.lines
         self.counts["lines"] += step.lines
         self.counts["codes"] += step.decisions.codes
-        self.counts["actions"] += len(step.decisions.actions)
+        actions = step.decisions.actions
+        self.counts["actions"] += len(actions)
+        self.counts["shadow"] += sum(action.mode == "shadow" for action in actions)
         self.counts.update({str(outcome): n for outcome, n in step.decoded.outcomes.items()})
         self.reasons.update(str(reject.reason) for reject in step.decoded.rejects)
 

@@ -26,6 +26,8 @@ def test_a_rehearsal_can_be_piped_into_a_replay() -> None:
     assert actions[0]["mode"] == "enforce"
     assert f"lines {len(events.splitlines())}" in ran.stderr.decode()
     assert "8617" not in ran.stderr.decode()
+    assert "shadow" not in ran.stderr.decode()
+    assert "shadow" in otpguard("replay", "-", given=events).stderr.decode()
     assert "lines/s" not in ran.stderr.decode(), "a pace of so little is one of starting up"
     assert otpguard("replay", "-", "-q", given=events).stderr == b""
 
