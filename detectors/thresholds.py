@@ -274,7 +274,7 @@ than `RETRY_S` apart are one row."""
 
 LIMITS_TOTAL: Final = (
     ("limit_total_1h", 3600, 54, 80),
-    ("limit_total_24h", 86_400, 225, 225),
+    ("limit_total_24h", 86_400, 205, 205),
 )
 """Rule, window in seconds, and number of codes of all platforms of a recipient together from which
 unknown or young platforms (first number) and known ones (second number) are refused, until fewer
