@@ -51,7 +51,7 @@ class PhoneWorld:
                     f'redis = {{url = "redis://127.0.0.1:{self.redis.port}/0"}}',
                     f'worker = {{data_dir = "{folder}/worker"}}',
                     f'desk = {{store = "sqlite:///{folder}/desk.db"}}',
-                    f"console = {{port = {self.port}}}",
+                    f"console = {{port = {self.port}, wait_s = {END_S}}}",
                     "[topics]",
                     "partitions = 4",
                     "replication = 1",
