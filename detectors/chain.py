@@ -350,11 +350,15 @@ def _closely(
     notes: Mapping[int, int],
     tick_: int,
 ) -> set[int]:
-    """Judge the events of a share in a pass; return positions of codes a lease refuses.
+    """Judge, one by one, the codes of suspects; return the positions of codes that a lease refuses.
 
-    `starts`: the share's first code, judged event and loud event. `stop`: the end of its codes.
-    `notes`: position -> name that must be recorded there. A record may contain only names that came
-    before its event. So the codes are processed in parts, and names are recorded between them.
+    `share` is one partition's part of the batch. The loud codes are counted too, to find platforms
+    that re-send; a code is loud if its recipient has many messages (see `_resend`).
+
+    `starts`: index of the share's first code, of its first judged code in `close.few`, and of its
+    first loud code in `close.loud`. `stop`: index after its last code. `notes`: index of a code ->
+    name that must be recorded there, with the time `tick_`. A record may contain only names that
+    came before its event. So the codes are processed in parts, and names are recorded in between.
     """
     at, platform, trust, judged, few, loud, time = close
     state, refused, (start, c, e) = share.state, set(), starts

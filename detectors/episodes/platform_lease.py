@@ -123,7 +123,11 @@ def platform_action(
     reason: Reason,
     again: tuple[AgainWindow, ...] = (),
 ) -> Action:
-    """Return the action of the newest platform lease, or publish it again with these windows."""
+    """Return an action for the suspect's newest platform lease, with these retry windows.
+
+    This function publishes nothing. The action id depends on the lease only. So a gateway that
+    already has the lease replaces its retry windows when the action comes again.
+    """
     lease, episode = suspect.platforms, suspect.episode
     assert lease is not None
     topic, partition, _, at_ms = cause

@@ -566,7 +566,11 @@ def _count_repeats(
 def _with_repeats(
     tables: Tables, taken: NDArray[np.uint64], codes: _Codes, at: NDArray[np.int64]
 ) -> Iterator[tuple[Repeats, int, int]]:
-    """Yield, for the codes at these positions, their partition's repeats, their key and time."""
+    """Yield (repeats, key, time in seconds) for each code at the positions `at`.
+
+    `repeats` is the partition's record of codes that a platform sent again within a day. The key is
+    made of the recipient and the platform, as in `Repeats`.
+    """
     if not len(at):
         return
     group = codes[0][at]
@@ -628,11 +632,12 @@ def _apply(
     ring: NDArray[np.uint64],
     sightings: _New,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Apply one sighting to each of these distinct rows.
+    """Apply one sighting (first code of a platform in 24 hours) to each of these distinct rows.
 
-    Returns the indices of sightings that promote their recipient, and of novel sightings of the
-    others. The ring of a promoted recipient does not change, because the judge will record the
-    sighting itself.
+    Returns two arrays of indices into `sightings`. The first has the sightings that make their
+    recipient a suspect (promote it). The second has the novel sightings of all other recipients.
+    A row's ring holds its eight newest sightings. The ring of a promoted recipient does not change,
+    because the judge will record the sighting itself.
     """
     g, p, t, held, slot, loud = sightings
     words = taken if len(g) == len(taken) else taken.take(g, axis=0)

@@ -107,9 +107,11 @@ class Words:
     def places(
         self, text: str, heads: Iterable[tuple[int, int, int]] | None = None
     ) -> list[tuple[int, list[tuple[int, int]]]]:
-        """Return each place where words begin, with (kind, end) of the longest word per kind.
+        """Find words: return (place, [(kind, end), ...]) for each place where words begin.
 
-        `heads` is the result of `find_heads` if the caller has it.
+        `end` is the end of the longest word of this kind at the place. `kind` is an index into the
+        `kinds` of the constructor. `heads` is the result of `find_heads(text)`, if the caller has
+        it already: the places where the first characters of a word stand.
         """
         found: dict[int, dict[int, int]] = {}
         for at, start, begin in self.find_heads(text) if heads is None else heads:

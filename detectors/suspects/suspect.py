@@ -493,10 +493,11 @@ def forget_tainted(suspect: Suspect, at_s: int) -> None:
 
 
 def settle_tainted(suspect: Suspect, at_s: int) -> None:
-    """Resolve the tainted platforms before a suspect goes back to its row.
+    """Decide what a suspect's row remembers of its tainted platforms when the suspect is released.
 
-    A platform that came on one day leaves a mark (its print) in the row. A platform that came on
-    `TAINTED_DAYS` days is known from now on, like any platform that came on two days.
+    A platform is tainted if it was first seen in an episode. A tainted platform that came on
+    `TAINTED_DAYS` days becomes known, like any platform that came on two days. If it came on one
+    day, the row keeps only a mark: a 16-bit hash of the platform, which counts as one earlier day.
     """
     memory = suspect.memory
     met = [p for p in suspect.tainted if suspect.has_met(p, at_s)]

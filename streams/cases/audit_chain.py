@@ -253,7 +253,12 @@ def verify(
 def _find_break(
     head: tuple[int, str] | None, record: AuditRecord, digest: str, *, cut: bool
 ) -> str | None:
-    """Return the defect between a record and the previous one in its chain, or None."""
+    """Return the defect between a record and the previous one in its chain, or None.
+
+    `head`: number and hash of the previous record, or None if the topic has no earlier record of
+    this chain. `cut`: retention has deleted the beginning of the topic, so the beginning of a chain
+    may be missing.
+    """
     if head is None:
         begins = record.seq == 0 and record.prev == chain_start(record.chain)
         if begins or (cut and record.seq > 0):

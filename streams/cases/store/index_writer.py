@@ -417,7 +417,10 @@ GUARDS: Final[Mapping[str, tuple[Table, _Guard | None]]] = MappingProxyType(
 
 
 def _take_record(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Any:
-    """Add the row of a record about a case. Return the record if it is one of an episode."""
+    """Add a row to `rows` for a record about a case. Return the record if it is an episode record.
+
+    `erased` has the ids of erased episodes, leases and notices. Records with these ids are skipped.
+    """
     if record.value is None:
         return None
     decode, table = _OF_CASES[record.source]

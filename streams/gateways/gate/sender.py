@@ -209,7 +209,11 @@ class EventSender:
         self._broken = False
 
     def _poll(self, timeout_s: float) -> None:
-        """Process delivery reports. An error that ends the producer is raised here, once."""
+        """Wait up to `timeout_s` for delivery reports, and process them.
+
+        A fatal error ends the producer, and librdkafka reports the error only once. It is logged
+        here, and a new producer takes over. Any other error is raised.
+        """
         if self._producer is None:
             return
         try:

@@ -461,10 +461,10 @@ class CasePages:
         return f"/case/{quote(episode_id, safe='')}" + (f"?k={grant}" if grant else "")
 
     def _describe_answers(self, word_id: str) -> Flash:
-        """Return a message about the acknowledgements of an override.
+        """Return a message about the gateways' acknowledgements of an override.
 
-        The source is this process's reader of acknowledgements. If this process has no such reader,
-        the index is used.
+        The source is this process's own reader. If it has received none, for example because
+        another process published the override, the acknowledgements in the index are used.
         """
         said = self.desk.voice.collect_answers(word_id)
         if not said.obeyed and not said.failed:

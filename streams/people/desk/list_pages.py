@@ -103,8 +103,9 @@ class ListPages:
     def live(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
         """Show the floods that go on now. The page updates itself unless it is paused.
 
-        The URL has the order, the state, the platform's id and the page. Such a list does not
-        update itself, so that it does not move under the hand.
+        The URL has the order, the state, the platform's id and the page number. A list that is
+        sorted, filtered or on a later page does not update itself, so that no row moves while a
+        person reads or clicks.
         """
         page, chosen = _positive(visit, "page", 1), self._choose(visit)
         lines, count = self.desk.store.live(LIVE_MAX, skip=(page - 1) * LIVE_MAX, **chosen)

@@ -54,7 +54,11 @@ class NearLimits:
         return sorted((e for e in self._highest.values() if e.share < 1), reverse=True)
 
     def observe(self, params: Params, part: Partition, batch: Batch, codes: Codes) -> None:
-        """Take the untrusted codes of a batch that the chain has processed."""
+        """Find recipients in a batch that came near a threshold, and keep their highest scores.
+
+        Only recipients with an untrusted code in the batch are checked. Call this method after the
+        chain has processed the batch, because the scores come from the partition's state.
+        """
         counted = codes.otp & (batch.kind == EventKind.MESSAGE) & (codes.trust == Trust.NONE)
         platforms: dict[int, dict[int, int]] = {}  # Recipient -> platform -> time of a code.
         for i in np.flatnonzero(counted).tolist():

@@ -192,7 +192,10 @@ def _lead(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
 
 
 def kappa_told(rho: float) -> str:
-    """Return kappa as a whole number for people, or an infinity sign.
+    """Return kappa for display: a whole number, or "∞" if people do not differ.
+
+    Kappa says how alike people are: 30 is a small difference, 10 a large one (see `kappa_of`).
+    `rho` is the correlation from which kappa is computed.
 
     >>> kappa_told(0.05), kappa_told(-0.01)
     ('19', '∞')
