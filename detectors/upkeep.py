@@ -181,7 +181,11 @@ def _limit_s(partition: Partition) -> int:
 def drop_ahead(
     params: Params, partition: Partition, suspect: Suspect, cause: Cause, limit_s: int
 ) -> None:
-    """Drop state of a suspect later than `limit_s`: a clock was ahead of all recent ticks."""
+    """Drop or correct all state of a suspect that has a time after `limit_s`.
+
+    Such a time is wrong, because a gateway's clock was ahead (see `_limit_s`). An episode with such
+    a time is ended.
+    """
     if newest_s(suspect) <= limit_s:
         return
     if suspect.episode is not None and ahead_of(suspect.episode, limit_s):
@@ -193,11 +197,19 @@ def drop_ahead(
 
 
 def _due(params: Params, partition: Partition, suspect: Suspect) -> int:
-    """Return the time at which a suspect can be released if no further message comes.
+    """Return when a suspect can be released to the sieve, in seconds, if no more messages come.
 
-    Its sightings of the last day must fit into a ring with one place free, or the sieve would
-    promote it again at once. Its tainted platforms and its messages must be too old to count. The
-    record of its last flood must have ended. An open episode must end first.
+    While an episode is open, return the time at which the episode ends. Otherwise return the latest
+    of these times:
+
+    - Fewer than `promote_distinct` sightings are left within a day. From this number on, the sieve
+      makes a recipient a suspect.
+    - The sightings of its tainted platforms (first seen in an episode) are older than `TAINT_S`.
+    - Its newest message is too old for all rules that count messages (`LONGEST_S`).
+    - The record of its last flood has ended, and its platform lease too.
+    - The suspect has been idle for `SUSPECT_IDLE_S`.
+
+    `LATE_S` is added to all but the last, because messages may come late.
     """
     if suspect.episode is not None:
         return ends_s(params.episode, suspect.episode)

@@ -331,7 +331,12 @@ def _flood_platforms(book: EpisodeLog, suspect: Suspect) -> set[int]:
 def _name(
     params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, platforms: set[int]
 ) -> Action:
-    """Publish a narrow lease that also refuses these platforms, up to the end of the lease."""
+    """Publish a narrow lease that refuses these platforms too, and return its action.
+
+    A narrow lease refuses only the platforms that it names; a full lease refuses all platforms that
+    the recipient does not know. The platforms that the episode's narrow leases named before are
+    named again. All of them are refused until `episode.expires_ms`.
+    """
     episode = suspect.episode
     assert episode is not None
     episode.scope = None

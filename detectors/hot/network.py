@@ -79,7 +79,11 @@ def check_list(
 
 
 def units(platforms: Iterable[int], base: Base) -> int:
-    """Return the sum of these platforms' base counts, in units of `detectors.hot.base`."""
+    """Return how often people met these platforms for the first time, outside of floods.
+
+    The result is the sum of the platforms' counts in `base`. One first meeting counts `UNIT`, and a
+    seventh of each count is dropped every day.
+    """
     ids = np.array([*platforms], np.uint32)
     return int(base.common(ids).sum()) - UNIT * len(ids)
 

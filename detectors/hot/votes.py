@@ -77,7 +77,15 @@ class Votes:
         return 0 <= self.day - vote.day < HOT_DAYS
 
     def wants(self, recipient: int, opened: int, most: int) -> bool:
-        """Return true if a vote with at most `most` platforms could change anything."""
+        """Return true if `cast` could change this recipient's vote.
+
+        A recipient votes for the platforms of its newest flood. `opened`: offset at which the
+        flood's episode opened. `most`: largest number of platforms that the vote can have.
+
+        The result is false in three cases. The recipient's vote was dropped because there were too
+        many votes (`spent`). Or its vote is from a later episode. Or its vote is from the same
+        episode, and has `most` platforms or more already.
+        """
         before = self.held.get(recipient)
         if before is None:
             return recipient not in self.spent

@@ -53,7 +53,7 @@ class PlatformCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlatformPart:
-    """The sums of one partition in one half hour of its log's time."""
+    """The counts of each platform in one partition, for one half hour by the log's time."""
 
     partition: int
     offset: int  # offset of the tick that published it; ascending within a partition

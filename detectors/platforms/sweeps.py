@@ -122,9 +122,10 @@ class Sweep(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class NetworkSweeps:
-    """Keeps first contacts of a day by platform and block of 1,000 numbers; finds sweeps in them.
+    """Sums of first contacts over the last day, by platform and block of 1,000 numbers.
 
-    `ROWS_MOST` bounds the size.
+    A first contact is a recipient that did not know the platform. `look` finds sweeps in the sums:
+    one platform that sends to many neighbouring numbers. A day has at most `ROWS_MOST` sums.
     """
 
     # Partition -> (epoch, offset) of its newest part.

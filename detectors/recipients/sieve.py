@@ -184,7 +184,7 @@ def sift_together(
 
 
 class _Clock(NamedTuple):
-    """The log's time at codes that are sorted in another order than the log."""
+    """Looks up the log's time at codes that are sorted by recipient, not by log position."""
 
     log: LogTimes
     arrival: NDArray[np.int64]

@@ -443,5 +443,8 @@ def tags_of(hashed: NDArray[np.uint64]) -> NDArray[np.uint32]:
 
 
 def _bits(count: int) -> int:
-    """Return the number of bits of an index for `count` rows."""
+    """Return log2 of the number of cells that an index for `count` rows needs.
+
+    Rows then fill at most `_LOAD_REBUILT` of the cells.
+    """
     return max(6, int(np.ceil(np.log2(max(1, count) / _LOAD_REBUILT))))

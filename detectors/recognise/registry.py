@@ -273,13 +273,17 @@ class Registry:
         return form[: max(self.open_lengths + self.line_lengths, default=1)]
 
     def trust(self, claimed: Platform | None, sender: Sender) -> Trust:
-        """Return the trust of a message from this sender that claims the name of a platform.
+        """Return the trust of a message, by its sender and the platform that it names (`claimed`).
 
-        | number              | no name claimed | its owner's name | another's name      |
-        |---------------------|-----------------|------------------|---------------------|
-        | of a known owner    | the owner's     | the owner's      | none: see speaks_of |
-        | rented, or no sender| none            |                  | the claimed one's   |
-        | any other           | none            |                  | none                |
+        | sender                 | names no platform | names its owner   | names another platform |
+        |------------------------|-------------------|-------------------|------------------------|
+        | has a registered owner | the owner's trust | the owner's trust | none                   |
+        | rented, or absent      | none              | (has no owner)    | that platform's trust  |
+        | any other              | none              | (has no owner)    | none                   |
+
+        A rented number (`Line.RENTED`) sends for many platforms, and its carrier checks the names.
+        A trusted owner may mention another platform in its text. The caller asks `speaks_of` about
+        this first, and then passes None as `claimed`.
         """
         if sender.owners:
             if claimed is None:

@@ -27,10 +27,11 @@ _WITHOUT_ENDINGS: Final = frozenset({"khmer", "lao", "burmese", "tibetan"})  # n
 
 
 class Language:
-    """One language of a table, whose file explains each kind of words.
+    """The words of one language in a table. The table's file explains each kind of words.
 
-    The words are split, and the stems folded and given endings, on demand: a network's texts are in
-    few scripts.
+    `words` is made at its first use, because a network's texts are in few scripts. Then the text of
+    each kind is split into words. In a table of stems, each stem is also folded (one spelling for
+    what looks alike), and gets a pattern for its endings, except in scripts without spaces.
     """
 
     def __init__(self, lang: str, row: Mapping[str, str], *, stems: bool) -> None:

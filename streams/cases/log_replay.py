@@ -57,7 +57,11 @@ def add_offsets(
 def replay_placed(
     settings: Settings, number: int, chunks: Iterable[tuple[list[bytes], NDArray[np.int64]]]
 ) -> Iterator[Replayed]:
-    """Run the chain over the lines of one partition; their offsets are ascending, shape (n,)."""
+    """Decode and judge the lines of one partition as a worker does; yield the result per chunk.
+
+    `number`: the partition. `chunks`: n lines with one event each, and their offsets (n,),
+    ascending. The first chunk is judged with an empty state.
+    """
     intake, params, recogniser = settings.intake(), settings.params(), settings.recogniser()
     partition = chain.Partition(params)
     for lines, offsets in chunks:

@@ -71,7 +71,10 @@ def zone_of(settings: configs.Settings, time_format: str | None, zone: str | Non
 
 
 def preset_named(name: str | None) -> presets.Preset:
-    """Return the preset with this name. Raise UsageError with those there are for another name."""
+    """Return the preset with this name; for None, a preset without values.
+
+    Raise UsageError for an unknown name. The error lists all presets.
+    """
     if name is None:
         return presets.Preset()
     if name not in presets.PRESETS:

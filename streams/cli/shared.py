@@ -331,7 +331,11 @@ class _Given(io.FileIO):
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Add the file's name to errors of writing. A pipe without a reader ends quietly."""
+    """Turn an error of writing into one sentence that names the file.
+
+    BrokenPipeError is raised unchanged: the reader of a pipe may stop early, and then the command
+    ends without a message.
+    """
     try:
         yield
     except BrokenPipeError:

@@ -117,9 +117,11 @@ class KeptTopic:
         self._consumer.close()
 
     def turn(self, *, joining: bool) -> None:
-        """Record a rebalance. Nothing is written before the next `poll` has handled the rebalance.
+        """Record a rebalance of the consumer group. This process is not the owner for now.
 
-        `joining`: the group has not named the owner yet.
+        The owner is the process to which the group assigns the partition, and the only one that
+        writes. The next `poll` handles the rebalance: it checks whether this process is the owner.
+        Nothing is written before. `joining`: the group has not assigned the partition yet.
         """
         self._end = None
         self._turns += 1

@@ -166,7 +166,11 @@ def take_action(
 
 
 def _end_yielded(book: DesiredState, now_ms: int) -> None:
-    """End the leases whose places the rails gave to a new burst."""
+    """End the leases of recipients that lost their place under the rails to a new burst.
+
+    The rails limit how many recipients are under lease at a time. When this limit is reached, a
+    fast flood (burst) still gets a lease, and a slow flood loses its own.
+    """
     for recipient in book.rails.yielded:
         for entry in book.leases_of(recipient):
             entry.refusal = Refusal.SHARE

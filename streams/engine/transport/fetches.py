@@ -185,7 +185,9 @@ class _Checked:
 
 
 class _Batches:
-    """The batches of a fetch. Their items are parts of at most `room` records, not single records.
+    """The batches of a fetch, read in parts of many records, not record by record.
+
+    A part has at most `room` records: as many as the current poll may still take.
 
     At live rates a fetch contains a batch of few records for every few milliseconds. Consecutive
     batches without transactions are passed on as one batch: in aiokafka each batch costs 14 µs

@@ -119,7 +119,12 @@ class Detector:
                 await self._publish((assigned,))
 
     async def _handle_together(self, envelopes: Sequence[Envelope]) -> Collection[int]:
-        """Apply the envelopes that continue their partitions exactly; return these partitions."""
+        """Apply together the envelopes that can be applied whole; return their partitions.
+
+        Such an envelope begins at the next offset of its partition, and needs no special handling
+        (see `_follows`). If there are fewer than two of them, apply none. The caller handles all
+        other envelopes one by one.
+        """
         ready = {}
         for envelope in envelopes:
             assigned = self.states.partitions.get(envelope.partition)

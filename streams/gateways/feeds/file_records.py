@@ -220,9 +220,14 @@ def _join_lines(
     width: int,
     counts: Callable[[Sequence[str]], bool],
 ) -> RowRecord | None:
-    """Join a record whose quoted field continues in the next lines; None if they are incomplete.
+    """Join a record whose quoted field continues in the next lines.
 
-    If the lines do not make a record, return the first line alone, marked as an open quote.
+    Return None if the file is still being written and the record's last line is not there yet. If
+    the lines do not make a record, return the first line alone, with the reason `OPEN` (a quote is
+    opened and not closed). A record has at most `JOINED_MAX` lines after the first.
+
+    `counts`: returns true if the fields of one line make a usable record. Such a line is no part of
+    the quoted field, so the open quote is an error of the first line.
     """
     taken: list[FileLine] = []
     while len(taken) < JOINED_MAX:
