@@ -229,7 +229,7 @@ def advance(
             if rules.hot:
                 _take_back(book, suspect, since_s, cause.at_s)
         episode.since_s = min(episode.since_s, since_s)
-        _raise(params, rules, book, suspect, cause, finding, level=target)
+        _raise(params, rules, book, suspect, episode, cause, finding, level=target)
     if episode is None:
         return
     if flood is not None:
@@ -239,16 +239,16 @@ def advance(
     narrow = _issues_narrow(params, rules, suspect, cause, finding, flood=flood is not None)
     if narrow is not None:
         since_ms = episode.issued_ms
-        action = _issue(params, book, suspect, cause, narrow=narrow)
+        action = _issue(params, book, suspect, episode, cause, narrow=narrow)
         if change is None and since_ms:
-            book.records.append(_renewal(book, suspect, action, since_ms))
-            _vote(rules, book, suspect, cause)
+            book.records.append(_renewal(book, suspect, episode, action, since_ms))
+            _vote(rules, book, suspect, episode, cause)
             return
         change = change or "renewed"
     else:
-        _amend(params, book, suspect, cause, flood)
+        _amend(params, book, suspect, episode, cause, flood)
     if change is not None:
-        _tell(params, rules, book, suspect, cause, change=change)
+        _tell(params, rules, book, suspect, episode, cause, change=change)
 
 
 def _issues_narrow(
@@ -271,7 +271,7 @@ def _issues_narrow(
     if episode is None or episode.level is not Level.THROTTLE:
         return None
     replaces = flood and episode.has_lease(cause.at_ms, full=False)
-    renews = not episode.issued_ms or _renews(params, suspect, cause, finding, flood=flood)
+    renews = not episode.issued_ms or (flood and _renews(params, suspect, episode, cause, finding))
     if not (renews or replaces):  # most messages of a flood: the platforms need not be counted
         return None
     narrow = rules.mode("narrow") == "enforce" and has_few_platforms(suspect, cause.at_ms)
@@ -280,11 +280,15 @@ def _issues_narrow(
 
 
 def _issue(
-    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, *, narrow: bool
+    params: EpisodeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    episode: Episode,
+    cause: Cause,
+    *,
+    narrow: bool,
 ) -> Action:
     """Issue a lease that starts now, and return its action."""
-    episode = suspect.episode
-    assert episode is not None
     episode.issued_ms = cause.at_ms
     lasts = lasts_ms(suspect, episode, params.lease_ms, params.lease_most_ms)
     episode.expires_ms = cause.at_ms + lasts
@@ -292,34 +296,39 @@ def _issue(
     if episode.incident is not None:
         episode.incident.lease = cause.offset
     if narrow:
-        return _name(params, book, suspect, cause, _flood_platforms(book, suspect))
+        platforms = _flood_platforms(book, suspect, episode)
+        return _name(params, book, suspect, episode, cause, platforms)
     suspect.requests.lease_offset = cause.offset
-    episode.scope = _scope(suspect, cause.at_s)
-    book.actions.append(_lease(params, book, suspect, cause))
+    episode.scope = _scope(suspect, episode, cause.at_s)
+    again: tuple[AgainWindow, ...] = ()
+    if params.again:
+        again = windows(suspect.requests, book.hot_for(suspect), cause.at_ms)
+    book.actions.append(_action(params, suspect, episode, cause, "throttle", again))
     return book.actions[-1]
 
 
 def _amend(
-    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, flood: int | None
+    params: EpisodeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    episode: Episode,
+    cause: Cause,
+    flood: int | None,
 ) -> None:
     """Publish what changed in the lease in force: a platform of the flood, or retry windows."""
-    episode = suspect.episode
-    assert episode is not None
     narrow = episode.has_lease(cause.at_ms, full=False)
     if narrow and flood is not None and flood not in episode.named:
-        _name(params, book, suspect, cause, {flood})
+        _name(params, book, suspect, episode, cause, {flood})
     elif params.again and (narrow or episode.has_lease(cause.at_ms, full=True)):
         publish_windows(params, book, suspect, cause)
 
 
-def _flood_platforms(book: EpisodeLog, suspect: Suspect) -> set[int]:
+def _flood_platforms(book: EpisodeLog, suspect: Suspect, episode: Episode) -> set[int]:
     """Return the platforms that a narrow lease names: those of the flood, and hot platforms.
 
     Platforms of the earlier flood (`relapse`) are among them, and those that the recipient knows
     are not.
     """
-    episode = suspect.episode
-    assert episode is not None
     part = suspect.sightings[bisect_left(suspect.sightings, word(episode.since_s, 0, 0)) :]
     flood = {w & 0xFFFF_FFFF for w in part if w >> 32 & 1} | suspect.barred | episode.named
     room = max(PLATFORMS_MAX - len(flood), 0)
@@ -329,29 +338,21 @@ def _flood_platforms(book: EpisodeLog, suspect: Suspect) -> set[int]:
 
 
 def _name(
-    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, platforms: set[int]
+    params: EpisodeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    episode: Episode,
+    cause: Cause,
+    platforms: set[int],
 ) -> Action:
     """Publish a narrow lease that also refuses these platforms, up to the end of the lease."""
-    episode = suspect.episode
-    assert episode is not None
     episode.scope = None
     episode.named |= platforms
-    if suspect.platforms is None:
-        suspect.platforms = PlatformLease(episode.id)
+    lease = suspect.platforms = suspect.platforms or PlatformLease(episode.id)
     for platform in episode.named:
-        suspect.platforms.put(platform, episode.expires_ms, episode.mode)
+        lease.put(platform, episode.expires_ms, episode.mode)
     reason = _reason(episode, _evidence(suspect, episode))
-    return renew_platforms(params, book, suspect, cause, reason)
-
-
-def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> Action:
-    """Return the action of a lease that starts now."""
-    episode = suspect.episode
-    assert episode is not None
-    again: tuple[AgainWindow, ...] = ()
-    if params.again:
-        again = windows(suspect.requests, book.hot_for(suspect), cause.at_ms)
-    return _action(params, suspect, episode, cause, "throttle", again)
+    return renew_platforms(params, book, suspect, lease, cause, reason)
 
 
 def publish_windows(
@@ -385,7 +386,7 @@ def _with_windows(
     reason = limit_reason(lease.limit)
     if episode is not None and episode.has_lease(cause.at_ms, full=False):
         reason = _reason(episode, _evidence(suspect, episode))
-    action = platform_action(params, suspect, cause, reason, again)
+    action = platform_action(params, suspect, lease, cause, reason, again)
     return replace(action, verb="retry_windows") if params.window_records else action
 
 
@@ -411,16 +412,14 @@ def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
 
 
 def _renews(
-    params: EpisodeParams, suspect: Suspect, cause: Cause, finding: Finding, *, flood: bool
+    params: EpisodeParams, suspect: Suspect, episode: Episode, cause: Cause, finding: Finding
 ) -> bool:
-    """Return true if this message renews the lease.
+    """Return true if this message of the flood renews the lease.
 
     Half of `lease_ms` must be over, and there must be evidence that the flood goes on. A slow flood
     may bring too few platforms within half a lease, so a single platform is then enough.
     """
-    episode = suspect.episode
-    assert episode is not None
-    if not flood or cause.at_ms < episode.issued_ms + params.lease_ms // 2:
+    if cause.at_ms < episode.issued_ms + params.lease_ms // 2:
         return False
     if finding.band is Band.THROTTLE and finding.rule in RENEWING:
         return True
@@ -480,13 +479,13 @@ def end(
     episode.path.append(
         Step(episode.level, cause.at_ms, cause.offset, "quiet", last.score, last.threshold)
     )
-    _tell(params, rules, book, suspect, cause, change="ended")
-    incident.tell(params, book.incidents, suspect, cause)
+    _tell(params, rules, book, suspect, episode, cause, change="ended")
+    incident.tell(params, book.incidents, suspect, episode, cause)
     taint_since(suspect, episode.since_s)
     rules_of = [step.rule for step in episode.path if step.level is Level.THROTTLE]
     by_mass = any(rule in RULES for rule in rules_of)
     if rules_of and episode.mode == "enforce" and rules.mode("relapse") != "off":
-        _remember_flood(params, rules, book, suspect)
+        _remember_flood(params, rules, book, suspect, episode)
     if by_mass or (rules_of and is_confirmed(rules, suspect, episode.since_s)):
         forget_tainted(suspect, ends_s(params, episode))
     close_messages(suspect)
@@ -507,7 +506,8 @@ def end_limit(
         return
     score, threshold = lease.opened.score, lease.opened.threshold
     reason = Reason("quiet", score, threshold, REASONS["quiet"])
-    record = limit_record(book, suspect, platform_action(params, suspect, cause, reason), change)
+    action = platform_action(params, suspect, lease, cause, reason)
+    record = limit_record(book, suspect, lease, lease.opened, action, change)
     last = Step(Level.CLEAR, cause.at_ms, cause.offset, "quiet", score, threshold)
     book.records.append(
         replace(
@@ -530,15 +530,18 @@ def is_settling(book: EpisodeLog, recipient: int, at_s: int) -> bool:
 
 
 def _remember_flood(
-    params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect
+    params: EpisodeParams,
+    rules: JudgeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    episode: Episode,
 ) -> None:
     """Create a record of an enforced flood's platforms for the relapse rule.
 
     Skipped while an earlier record is active, and for `RELAPSE_REST_S` after it. Also skipped if
     the row is too new or `RELAPSES_MAX` is reached.
     """
-    episode, recipient = suspect.episode, suspect.recipient
-    assert episode is not None
+    recipient = suspect.recipient
     end_s = ends_s(params, episode)
     held = book.relapses.pop(recipient, None)
     if held is not None and end_s < held.until_s + RELAPSE_REST_S:
@@ -573,14 +576,14 @@ def recycle(
     end_limit(params, book, suspect, cause, change="recycled")
     if lease is not None and lease.expires_ms > cause.at_ms:
         lease.clear()
-        renew_platforms(params, book, suspect, cause, limit_reason(lease.limit))
+        renew_platforms(params, book, suspect, lease, cause, limit_reason(lease.limit))
     if episode is None:
         return
     if episode.scope is not None and episode.expires_ms > cause.at_ms:
         book.actions.append(_action(params, suspect, episode, cause, "release"))
     episode.level = Level.CLEAR
-    book.records.append(_record(params, rules, book, suspect, cause, change="recycled"))
-    incident.tell(params, book.incidents, suspect, cause)
+    book.records.append(_record(params, rules, book, suspect, episode, cause, change="recycled"))
+    incident.tell(params, book.incidents, suspect, episode, cause)
     suspect.episode = None
 
 
@@ -596,13 +599,12 @@ def _raise(
     rules: JudgeParams,
     book: EpisodeLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     finding: Finding,
     *,
     level: Level,
 ) -> None:
-    episode = suspect.episode
-    assert episode is not None
     episode.level = level
     episode.path.append(
         Step(level, cause.at_ms, cause.offset, finding.rule, finding.score, finding.threshold)
@@ -630,7 +632,7 @@ def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) 
     return days.bit_count() >= params.chronic_days
 
 
-def _scope(suspect: Suspect, at_s: int) -> Scope:
+def _scope(suspect: Suspect, episode: Episode, at_s: int) -> Scope:
     """Return the scope of a lease that starts now: all platforms known by its end pass.
 
     A platform passes by its id if the id is known, because an attacker can forge a name that has a
@@ -641,8 +643,6 @@ def _scope(suspect: Suspect, at_s: int) -> Scope:
     A platform becomes known a day after its first code. This day may end while the lease runs. So
     the scope uses the end of the lease, not the present time.
     """
-    episode = suspect.episode
-    assert episode is not None
     known = suspect.list_known(max(at_s, seconds(episode.expires_ms)))
     since_s = min(episode.since_s, at_s - RELAPSE_S) if suspect.barred else episode.since_s
     before = {platform_print(p) for p in known if suspect.seen[p] >> 33 < since_s}
@@ -753,19 +753,22 @@ def _tell(
     rules: JudgeParams,
     book: EpisodeLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     *,
     change: Change,
 ) -> None:
     """Publish a change of the suspect's episode. The suspect may then vote for hot platforms."""
-    book.records.append(_record(params, rules, book, suspect, cause, change=change))
-    _vote(rules, book, suspect, cause)
+    book.records.append(_record(params, rules, book, suspect, episode, cause, change=change))
+    _vote(rules, book, suspect, episode, cause)
 
 
-def _vote(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> None:
+def _vote(
+    rules: JudgeParams, book: EpisodeLog, suspect: Suspect, episode: Episode, cause: Cause
+) -> None:
     _, days = book.chronic.get(suspect.recipient, (0, 0))
     if rules.hot and days.bit_count() < HOT_CHRONIC_DAYS:
-        vote(rules, book.hot, book.names, suspect, cause)
+        vote(rules, book.hot, book.names, suspect, episode, cause)
 
 
 def _action(
@@ -793,7 +796,7 @@ def _action(
         recipient=suspect.name,
         verb=verb,
         mode=episode.mode,
-        scope=episode.scope or _scope(suspect, cause.at_s),
+        scope=episode.scope or _scope(suspect, episode, cause.at_s),
         issued_at_ms=episode.issued_ms if told_again else cause.at_ms,
         expires_at_ms=cause.at_ms if verb == "release" else episode.expires_ms,
         opened_ms=episode.path[0].at_ms,
@@ -812,16 +815,15 @@ def _record(
     rules: JudgeParams,
     book: EpisodeLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     *,
     change: Change,
 ) -> EpisodeRecord:
-    episode = suspect.episode
-    assert episode is not None
     evidence = _evidence(suspect, episode)
     found, bars = strongest(rules, suspect, cause.at_s)
     returned = len(returns.returned_platforms(suspect, cause.at_ms))
-    scope = episode.scope or _scope(suspect, cause.at_s)
+    scope = episode.scope or _scope(suspect, episode, cause.at_s)
     return EpisodeRecord(
         episode_id=episode.id,
         kind="flood",
@@ -860,10 +862,10 @@ def _record(
     )
 
 
-def _renewal(book: EpisodeLog, suspect: Suspect, action: Action, since_ms: int) -> EpisodeRecord:
+def _renewal(
+    book: EpisodeLog, suspect: Suspect, episode: Episode, action: Action, since_ms: int
+) -> EpisodeRecord:
     """Return the short record of a renewed lease: changes since the previous lease (`since_ms`)."""
-    episode = suspect.episode
-    assert episode is not None
     return EpisodeRecord(
         episode_id=episode.id,
         kind="flood",

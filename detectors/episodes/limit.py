@@ -11,7 +11,7 @@ from detectors.episodes.platform_lease import renew_platforms
 from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled
 from detectors.suspects.limit import Limit, PlatformLease, Total, judge_limit, judge_total
-from detectors.suspects.suspect import Suspect
+from detectors.suspects.suspect import Episode, Suspect
 from detectors.suspects.volume import counted_platforms
 from detectors.thresholds import KNOWN_LIMITS, LIMIT_MS
 
@@ -106,6 +106,7 @@ def observe_known(
     rules: JudgeParams,
     book: EpisodeLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     *,
     platform: int,
@@ -116,8 +117,7 @@ def observe_known(
     Past a limit the platform is refused until fewer codes lie in the limit's window. `at_s`: the
     time under which the code is counted.
     """
-    episode, key = suspect.episode, suspect.recipient << 32 | platform
-    assert episode is not None
+    key = suspect.recipient << 32 | platform
     suspect.repeats.add(key, at_s)
     if suspect.platforms is not None and suspect.platforms.is_caused_by(platform, cause.at_ms):
         return
@@ -148,5 +148,5 @@ def _refuse(
     lease.limit = limit
     for platform, end_ms in ends_ms.items():
         lease.put(platform, end_ms, mode)
-    renew_platforms(params, book, suspect, cause, limit_reason(limit))
+    renew_platforms(params, book, suspect, lease, cause, limit_reason(limit))
     return lease

@@ -37,9 +37,9 @@ class Recorder:
         params, book = self._params, self._book
         episode = suspect.episode
         throttled = episode is not None and episode.level is Level.THROTTLE
-        if throttled and params.incidents:  # before `advance` may renew the lease
+        if episode is not None and throttled and params.incidents:  # before the lease is renewed
             make = partial(self._message, suspect, cause, heard)
-            note(params, book.incidents, suspect, cause, make, refused=heard[4])
+            note(params, book.incidents, suspect, episode, cause, make, refused=heard[4])
         advance(params, self._rules, book, suspect, cause, finding=finding, flood=flood)
         episode = suspect.episode
         if throttled or episode is None or episode.level is not Level.THROTTLE:
@@ -49,7 +49,7 @@ class Recorder:
             version = book.hot.version if book.hot.platforms else 0
             message = self._message(suspect, cause, heard)
             rests = Rests(told, heard[-1], version)
-            begin(params, book.incidents, suspect, cause, message, rests)
+            begin(params, book.incidents, suspect, episode, cause, message, rests)
 
     def _message(self, suspect: Suspect, cause: Cause, heard: Told) -> Listed:
         i, platform, trust, novel, refused, _ = heard

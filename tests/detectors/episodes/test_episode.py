@@ -163,9 +163,11 @@ def test_a_renewal_says_what_changed_and_is_whole_with_the_record_before(
     events = history() + flood(90, gap_ms=50_000)
     told = run(ENFORCE, events)
 
-    def whole(book: EpisodeLog, suspect: Suspect, action: Action, _since_ms: int) -> EpisodeRecord:
+    def whole(
+        book: EpisodeLog, suspect: Suspect, of: Episode, action: Action, _since_ms: int
+    ) -> EpisodeRecord:
         params, rules = ENFORCE.episode, ENFORCE.judge
-        return episode._record(params, rules, book, suspect, action.cause, change="renewed")
+        return episode._record(params, rules, book, suspect, of, action.cause, change="renewed")
 
     monkeypatch.setattr(episode, "_renewal", whole)
     expected = run(ENFORCE, events)
