@@ -11,7 +11,6 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 
 from detectors.episodes.episode import (
-    EpisodeLog,
     active_relapse,
     end,
     ends_s,
@@ -20,6 +19,7 @@ from detectors.episodes.episode import (
     over,
     publish_windows,
 )
+from detectors.episodes.episode_log import EpisodeLog
 from detectors.episodes.limit import observe_known, observe_limit
 from detectors.episodes.recorder import Recorder
 from detectors.model.event import (

@@ -9,27 +9,15 @@ creates the same ids.
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from detectors.defaults import (
-    CHRONIC_DAYS,
-    COLD_DAYS,
-    COLD_KNOWN,
-    EPISODE_MOST_S,
-    EPOCH,
-    LEASE_MOST_MS,
-    LEASE_MS,
-    QUIET_S,
-)
 from detectors.episodes import incident_log as incident
-from detectors.episodes.incident_log import IncidentLog
-from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import CHRONIC_SPAN_DAYS, EpisodeParams, lasts_ms, pace_ms, quiet_s
 from detectors.episodes.platform_lease import limit_record, platform_action, renew_platforms
-from detectors.episodes.platform_names import Names, sighting_of
 from detectors.episodes.voting import vote
-from detectors.hot.listed import Hot
 from detectors.model.event import Trust, platform_print
 from detectors.model.records import (
     ALWAYS_PASS,
@@ -41,7 +29,6 @@ from detectors.model.records import (
     EpisodeRecord,
     Evidence,
     Level,
-    Mode,
     Reason,
     Rung,
     Scope,
@@ -82,11 +69,9 @@ from detectors.thresholds import (
     AGAIN_TOLD_MS,
     BURST_NOVEL,
     CHRONIC_MAX,
-    EPISODE_MAX_MS,
     HOT_BURST,
     HOT_CHRONIC_DAYS,
     HOT_LEAD,
-    LEASE_MAX_MS,
     RELAPSE_REST_S,
     RELAPSE_S,
     RELAPSES_MAX,
@@ -116,85 +101,6 @@ NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
 
 RENEWING: Final = RULES | {name for name, _, _ in VOLUMES} | {returns.RULE, relapse.RULE}
 """Rules whose THROTTLE finding alone shows that a flood goes on, so it renews the lease."""
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeParams:
-    """Settings of leases and of a cold start, and the versions that every action carries."""
-
-    mode: Mode = "shadow"
-    epoch: int = EPOCH
-    version: str = "0"  # of the detector
-    config: str = ""  # hash of the settings
-    lease_ms: int = LEASE_MS  # minimum duration of a lease
-    lease_most_ms: int = LEASE_MOST_MS  # maximum, for slow floods: `detectors.episodes.lease`
-    episode_most_s: int = EPISODE_MOST_S  # maximum duration of an episode
-    quiet_s: int = QUIET_S  # time without a message of the flood after which the episode ends
-    # A recipient is cold (shadow only) if it knows fewer platforms and its row is younger in days.
-    cold_known: int = COLD_KNOWN
-    cold_days: int = COLD_DAYS
-    # True: enforce for cold recipients too. Their usual codes are then refused with the flood.
-    enforce_cold: bool = False
-    chronic_days: int = CHRONIC_DAYS  # days of the last 14 under THROTTLE that mark it as chronic
-    again: bool = True  # open retry windows: `detectors.suspects.retry_windows`
-    # True: publish new windows as records of their own. False: tell the whole lease again.
-    window_records: bool = False
-    incidents: bool = True  # record incidents; decisions do not depend on this
-
-    def __post_init__(self) -> None:
-        if self.mode not in ("shadow", "enforce"):
-            raise ValueError(f"mode must be shadow or enforce: {self.mode}")
-        if not 0 < self.lease_ms < self.quiet_s * 1000:
-            raise ValueError("a lease must end before its episode does: lease_ms < quiet_s")
-        if not self.lease_ms <= self.lease_most_ms <= LEASE_MAX_MS:
-            raise ValueError(f"lease_most_ms must be lease_ms to {LEASE_MAX_MS}")
-        if self.epoch < 0:
-            raise ValueError("epoch must not be negative")
-        if not self.quiet_s <= self.episode_most_s <= EPISODE_MAX_MS // 1000:
-            most_s = EPISODE_MAX_MS // 1000  # of an older one gateways take no lease
-            raise ValueError(f"episode_most_s must be quiet_s to {most_s}, or no lease is taken")
-        if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS:
-            raise ValueError(f"chronic_days must be 1 to {CHRONIC_SPAN_DAYS}")
-
-    def is_warm(self, suspect: Suspect, at_s: int) -> bool:
-        """Return true if enough is known of a recipient to enforce its leases."""
-        return (
-            self.enforce_cold
-            or suspect.memory_size(at_s) >= self.cold_known
-            or at_s // DAY_S - suspect.memory.born_day >= self.cold_days
-        )
-
-
-CHRONIC_SPAN_DAYS: Final = 14  # Number of days over which days under THROTTLE are counted.
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class EpisodeLog:
-    """The state that all episodes of a partition share, and the output to be published.
-
-    The caller takes `actions`, `records` and the incident records from here and publishes them.
-    """
-
-    hot: Hot = field(default_factory=Hot)
-    names: Names = field(default_factory=Names)
-    # Recipient -> earlier flood; up to `RELAPSES_MAX`
-    relapses: dict[int, Relapse] = field(default_factory=dict)
-    # Recipient -> (last day under THROTTLE, bit set: bit i stands for i days before that day).
-    chronic: dict[int, tuple[int, int]] = field(default_factory=dict)
-    actions: list[Action] = field(default_factory=list)
-    records: list[EpisodeRecord] = field(default_factory=list)
-    incidents: IncidentLog = field(default_factory=IncidentLog)
-
-    def hot_for(self, suspect: Suspect) -> frozenset[int]:
-        """Return the platforms whose retry windows share the small budget.
-
-        These are hot platforms, and those of the flood that the recipient had in the last days.
-
-        With the large budget, three codes would arrive in each run of a flood that is repeated for
-        days.
-        """
-        hot = self.hot.platforms
-        return hot | suspect.barred if suspect.barred else hot
 
 
 def advance(
@@ -895,7 +801,7 @@ def _renewal(
 def _sightings(book: EpisodeLog, suspect: Suspect, since_s: int) -> tuple[Sighting, ...]:
     held = suspect.sightings
     return tuple(
-        sighting_of(book, w & 0xFFFF_FFFF, w >> 33, novel=bool(w >> 32 & 1))
+        book.sighting(w & 0xFFFF_FFFF, w >> 33, novel=bool(w >> 32 & 1))
         for w in held[bisect_left(held, word(since_s, 0, 0)) :]
     )
 

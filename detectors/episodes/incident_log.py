@@ -5,12 +5,12 @@ when the record is full or due, at the first tick after it was due, or when the 
 is every `TICK_OFFSETS`-th offset of the log.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import Trust
 from detectors.model.incidents import (
     Basis,
@@ -27,14 +27,8 @@ from detectors.model.times import DAY_S, HOUR_S
 from detectors.recipients.row import PRINTS
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident_state import Incident, due_after
+from detectors.suspects.suspect import Episode, Suspect
 from detectors.thresholds import INCIDENT_HOUR_MAX, INCIDENT_PENDING_MAX, INCIDENT_RECORD_MAX
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from detectors.episodes.episode import EpisodeParams
-    from detectors.suspects.suspect import Episode, Suspect
-
 
 DUE_SPARE: Final = 1024
 """Number of stale heap entries in `IncidentLog.due`, beyond two per suspect, before a rebuild."""

@@ -6,7 +6,9 @@ platform at this recipient; other platforms are not affected.
 
 from collections.abc import Mapping
 
-from detectors.episodes.episode import EpisodeLog, EpisodeParams, limit_reason
+from detectors.episodes.episode import limit_reason
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import EpisodeParams
 from detectors.episodes.platform_lease import renew_platforms
 from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled

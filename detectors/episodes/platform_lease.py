@@ -7,11 +7,10 @@ A platform lease without a flood gets an episode of kind `limit`, so that people
 records say what is refused and why; it ends when no platform is refused any more.
 """
 
-from __future__ import annotations
+from typing import Final
 
-from typing import TYPE_CHECKING, Final
-
-from detectors.episodes.platform_names import sighting_of
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.records import (
     ALWAYS_PASS,
     Action,
@@ -31,9 +30,6 @@ from detectors.model.times import DAY_S
 from detectors.suspects.limit import PLATFORMS_MAX, PlatformLease
 from detectors.suspects.retry_windows import windows
 from detectors.suspects.suspect import SIGHTINGS_MAX, Suspect
-
-if TYPE_CHECKING:
-    from detectors.episodes.episode import EpisodeLog, EpisodeParams
 
 SCOPE: Final = Scope("otp", ALWAYS_PASS, (), ())
 """The scope of each platform lease. Trusted platforms pass, also if they are named."""
@@ -109,7 +105,7 @@ def limit_record(
         evidence=action.evidence,
         path=(opened,),
         sightings=tuple(
-            sighting_of(book, p, word >> 33, novel=bool(word >> 32 & 1))
+            book.sighting(p, word >> 33, novel=bool(word >> 32 & 1))
             for word, p in seen[-SIGHTINGS_MAX:]
         ),
         rungs=(Rung(reason.rule, reason.score, reason.threshold, reason.threshold),),

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from detectors.episodes.episode import EpisodeLog, EpisodeParams, advance
+from detectors.episodes.episode import advance
+from detectors.episodes.episode_log import EpisodeLog
 from detectors.episodes.incident_log import Rests, begin, note
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import Batch
 from detectors.model.incidents import Listed
 from detectors.model.records import Cause, Level

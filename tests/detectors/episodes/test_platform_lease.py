@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from detectors.episodes.episode import EpisodeLog, EpisodeParams, end_limit
+from detectors.episodes.episode import end_limit
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import EpisodeParams
 from detectors.episodes.platform_lease import renew_platforms
 from detectors.episodes.platform_names import Name
 from detectors.model.event import Trust
