@@ -96,4 +96,4 @@ def test_a_hold_stands_until_it_is_lifted_once(store: FilledStore) -> None:
     assert papers.lift("bob", hold.hold_id).lifted_by == "bob"
     with pytest.raises(UsageError, match="no hold"):
         papers.lift("bob", hold.hold_id)
-    assert papers.holds() == []
+    assert papers.holds() == ()
