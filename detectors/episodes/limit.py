@@ -69,8 +69,26 @@ def observe_limit(
                 lambda p: not _is_limited(rules, suspect, p, cause.at_s),
                 cause.at_s if first else repeats.codes[key][-1],
             )
-    if trusted or not is_settled(rules, suspect, cause.at_s):
-        return
+    if not trusted and is_settled(rules, suspect, cause.at_s):
+        _refuse_past_limit(params, rules, book, suspect, cause, platform, limit, total)
+
+
+def _refuse_past_limit(
+    params: EpisodeParams,
+    rules: JudgeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    cause: Cause,
+    platform: int,
+    limit: Limit | None,
+    total: Total | None,
+) -> None:
+    """Refuse the platform past its own limit, and those past the limit on all together.
+
+    Platforms with a limit of their own are refused for `LIMIT_MS`; the others until fewer codes lie
+    in the window of `total`.
+    """
+    at_ms = cause.at_ms
     ends_ms, prolonged = dict[int, int](), set[int]()
     if total is not None:
         ends_ms = {
