@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
 from string import Formatter
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,7 +26,6 @@ from streams.common import ConfigError, convert_toml, tr, zone_named
 from streams.config.sections.notices import Notify
 
 TextName = Literal["start", "start_few", "start_reply", "opened", "end", "released"]
-TEXT_NAMES: Final[tuple[TextName, ...]] = get_args(TextName)
 
 UCS2_MAX: Final = 70
 PLAIN_MAX: Final = 160

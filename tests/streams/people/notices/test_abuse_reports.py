@@ -17,7 +17,6 @@ from xarf import parse
 from streams.common import language
 from streams.config import Reports
 from streams.people.notices.abuse_reports import (
-    DESCRIPTION_MAX,
     PlatformReport,
     as_csv,
     content,
@@ -32,6 +31,8 @@ from tests.streams.people.notices.incidents import DAY0_MS, DAY_MS, use_of
 
 KEY = "sig:听潮课堂"
 REPORTER = Reports(org="中国移动", mail_from="abuse@carrier.example")
+DESCRIPTION_MAX = 1_000
+"""Maximum length of a description in characters, from the XARF schema."""
 CONTACT = PlatformContact(
     (KEY,), "desk", date(2030, 1, 1), name="听潮安全部", mail="a@tingchao.example"
 )
