@@ -11,7 +11,6 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 
 from detectors.episodes.episode import (
-    EpisodeLog,
     active_relapse,
     end,
     ends_s,
@@ -20,6 +19,7 @@ from detectors.episodes.episode import (
     over,
     publish_windows,
 )
+from detectors.episodes.episode_log import EpisodeLog
 from detectors.episodes.limit import observe_known, observe_limit
 from detectors.episodes.recorder import Recorder
 from detectors.model.event import (
@@ -192,9 +192,9 @@ def _is_refused(
                           limited=limited and not first, trusted=bool(trust), relapse=relapse,
                           first=first, at_s=moment_s)  # fmt: skip
     episode = suspect.episode
-    throttled = episode is not None and episode.level is Level.THROTTLE
+    throttled = episode if episode is not None and episode.level is Level.THROTTLE else None
     if throttled and not (refused or novel or trust) and params.judge.mode("known") != "off":
-        observe_known(params.episode, params.judge, book, suspect, cause, platform=own,
+        observe_known(params.episode, params.judge, book, suspect, throttled, cause, platform=own,
                       at_s=moment_s)  # fmt: skip
     if refused and params.episode.again:
         publish_windows(params.episode, book, suspect, cause)

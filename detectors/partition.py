@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.defaults import NAMES_MAX, SUSPECTS_MAX
-from detectors.episodes.episode import REASONS, EpisodeLog, EpisodeParams
+from detectors.episodes.episode import REASONS
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import EpisodeParams
 from detectors.episodes.platform_names import StoredNames
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import StoredUsedLater, UsedLater

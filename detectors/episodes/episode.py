@@ -9,27 +9,15 @@ creates the same ids.
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from detectors.defaults import (
-    CHRONIC_DAYS,
-    COLD_DAYS,
-    COLD_KNOWN,
-    EPISODE_MOST_S,
-    EPOCH,
-    LEASE_MOST_MS,
-    LEASE_MS,
-    QUIET_S,
-)
 from detectors.episodes import incident_log as incident
-from detectors.episodes.incident_log import IncidentLog
-from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import CHRONIC_SPAN_DAYS, EpisodeParams, lasts_ms, pace_ms, quiet_s
 from detectors.episodes.platform_lease import limit_record, platform_action, renew_platforms
-from detectors.episodes.platform_names import Names, sighting_of
 from detectors.episodes.voting import vote
-from detectors.hot.listed import Hot
 from detectors.model.event import Trust, platform_print
 from detectors.model.records import (
     ALWAYS_PASS,
@@ -41,7 +29,6 @@ from detectors.model.records import (
     EpisodeRecord,
     Evidence,
     Level,
-    Mode,
     Reason,
     Rung,
     Scope,
@@ -82,11 +69,9 @@ from detectors.thresholds import (
     AGAIN_TOLD_MS,
     BURST_NOVEL,
     CHRONIC_MAX,
-    EPISODE_MAX_MS,
     HOT_BURST,
     HOT_CHRONIC_DAYS,
     HOT_LEAD,
-    LEASE_MAX_MS,
     RELAPSE_REST_S,
     RELAPSE_S,
     RELAPSES_MAX,
@@ -116,85 +101,6 @@ NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
 
 RENEWING: Final = RULES | {name for name, _, _ in VOLUMES} | {returns.RULE, relapse.RULE}
 """Rules whose THROTTLE finding alone shows that a flood goes on, so it renews the lease."""
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeParams:
-    """Settings of leases and of a cold start, and the versions that every action carries."""
-
-    mode: Mode = "shadow"
-    epoch: int = EPOCH
-    version: str = "0"  # of the detector
-    config: str = ""  # hash of the settings
-    lease_ms: int = LEASE_MS  # minimum duration of a lease
-    lease_most_ms: int = LEASE_MOST_MS  # maximum, for slow floods: `detectors.episodes.lease`
-    episode_most_s: int = EPISODE_MOST_S  # maximum duration of an episode
-    quiet_s: int = QUIET_S  # time without a message of the flood after which the episode ends
-    # A recipient is cold (shadow only) if it knows fewer platforms and its row is younger in days.
-    cold_known: int = COLD_KNOWN
-    cold_days: int = COLD_DAYS
-    # True: enforce for cold recipients too. Their usual codes are then refused with the flood.
-    enforce_cold: bool = False
-    chronic_days: int = CHRONIC_DAYS  # days of the last 14 under THROTTLE that mark it as chronic
-    again: bool = True  # open retry windows: `detectors.suspects.retry_windows`
-    # True: publish new windows as records of their own. False: tell the whole lease again.
-    window_records: bool = False
-    incidents: bool = True  # record incidents; decisions do not depend on this
-
-    def __post_init__(self) -> None:
-        if self.mode not in ("shadow", "enforce"):
-            raise ValueError(f"mode must be shadow or enforce: {self.mode}")
-        if not 0 < self.lease_ms < self.quiet_s * 1000:
-            raise ValueError("a lease must end before its episode does: lease_ms < quiet_s")
-        if not self.lease_ms <= self.lease_most_ms <= LEASE_MAX_MS:
-            raise ValueError(f"lease_most_ms must be lease_ms to {LEASE_MAX_MS}")
-        if self.epoch < 0:
-            raise ValueError("epoch must not be negative")
-        if not self.quiet_s <= self.episode_most_s <= EPISODE_MAX_MS // 1000:
-            most_s = EPISODE_MAX_MS // 1000  # of an older one gateways take no lease
-            raise ValueError(f"episode_most_s must be quiet_s to {most_s}, or no lease is taken")
-        if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS:
-            raise ValueError(f"chronic_days must be 1 to {CHRONIC_SPAN_DAYS}")
-
-    def is_warm(self, suspect: Suspect, at_s: int) -> bool:
-        """Return true if enough is known of a recipient to enforce its leases."""
-        return (
-            self.enforce_cold
-            or suspect.memory_size(at_s) >= self.cold_known
-            or at_s // DAY_S - suspect.memory.born_day >= self.cold_days
-        )
-
-
-CHRONIC_SPAN_DAYS: Final = 14  # Number of days over which days under THROTTLE are counted.
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class EpisodeLog:
-    """The state that all episodes of a partition share, and the output to be published.
-
-    The caller takes `actions`, `records` and the incident records from here and publishes them.
-    """
-
-    hot: Hot = field(default_factory=Hot)
-    names: Names = field(default_factory=Names)
-    # Recipient -> earlier flood; up to `RELAPSES_MAX`
-    relapses: dict[int, Relapse] = field(default_factory=dict)
-    # Recipient -> (last day under THROTTLE, bit set: bit i stands for i days before that day).
-    chronic: dict[int, tuple[int, int]] = field(default_factory=dict)
-    actions: list[Action] = field(default_factory=list)
-    records: list[EpisodeRecord] = field(default_factory=list)
-    incidents: IncidentLog = field(default_factory=IncidentLog)
-
-    def hot_for(self, suspect: Suspect) -> frozenset[int]:
-        """Return the platforms whose retry windows share the small budget.
-
-        These are hot platforms, and those of the flood that the recipient had in the last days.
-
-        With the large budget, three codes would arrive in each run of a flood that is repeated for
-        days.
-        """
-        hot = self.hot.platforms
-        return hot | suspect.barred if suspect.barred else hot
 
 
 def advance(
@@ -229,7 +135,7 @@ def advance(
             if rules.hot:
                 _take_back(book, suspect, since_s, cause.at_s)
         episode.since_s = min(episode.since_s, since_s)
-        _raise(params, rules, book, suspect, cause, finding, level=target)
+        _raise(params, rules, book, suspect, episode, cause, finding, level=target)
     if episode is None:
         return
     if flood is not None:
@@ -239,16 +145,16 @@ def advance(
     narrow = _issues_narrow(params, rules, suspect, cause, finding, flood=flood is not None)
     if narrow is not None:
         since_ms = episode.issued_ms
-        action = _issue(params, book, suspect, cause, narrow=narrow)
+        action = _issue(params, book, suspect, episode, cause, narrow=narrow)
         if change is None and since_ms:
-            book.records.append(_renewal(book, suspect, action, since_ms))
-            _vote(rules, book, suspect, cause)
+            book.records.append(_renewal(book, suspect, episode, action, since_ms))
+            _vote(rules, book, suspect, episode, cause)
             return
         change = change or "renewed"
     else:
-        _amend(params, book, suspect, cause, flood)
+        _amend(params, book, suspect, episode, cause, flood)
     if change is not None:
-        _tell(params, rules, book, suspect, cause, change=change)
+        _tell(params, rules, book, suspect, episode, cause, change=change)
 
 
 def _issues_narrow(
@@ -271,7 +177,7 @@ def _issues_narrow(
     if episode is None or episode.level is not Level.THROTTLE:
         return None
     replaces = flood and episode.has_lease(cause.at_ms, full=False)
-    renews = not episode.issued_ms or _renews(params, suspect, cause, finding, flood=flood)
+    renews = not episode.issued_ms or (flood and _renews(params, suspect, episode, cause, finding))
     if not (renews or replaces):  # most messages of a flood: the platforms need not be counted
         return None
     narrow = rules.mode("narrow") == "enforce" and has_few_platforms(suspect, cause.at_ms)
@@ -280,11 +186,15 @@ def _issues_narrow(
 
 
 def _issue(
-    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, *, narrow: bool
+    params: EpisodeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    episode: Episode,
+    cause: Cause,
+    *,
+    narrow: bool,
 ) -> Action:
     """Issue a lease that starts now, and return its action."""
-    episode = suspect.episode
-    assert episode is not None
     episode.issued_ms = cause.at_ms
     lasts = lasts_ms(suspect, episode, params.lease_ms, params.lease_most_ms)
     episode.expires_ms = cause.at_ms + lasts
@@ -292,34 +202,39 @@ def _issue(
     if episode.incident is not None:
         episode.incident.lease = cause.offset
     if narrow:
-        return _name(params, book, suspect, cause, _flood_platforms(book, suspect))
+        platforms = _flood_platforms(book, suspect, episode)
+        return _name(params, book, suspect, episode, cause, platforms)
     suspect.requests.lease_offset = cause.offset
-    episode.scope = _scope(suspect, cause.at_s)
-    book.actions.append(_lease(params, book, suspect, cause))
+    episode.scope = _scope(suspect, episode, cause.at_s)
+    again: tuple[AgainWindow, ...] = ()
+    if params.again:
+        again = windows(suspect.requests, book.hot_for(suspect), cause.at_ms)
+    book.actions.append(_action(params, suspect, episode, cause, "throttle", again))
     return book.actions[-1]
 
 
 def _amend(
-    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, flood: int | None
+    params: EpisodeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    episode: Episode,
+    cause: Cause,
+    flood: int | None,
 ) -> None:
     """Publish what changed in the lease in force: a platform of the flood, or retry windows."""
-    episode = suspect.episode
-    assert episode is not None
     narrow = episode.has_lease(cause.at_ms, full=False)
     if narrow and flood is not None and flood not in episode.named:
-        _name(params, book, suspect, cause, {flood})
+        _name(params, book, suspect, episode, cause, {flood})
     elif params.again and (narrow or episode.has_lease(cause.at_ms, full=True)):
         publish_windows(params, book, suspect, cause)
 
 
-def _flood_platforms(book: EpisodeLog, suspect: Suspect) -> set[int]:
+def _flood_platforms(book: EpisodeLog, suspect: Suspect, episode: Episode) -> set[int]:
     """Return the platforms that a narrow lease names: those of the flood, and hot platforms.
 
     Platforms of the earlier flood (`relapse`) are among them, and those that the recipient knows
     are not.
     """
-    episode = suspect.episode
-    assert episode is not None
     part = suspect.sightings[bisect_left(suspect.sightings, word(episode.since_s, 0, 0)) :]
     flood = {w & 0xFFFF_FFFF for w in part if w >> 32 & 1} | suspect.barred | episode.named
     room = max(PLATFORMS_MAX - len(flood), 0)
@@ -329,7 +244,12 @@ def _flood_platforms(book: EpisodeLog, suspect: Suspect) -> set[int]:
 
 
 def _name(
-    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, platforms: set[int]
+    params: EpisodeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    episode: Episode,
+    cause: Cause,
+    platforms: set[int],
 ) -> Action:
     """Publish a narrow lease that refuses these platforms too, and return its action.
 
@@ -337,26 +257,13 @@ def _name(
     the recipient does not know. The platforms that the episode's narrow leases named before are
     named again. All of them are refused until `episode.expires_ms`.
     """
-    episode = suspect.episode
-    assert episode is not None
     episode.scope = None
     episode.named |= platforms
-    if suspect.platforms is None:
-        suspect.platforms = PlatformLease(episode.id)
+    lease = suspect.platforms = suspect.platforms or PlatformLease(episode.id)
     for platform in episode.named:
-        suspect.platforms.put(platform, episode.expires_ms, episode.mode)
+        lease.put(platform, episode.expires_ms, episode.mode)
     reason = _reason(episode, _evidence(suspect, episode))
-    return renew_platforms(params, book, suspect, cause, reason)
-
-
-def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> Action:
-    """Return the action of a lease that starts now."""
-    episode = suspect.episode
-    assert episode is not None
-    again: tuple[AgainWindow, ...] = ()
-    if params.again:
-        again = windows(suspect.requests, book.hot_for(suspect), cause.at_ms)
-    return _action(params, suspect, episode, cause, "throttle", again)
+    return renew_platforms(params, book, suspect, lease, cause, reason)
 
 
 def publish_windows(
@@ -390,7 +297,7 @@ def _with_windows(
     reason = limit_reason(lease.limit)
     if episode is not None and episode.has_lease(cause.at_ms, full=False):
         reason = _reason(episode, _evidence(suspect, episode))
-    action = platform_action(params, suspect, cause, reason, again)
+    action = platform_action(params, suspect, lease, cause, reason, again)
     return replace(action, verb="retry_windows") if params.window_records else action
 
 
@@ -416,16 +323,14 @@ def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
 
 
 def _renews(
-    params: EpisodeParams, suspect: Suspect, cause: Cause, finding: Finding, *, flood: bool
+    params: EpisodeParams, suspect: Suspect, episode: Episode, cause: Cause, finding: Finding
 ) -> bool:
-    """Return true if this message renews the lease.
+    """Return true if this message of the flood renews the lease.
 
     Half of `lease_ms` must be over, and there must be evidence that the flood goes on. A slow flood
     may bring too few platforms within half a lease, so a single platform is then enough.
     """
-    episode = suspect.episode
-    assert episode is not None
-    if not flood or cause.at_ms < episode.issued_ms + params.lease_ms // 2:
+    if cause.at_ms < episode.issued_ms + params.lease_ms // 2:
         return False
     if finding.band is Band.THROTTLE and finding.rule in RENEWING:
         return True
@@ -485,13 +390,13 @@ def end(
     episode.path.append(
         Step(episode.level, cause.at_ms, cause.offset, "quiet", last.score, last.threshold)
     )
-    _tell(params, rules, book, suspect, cause, change="ended")
-    incident.tell(params, book.incidents, suspect, cause)
+    _tell(params, rules, book, suspect, episode, cause, change="ended")
+    incident.tell(params, book.incidents, suspect, episode, cause)
     taint_since(suspect, episode.since_s)
     rules_of = [step.rule for step in episode.path if step.level is Level.THROTTLE]
     by_mass = any(rule in RULES for rule in rules_of)
     if rules_of and episode.mode == "enforce" and rules.mode("relapse") != "off":
-        _remember_flood(params, rules, book, suspect)
+        _remember_flood(params, rules, book, suspect, episode)
     if by_mass or (rules_of and is_confirmed(rules, suspect, episode.since_s)):
         forget_tainted(suspect, ends_s(params, episode))
     close_messages(suspect)
@@ -512,7 +417,8 @@ def end_limit(
         return
     score, threshold = lease.opened.score, lease.opened.threshold
     reason = Reason("quiet", score, threshold, REASONS["quiet"])
-    record = limit_record(book, suspect, platform_action(params, suspect, cause, reason), change)
+    action = platform_action(params, suspect, lease, cause, reason)
+    record = limit_record(book, suspect, lease, lease.opened, action, change)
     last = Step(Level.CLEAR, cause.at_ms, cause.offset, "quiet", score, threshold)
     book.records.append(
         replace(
@@ -535,15 +441,18 @@ def is_settling(book: EpisodeLog, recipient: int, at_s: int) -> bool:
 
 
 def _remember_flood(
-    params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect
+    params: EpisodeParams,
+    rules: JudgeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    episode: Episode,
 ) -> None:
     """Create a record of an enforced flood's platforms for the relapse rule.
 
     Skipped while an earlier record is active, and for `RELAPSE_REST_S` after it. Also skipped if
     the row is too new or `RELAPSES_MAX` is reached.
     """
-    episode, recipient = suspect.episode, suspect.recipient
-    assert episode is not None
+    recipient = suspect.recipient
     end_s = ends_s(params, episode)
     held = book.relapses.pop(recipient, None)
     if held is not None and end_s < held.until_s + RELAPSE_REST_S:
@@ -578,14 +487,14 @@ def recycle(
     end_limit(params, book, suspect, cause, change="recycled")
     if lease is not None and lease.expires_ms > cause.at_ms:
         lease.clear()
-        renew_platforms(params, book, suspect, cause, limit_reason(lease.limit))
+        renew_platforms(params, book, suspect, lease, cause, limit_reason(lease.limit))
     if episode is None:
         return
     if episode.scope is not None and episode.expires_ms > cause.at_ms:
         book.actions.append(_action(params, suspect, episode, cause, "release"))
     episode.level = Level.CLEAR
-    book.records.append(_record(params, rules, book, suspect, cause, change="recycled"))
-    incident.tell(params, book.incidents, suspect, cause)
+    book.records.append(_record(params, rules, book, suspect, episode, cause, change="recycled"))
+    incident.tell(params, book.incidents, suspect, episode, cause)
     suspect.episode = None
 
 
@@ -601,13 +510,12 @@ def _raise(
     rules: JudgeParams,
     book: EpisodeLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     finding: Finding,
     *,
     level: Level,
 ) -> None:
-    episode = suspect.episode
-    assert episode is not None
     episode.level = level
     episode.path.append(
         Step(level, cause.at_ms, cause.offset, finding.rule, finding.score, finding.threshold)
@@ -635,7 +543,7 @@ def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) 
     return days.bit_count() >= params.chronic_days
 
 
-def _scope(suspect: Suspect, at_s: int) -> Scope:
+def _scope(suspect: Suspect, episode: Episode, at_s: int) -> Scope:
     """Return the scope of a lease that starts now: all platforms known by its end pass.
 
     A platform passes by its id if the id is known, because an attacker can forge a name that has a
@@ -646,8 +554,6 @@ def _scope(suspect: Suspect, at_s: int) -> Scope:
     A platform becomes known a day after its first code. This day may end while the lease runs. So
     the scope uses the end of the lease, not the present time.
     """
-    episode = suspect.episode
-    assert episode is not None
     known = suspect.list_known(max(at_s, seconds(episode.expires_ms)))
     since_s = min(episode.since_s, at_s - RELAPSE_S) if suspect.barred else episode.since_s
     before = {platform_print(p) for p in known if suspect.seen[p] >> 33 < since_s}
@@ -758,19 +664,22 @@ def _tell(
     rules: JudgeParams,
     book: EpisodeLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     *,
     change: Change,
 ) -> None:
     """Publish a change of the suspect's episode. The suspect may then vote for hot platforms."""
-    book.records.append(_record(params, rules, book, suspect, cause, change=change))
-    _vote(rules, book, suspect, cause)
+    book.records.append(_record(params, rules, book, suspect, episode, cause, change=change))
+    _vote(rules, book, suspect, episode, cause)
 
 
-def _vote(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> None:
+def _vote(
+    rules: JudgeParams, book: EpisodeLog, suspect: Suspect, episode: Episode, cause: Cause
+) -> None:
     _, days = book.chronic.get(suspect.recipient, (0, 0))
     if rules.hot and days.bit_count() < HOT_CHRONIC_DAYS:
-        vote(rules, book.hot, book.names, suspect, cause)
+        vote(rules, book.hot, book.names, suspect, episode, cause)
 
 
 def _action(
@@ -798,7 +707,7 @@ def _action(
         recipient=suspect.name,
         verb=verb,
         mode=episode.mode,
-        scope=episode.scope or _scope(suspect, cause.at_s),
+        scope=episode.scope or _scope(suspect, episode, cause.at_s),
         issued_at_ms=episode.issued_ms if told_again else cause.at_ms,
         expires_at_ms=cause.at_ms if verb == "release" else episode.expires_ms,
         opened_ms=episode.path[0].at_ms,
@@ -817,16 +726,15 @@ def _record(
     rules: JudgeParams,
     book: EpisodeLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     *,
     change: Change,
 ) -> EpisodeRecord:
-    episode = suspect.episode
-    assert episode is not None
     evidence = _evidence(suspect, episode)
     found, bars = strongest(rules, suspect, cause.at_s)
     returned = len(returns.returned_platforms(suspect, cause.at_ms))
-    scope = episode.scope or _scope(suspect, cause.at_s)
+    scope = episode.scope or _scope(suspect, episode, cause.at_s)
     return EpisodeRecord(
         episode_id=episode.id,
         kind="flood",
@@ -865,10 +773,10 @@ def _record(
     )
 
 
-def _renewal(book: EpisodeLog, suspect: Suspect, action: Action, since_ms: int) -> EpisodeRecord:
+def _renewal(
+    book: EpisodeLog, suspect: Suspect, episode: Episode, action: Action, since_ms: int
+) -> EpisodeRecord:
     """Return the short record of a renewed lease: changes since the previous lease (`since_ms`)."""
-    episode = suspect.episode
-    assert episode is not None
     return EpisodeRecord(
         episode_id=episode.id,
         kind="flood",
@@ -898,7 +806,7 @@ def _renewal(book: EpisodeLog, suspect: Suspect, action: Action, since_ms: int) 
 def _sightings(book: EpisodeLog, suspect: Suspect, since_s: int) -> tuple[Sighting, ...]:
     held = suspect.sightings
     return tuple(
-        sighting_of(book, w & 0xFFFF_FFFF, w >> 33, novel=bool(w >> 32 & 1))
+        book.sighting(w & 0xFFFF_FFFF, w >> 33, novel=bool(w >> 32 & 1))
         for w in held[bisect_left(held, word(since_s, 0, 0)) :]
     )
 

@@ -5,12 +5,12 @@ when the record is full or due, at the first tick after it was due, or when the 
 is every `TICK_OFFSETS`-th offset of the log.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import Trust
 from detectors.model.incidents import (
     Basis,
@@ -27,14 +27,8 @@ from detectors.model.times import DAY_S, HOUR_S
 from detectors.recipients.row import PRINTS
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident_state import Incident, due_after
+from detectors.suspects.suspect import Episode, Suspect
 from detectors.thresholds import INCIDENT_HOUR_MAX, INCIDENT_PENDING_MAX, INCIDENT_RECORD_MAX
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from detectors.episodes.episode import EpisodeParams
-    from detectors.suspects.suspect import Suspect
-
 
 DUE_SPARE: Final = 1024
 """Number of stale heap entries in `IncidentLog.due`, beyond two per suspect, before a rebuild."""
@@ -86,6 +80,7 @@ def begin(
     params: EpisodeParams,
     log: IncidentLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     message: Listed,
     rests: Rests,
@@ -94,8 +89,6 @@ def begin(
 
     The first record also has the basis of the decision and the earlier sightings of the episode.
     """
-    episode = suspect.episode
-    assert episode is not None
     incident = episode.incident = Incident(cause.at_s)
     if episode.issued_ms == cause.at_ms:
         incident.lease = cause.offset
@@ -111,13 +104,14 @@ def begin(
         CLOCK_NAMES[rests.clock],
         rests.list_version,
     )  # fmt: skip
-    tell(params, log, suspect, cause, basis=basis, earlier=_earlier(suspect, rests.told))
+    tell(params, log, suspect, episode, cause, basis=basis, earlier=_earlier(suspect, rests.told))
 
 
 def note(
     params: EpisodeParams,
     log: IncidentLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     make: Callable[[], Listed],
     *,
@@ -128,10 +122,9 @@ def note(
     Past `INCIDENT_HOUR_MAX` or `INCIDENT_PENDING_MAX`, messages are counted but not listed. `make`
     builds the listed form and is expensive, so it is called only for messages that are listed.
     """
-    assert suspect.episode is not None
-    incident = suspect.episode.incident
+    incident = episode.incident
     if incident is None:  # the state is older than incident records: begin one without a basis
-        incident = suspect.episode.incident = Incident(cause.at_s)
+        incident = episode.incident = Incident(cause.at_s)
     at_s = cause.at_s
     hour = (at_s - incident.opened_s) // HOUR_S
     if hour > incident.hour:
@@ -148,21 +141,20 @@ def note(
         incident.due_s = due_after(incident.opened_s, at_s)
         heappush(log.due, (incident.due_s, suspect.recipient))
     if len(incident.pending) >= INCIDENT_RECORD_MAX or at_s >= incident.due_s:
-        tell(params, log, suspect, cause)
+        tell(params, log, suspect, episode, cause)
 
 
 def tell(
     params: EpisodeParams,
     log: IncidentLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     *,
     basis: Basis | None = None,
     earlier: tuple[EarlierSighting, ...] = (),
 ) -> None:
     """Publish a record with the pending messages of the suspect's incident, if there are any."""
-    episode = suspect.episode
-    assert episode is not None
     incident = episode.incident
     if incident is None:
         return
@@ -205,7 +197,7 @@ def tell_due(
         if suspect is None or suspect.episode is None or suspect.episode.incident is None:
             continue
         if suspect.episode.incident.due_s == due_s:
-            tell(params, log, suspect, cause)
+            tell(params, log, suspect, suspect.episode, cause)
     if len(log.due) > 2 * len(suspects) + DUE_SPARE:
         log.restore(suspects)
 

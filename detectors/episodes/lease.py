@@ -1,13 +1,27 @@
-"""The duration of a lease, chosen by the pace of the flood.
+"""The settings of leases and episodes, and the duration of a lease by the pace of the flood.
 
 A fast flood soon shows that it goes on, so its lease is short. At four codes an hour, the same
 lease would expire before the next code comes.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from detectors.defaults import (
+    CHRONIC_DAYS,
+    COLD_DAYS,
+    COLD_KNOWN,
+    EPISODE_MOST_S,
+    EPOCH,
+    LEASE_MOST_MS,
+    LEASE_MS,
+    QUIET_S,
+)
+from detectors.model.records import Mode
+from detectors.model.times import DAY_S
 from detectors.suspects.suspect import Episode, Suspect
+from detectors.thresholds import EPISODE_MAX_MS, LEASE_MAX_MS
 
 SIGHTINGS: Final = 8
 """Number of newest novel sightings of the episode from which the pace is computed."""
@@ -19,6 +33,56 @@ Measured on the whole chain with a flood of 96 codes in 24 h: 3, 3.5 and 4 gaps 
 39 %, and 75, 78 and 80 % if .9 of its platforms are hot. A longer lease also stays longer after the
 flood, so the smallest value that refuses 78 % was chosen.
 """
+
+CHRONIC_SPAN_DAYS: Final = 14
+"""Number of days over which days under THROTTLE are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeParams:
+    """Settings of leases and of a cold start, and the versions that every action carries."""
+
+    mode: Mode = "shadow"
+    epoch: int = EPOCH
+    version: str = "0"  # of the detector
+    config: str = ""  # hash of the settings
+    lease_ms: int = LEASE_MS  # minimum duration of a lease
+    lease_most_ms: int = LEASE_MOST_MS  # maximum, for slow floods: `lasts_ms`
+    episode_most_s: int = EPISODE_MOST_S  # maximum duration of an episode
+    quiet_s: int = QUIET_S  # time without a message of the flood after which the episode ends
+    # A recipient is cold (shadow only) if it knows fewer platforms and its row is younger in days.
+    cold_known: int = COLD_KNOWN
+    cold_days: int = COLD_DAYS
+    # True: enforce for cold recipients too. Their usual codes are then refused with the flood.
+    enforce_cold: bool = False
+    chronic_days: int = CHRONIC_DAYS  # days of the last 14 under THROTTLE that mark it as chronic
+    again: bool = True  # open retry windows: `detectors.suspects.retry_windows`
+    # True: publish new windows as records of their own. False: tell the whole lease again.
+    window_records: bool = False
+    incidents: bool = True  # record incidents; decisions do not depend on this
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("shadow", "enforce"):
+            raise ValueError(f"mode must be shadow or enforce: {self.mode}")
+        if not 0 < self.lease_ms < self.quiet_s * 1000:
+            raise ValueError("a lease must end before its episode does: lease_ms < quiet_s")
+        if not self.lease_ms <= self.lease_most_ms <= LEASE_MAX_MS:
+            raise ValueError(f"lease_most_ms must be lease_ms to {LEASE_MAX_MS}")
+        if self.epoch < 0:
+            raise ValueError("epoch must not be negative")
+        if not self.quiet_s <= self.episode_most_s <= EPISODE_MAX_MS // 1000:
+            most_s = EPISODE_MAX_MS // 1000  # of an older one gateways take no lease
+            raise ValueError(f"episode_most_s must be quiet_s to {most_s}, or no lease is taken")
+        if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS:
+            raise ValueError(f"chronic_days must be 1 to {CHRONIC_SPAN_DAYS}")
+
+    def is_warm(self, suspect: Suspect, at_s: int) -> bool:
+        """Return true if enough is known of a recipient to enforce its leases."""
+        return (
+            self.enforce_cold
+            or suspect.memory_size(at_s) >= self.cold_known
+            or at_s // DAY_S - suspect.memory.born_day >= self.cold_days
+        )
 
 
 def pace_ms(suspect: Suspect, episode: Episode) -> int:

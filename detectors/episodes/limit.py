@@ -6,12 +6,14 @@ platform at this recipient; other platforms are not affected.
 
 from collections.abc import Mapping
 
-from detectors.episodes.episode import EpisodeLog, EpisodeParams, limit_reason
+from detectors.episodes.episode import limit_reason
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import EpisodeParams
 from detectors.episodes.platform_lease import renew_platforms
 from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled
 from detectors.suspects.limit import Limit, PlatformLease, Total, judge_limit, judge_total
-from detectors.suspects.suspect import Suspect
+from detectors.suspects.suspect import Episode, Suspect
 from detectors.suspects.volume import counted_platforms
 from detectors.thresholds import KNOWN_LIMITS, LIMIT_MS
 
@@ -67,8 +69,26 @@ def observe_limit(
                 lambda p: not _is_limited(rules, suspect, p, cause.at_s),
                 cause.at_s if first else repeats.codes[key][-1],
             )
-    if trusted or not is_settled(rules, suspect, cause.at_s):
-        return
+    if not trusted and is_settled(rules, suspect, cause.at_s):
+        _refuse_past_limit(params, rules, book, suspect, cause, platform, limit, total)
+
+
+def _refuse_past_limit(
+    params: EpisodeParams,
+    rules: JudgeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    cause: Cause,
+    platform: int,
+    limit: Limit | None,
+    total: Total | None,
+) -> None:
+    """Refuse the platform past its own limit, and those past the limit on all together.
+
+    Platforms with a limit of their own are refused for `LIMIT_MS`; the others until fewer codes lie
+    in the window of `total`.
+    """
+    at_ms = cause.at_ms
     ends_ms, prolonged = dict[int, int](), set[int]()
     if total is not None:
         ends_ms = {
@@ -106,6 +126,7 @@ def observe_known(
     rules: JudgeParams,
     book: EpisodeLog,
     suspect: Suspect,
+    episode: Episode,
     cause: Cause,
     *,
     platform: int,
@@ -116,8 +137,7 @@ def observe_known(
     Past a limit the platform is refused until fewer codes lie in the limit's window. `at_s`: the
     time under which the code is counted.
     """
-    episode, key = suspect.episode, suspect.recipient << 32 | platform
-    assert episode is not None
+    key = suspect.recipient << 32 | platform
     suspect.repeats.add(key, at_s)
     if suspect.platforms is not None and suspect.platforms.is_caused_by(platform, cause.at_ms):
         return
@@ -148,5 +168,5 @@ def _refuse(
     lease.limit = limit
     for platform, end_ms in ends_ms.items():
         lease.put(platform, end_ms, mode)
-    renew_platforms(params, book, suspect, cause, limit_reason(limit))
+    renew_platforms(params, book, suspect, lease, cause, limit_reason(limit))
     return lease

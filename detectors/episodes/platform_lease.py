@@ -7,11 +7,10 @@ A platform lease without a flood gets an episode of kind `limit`, so that people
 records say what is refused and why; it ends when no platform is refused any more.
 """
 
-from __future__ import annotations
+from typing import Final
 
-from typing import TYPE_CHECKING, Final
-
-from detectors.episodes.platform_names import sighting_of
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.records import (
     ALWAYS_PASS,
     Action,
@@ -28,19 +27,21 @@ from detectors.model.records import (
     utc_ms,
 )
 from detectors.model.times import DAY_S
-from detectors.suspects.limit import PLATFORMS_MAX
+from detectors.suspects.limit import PLATFORMS_MAX, PlatformLease
 from detectors.suspects.retry_windows import windows
 from detectors.suspects.suspect import SIGHTINGS_MAX, Suspect
-
-if TYPE_CHECKING:
-    from detectors.episodes.episode import EpisodeLog, EpisodeParams
 
 SCOPE: Final = Scope("otp", ALWAYS_PASS, (), ())
 """The scope of each platform lease. Trusted platforms pass, also if they are named."""
 
 
 def renew_platforms(
-    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, reason: Reason
+    params: EpisodeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    lease: PlatformLease,
+    cause: Cause,
+    reason: Reason,
 ) -> Action:
     """Publish a platform lease at this event, with all platforms that are refused alone now.
 
@@ -48,8 +49,7 @@ def renew_platforms(
     carries the retry windows if no full lease is in force. It replaces an earlier platform lease of
     the same event.
     """
-    lease, episode, at_ms = suspect.platforms, suspect.episode, cause.at_ms
-    assert lease is not None
+    episode, at_ms = suspect.episode, cause.at_ms
     if lease.offset == cause.offset:
         book.actions = [a for a in book.actions if a.revision != cause.offset or not a.refused_ids]
     for mode, all_ms in lease.ends_ms.items():
@@ -73,20 +73,23 @@ def renew_platforms(
         change, lease.id = "opened", f"{cause.id(params.epoch)}:limit"
         score, threshold = reason.score, reason.threshold
         lease.opened = Step(Level.WATCH, at_ms, cause.offset, reason.rule, score, threshold)
-    action = platform_action(params, suspect, cause, reason, again)
+    action = platform_action(params, suspect, lease, cause, reason, again)
     book.actions.append(action)
     if episode is None and lease.opened is not None:
-        book.records.append(limit_record(book, suspect, action, change))
+        book.records.append(limit_record(book, suspect, lease, lease.opened, action, change))
     return action
 
 
 def limit_record(
-    book: EpisodeLog, suspect: Suspect, action: Action, change: Change
+    book: EpisodeLog,
+    suspect: Suspect,
+    lease: PlatformLease,
+    opened: Step,
+    action: Action,
+    change: Change,
 ) -> EpisodeRecord:
     """Return a record of an episode of kind `limit`, with the platforms of its newest lease."""
-    lease, cause, reason = suspect.platforms, action.cause, action.reason
-    assert lease is not None
-    assert lease.opened is not None
+    cause, reason = action.cause, action.reason
     seen = sorted((suspect.seen[p], p) for p in lease.refused if p in suspect.seen)
     return EpisodeRecord(
         episode_id=action.episode_id,
@@ -100,9 +103,9 @@ def limit_record(
         at_ms=action.issued_at_ms,
         reason=reason,
         evidence=action.evidence,
-        path=(lease.opened,),
+        path=(opened,),
         sightings=tuple(
-            sighting_of(book, p, word >> 33, novel=bool(word >> 32 & 1))
+            book.sighting(p, word >> 33, novel=bool(word >> 32 & 1))
             for word, p in seen[-SIGHTINGS_MAX:]
         ),
         rungs=(Rung(reason.rule, reason.score, reason.threshold, reason.threshold),),
@@ -119,6 +122,7 @@ def limit_record(
 def platform_action(
     params: EpisodeParams,
     suspect: Suspect,
+    lease: PlatformLease,
     cause: Cause,
     reason: Reason,
     again: tuple[AgainWindow, ...] = (),
@@ -128,8 +132,7 @@ def platform_action(
     This function publishes nothing. The action id depends on the lease only. So a gateway that
     already has the lease replaces its retry windows when the action comes again.
     """
-    lease, episode = suspect.platforms, suspect.episode
-    assert lease is not None
+    episode = suspect.episode
     topic, partition, _, at_ms = cause
     held = [suspect.seen[p] >> 33 for p in lease.refused if p in suspect.seen]
     first_ms = utc_ms(min(held, default=cause.at_s))

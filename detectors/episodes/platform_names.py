@@ -1,15 +1,9 @@
 """Names of platforms by id. Detection works on ids; records for people need the names."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from detectors.model.event import Trust
 from detectors.model.fields import As, Count, PlatformId
-from detectors.model.records import Sighting, utc_ms
-
-if TYPE_CHECKING:
-    from detectors.episodes.episode import EpisodeLog
 
 AMBIGUOUS: Final = " (or another with its id)"
 """Suffix of a platform's name if another name came with the same id: ids can be forged."""
@@ -56,10 +50,3 @@ def _names_of(held: dict[int, Name]) -> Names:
 
 StoredNames: TypeAlias = Annotated[Names, As(dict[PlatformId, Name], dict, _names_of)]
 """Names as a field of a state that is stored, in insertion order."""
-
-
-def sighting_of(book: EpisodeLog, platform: int, at_s: int, *, novel: bool) -> Sighting:
-    """Return a sighting for a record, with the platform's name, or `#<id>` if it was forgotten."""
-    name = book.names.get(platform) or Name(f"#{platform}", Trust.NONE, 0)
-    hot = novel and platform in book.hot.platforms
-    return Sighting(name.key, platform, utc_ms(at_s), novel, name.trust, hot)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from detectors.episodes.episode import EpisodeLog, EpisodeParams, advance
+from detectors.episodes.episode import advance
+from detectors.episodes.episode_log import EpisodeLog
 from detectors.episodes.incident_log import Rests, begin, note
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import Batch
 from detectors.model.incidents import Listed
 from detectors.model.records import Cause, Level
@@ -37,9 +39,9 @@ class Recorder:
         params, book = self._params, self._book
         episode = suspect.episode
         throttled = episode is not None and episode.level is Level.THROTTLE
-        if throttled and params.incidents:  # before `advance` may renew the lease
+        if episode is not None and throttled and params.incidents:  # before the lease is renewed
             make = partial(self._message, suspect, cause, heard)
-            note(params, book.incidents, suspect, cause, make, refused=heard[4])
+            note(params, book.incidents, suspect, episode, cause, make, refused=heard[4])
         advance(params, self._rules, book, suspect, cause, finding=finding, flood=flood)
         episode = suspect.episode
         if throttled or episode is None or episode.level is not Level.THROTTLE:
@@ -49,7 +51,7 @@ class Recorder:
             version = book.hot.version if book.hot.platforms else 0
             message = self._message(suspect, cause, heard)
             rests = Rests(told, heard[-1], version)
-            begin(params, book.incidents, suspect, cause, message, rests)
+            begin(params, book.incidents, suspect, episode, cause, message, rests)
 
     def _message(self, suspect: Suspect, cause: Cause, heard: Told) -> Listed:
         i, platform, trust, novel, refused, _ = heard

@@ -8,8 +8,8 @@ reaches the threshold.
 
 from dataclasses import dataclass, field
 
-from detectors.episodes.episode import EpisodeLog, EpisodeParams
-from detectors.episodes.platform_names import sighting_of
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.fields import Count, PlatformId, Time
 from detectors.model.records import (
     NOWHERE,
@@ -101,7 +101,7 @@ def _record(
         ),
         evidence=Evidence(count, 1, 0, utc_ms(resend.first_s), last_ms),
         path=(opened,),
-        sightings=(sighting_of(book, resend.platform, resend.first_s, novel=False),),
+        sightings=(book.sighting(resend.platform, resend.first_s, novel=False),),
         rungs=(Rung("resend", count, RESEND_MESSAGES, float("inf")),),
         scope=NOWHERE,
         known=0,

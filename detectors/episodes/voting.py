@@ -11,34 +11,37 @@ from detectors.hot.votes import HOT_RULES
 from detectors.model.records import Cause, Level
 from detectors.recipients.row import word
 from detectors.suspects.judge import Band, JudgeParams, compare, strongest
-from detectors.suspects.suspect import Suspect
+from detectors.suspects.suspect import Episode, Suspect
 from detectors.suspects.volume import WINDOWS, newest
 
 
-def vote(rules: JudgeParams, hot: Hot, names: Names, suspect: Suspect, cause: Cause) -> None:
+def vote(
+    rules: JudgeParams,
+    hot: Hot,
+    names: Names,
+    suspect: Suspect,
+    episode: Episode,
+    cause: Cause,
+) -> None:
     """Let a suspect in an episode vote at this event, if its own evidence shows a flood.
 
     `hot` stores the vote. `hot` also decides whether another vote of this recipient is wanted.
     """
-    episode = suspect.episode
-    assert episode is not None, "only in an episode"
     opened = episode.path[0].offset
     if (
         hot.votes.day
         and hot.votes.wants(suspect.recipient, opened, suspect.novels)
-        and may_vote(rules, suspect, cause.at_s)
+        and may_vote(rules, suspect, episode, cause.at_s)
     ):
         platforms = choose_platforms(names, suspect, episode.since_s)
         hot.take(suspect.recipient, opened, platforms, cause.offset)
 
 
-def may_vote(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
+def may_vote(rules: JudgeParams, suspect: Suspect, episode: Episode, at_s: int) -> bool:
     """Return true if pace, counts or message volume reach THROTTLE, now or when the level rose.
 
     The score of hot platforms does not count, because a list would then confirm itself.
     """
-    episode = suspect.episode
-    assert episode is not None, "only in an episode"
     throttled = False
     for step in episode.path:
         if step.level is Level.THROTTLE:

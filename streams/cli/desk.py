@@ -293,7 +293,7 @@ def hold(
     rows = [
         (h.hold_id, h.subject, h.document_no, moment(h.at_ms), h.actor, h.reason) for h in found
     ]
-    write_list([asdict(each) for each in found], HOLDS, rows, as_json=as_json)
+    write_list([each._asdict() for each in found], HOLDS, rows, as_json=as_json)
 
 
 def _subject(settings: configs.Settings, named: str) -> str:

@@ -67,7 +67,9 @@ def run(settings: SettingsOption) -> None:
             settings.topics,
             metrics,
             clock.now_ms,
-            replies=_replies(settings, book) if settings.notify.reply else None,
+            replies=reply.Replies(settings.notify, settings.intake().numbers, book)
+            if settings.notify.reply
+            else None,
             reply_topic=settings.notify.reply_topic,
         )
         reading = "reading what was told"
@@ -294,7 +296,3 @@ def _channel(settings: configs.Settings) -> channels.Channel:
         )
 
     return smpp.SmppChannel(settings.smpp, notify.answer_s)
-
-
-def _replies(settings: configs.Settings, book: notice_book.NoticeBook) -> reply.Replies:
-    return reply.Replies(settings.notify, settings.intake().numbers, book)

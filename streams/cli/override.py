@@ -288,11 +288,8 @@ def _say(
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
     with audit_chain(settings) as chain:
         _note(chain, word, "asked")
-        topics = settings.topics
         try:
-            admin.require_topic(
-                settings.kafka, topics.everyone if recipient == EVERYONE else topics.override
-            )
+            admin.require_topic(settings.kafka, settings.topics.of_override(recipient))
             with override_publisher.speaking_on(
                 settings, clock.now_ms, listen=wait_s > 0
             ) as speaker:

@@ -13,7 +13,15 @@ from streams.common.errors import (
     UnconfirmedError,
     UsageError,
 )
-from streams.common.files import FULL, read_bytes, read_toml, replace_file, toml_value, unwritten
+from streams.common.files import (
+    FULL,
+    convert_toml,
+    read_bytes,
+    read_toml,
+    replace_file,
+    toml_value,
+    unwritten,
+)
 from streams.common.language import (
     CHINESE,
     ENGLISH,
@@ -40,6 +48,7 @@ __all__ = [
     "UncertainError",
     "UnconfirmedError",
     "UsageError",
+    "convert_toml",
     "current_language",
     "escape_unprintable",
     "in_json",

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Final, Literal
+from typing import IO, Any, BinaryIO, Final, Literal, TypeVar
 
 from streams.common.errors import ConfigError, OtpguardError, UnavailableError, UsageError
+
+T = TypeVar("T")
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Errors of a full disk, an exceeded quota, or a file over its size limit."""
@@ -131,6 +133,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except RecursionError as error:
         raise ValueError(str(error)) from None
+
+
+def convert_toml(setting: str, path: Path, convert: Callable[[dict[str, Any]], T]) -> T:
+    """Read the TOML file that a setting names, and convert its tables.
+
+    Raise ConfigError with setting, path and cause, also for ValueError and KeyError of `convert`.
+    """
+    try:
+        return convert(read_toml(path))
+    except (OSError, ValueError, KeyError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{setting} {path}: {said}") from None
 
 
 def toml_value(value: Any) -> str | None:

@@ -198,7 +198,7 @@ class Settings(BaseModel):
         Raises ConfigError if settings contradict each other.
         """
         from detectors import chain  # noqa: PLC0415 - start-up time
-        from detectors.episodes.episode import EpisodeParams  # noqa: PLC0415
+        from detectors.episodes.lease import EpisodeParams  # noqa: PLC0415
         from detectors.recipients.sieve import SieveParams  # noqa: PLC0415
         from detectors.suspects.clocks import ClockClass, ClockParams  # noqa: PLC0415
         from detectors.suspects.judge import JudgeParams  # noqa: PLC0415

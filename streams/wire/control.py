@@ -155,14 +155,14 @@ def override_key(override: Override) -> bytes:
     return f"{override.recipient}|{override.verb}|{override.platform}".encode()
 
 
-def key_parts(key: bytes) -> tuple[str, str, str]:
-    """Return recipient, verb and platform of an override's key. Raises ValueError for other keys.
+def key_parts(key: bytes | None) -> tuple[str, str, str] | None:
+    """Return recipient, verb and platform of an override's key; None for other keys.
 
-    >>> key_parts(b"*|allow|sig:a|b")
-    ('*', 'allow', 'sig:a|b')
+    >>> key_parts(b"*|allow|sig:a|b"), key_parts(None)
+    (('*', 'allow', 'sig:a|b'), None)
     """
-    recipient, verb, platform = key.decode().split("|", 2)
-    return recipient, verb, platform
+    recipient, *others = (key or b"").decode(errors="replace").split("|", 2)
+    return (recipient, others[0], others[1]) if len(others) == 2 else None
 
 
 def override_id(override: Override, offset: int) -> str:

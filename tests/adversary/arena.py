@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from detectors.chain import Params, Partition, process
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.leases.gateway_rule import Ruling
 from detectors.leases.rails import RailParams, Rails, admit
 from detectors.model.event import Trust

@@ -18,7 +18,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from detectors.chain import Params
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.leases.gateway_rule import Ruling
 from detectors.model.event import Trust
 from streams.cases.rulings import LogMessage, RulingGateway

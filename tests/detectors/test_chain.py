@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.episodes.platform_names import AMBIGUOUS, Names
 from detectors.leases.rails import RailParams, Rails, admit
 from detectors.model.event import (

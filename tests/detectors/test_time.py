@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from detectors.chain import Decisions, Params
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from streams import wire
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detectors.chain import Decisions, Params, Partition, restore, snapshot
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.episodes.used_later import HORIZON_S, UsedLater, confirm, note_refusal
 from detectors.model.event import TICK_OFFSETS
 from detectors.model.log_time import AGREE, AHEAD_S, ASTRAY_S, TICKS, LogTime, watermark

@@ -8,7 +8,7 @@ from itertools import accumulate
 from hypothesis import example, given, settings, strategies as st
 
 from detectors.chain import Params, Partition
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.leases.gateway_rule import Lease, Ruling, rule
 from detectors.leases.rails import RailParams
 from detectors.model.event import Trust

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from detectors.chain import Params
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.records import Level
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, START_MS, Event, run
 

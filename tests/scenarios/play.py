@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from detectors.chain import Decisions, Params, Partition, process
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.hot.listed import Hot
 from detectors.leases.gateway_rule import Ruling
 from detectors.leases.retry_budget import SecondPasses

@@ -1,13 +1,15 @@
-"""Answer types of the case store: frozen dataclasses, independent of tables and wire formats.
+"""Answer types of the case store: frozen dataclasses, independent of wire formats.
 
 Times are milliseconds UTC. Personal data (recipient, sender, note) is not masked here. The caller
 that shows an answer masks it by the rights of the viewer.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
+
+from sqlalchemy import Row
 
 from detectors.leases.gateway_rule import forbids, lease_of
 from detectors.model.event import Trust
@@ -117,72 +119,15 @@ class CaseEvent:
         return "refuse" if forbids(lease_of(newest), self.platform_id, self.trust) else "pass"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A note that somebody at the desk wrote about a case or a number."""
-
-    note_id: int
-    episode_id: str  # empty: the note is about the number
-    recipient: str
-    author: str
-    at_ms: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One phone call about a number: who answered, and how the caller was identified."""
-
-    call_id: int
-    recipient: str
-    episode_id: str
-    agent: str
-    at_ms: int
-    identified_by: str  # how the caller proved that the number is theirs
-    same_caller: bool  # the call came from the number itself
-    ticket: str
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class Handover:
-    """A case that one person hands over to another person or to a team."""
-
-    handover_id: int
-    episode_id: str
-    recipient: str
-    author: str
-    receiver: str  # name of an account, or "role " and a role
-    at_ms: int
-    text: str
-    read_ms: int | None  # when a receiver first opened the case; None: nobody did
-    read_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Appeal:
-    """An appeal against a throttle. The law demands a record, a deadline and an outcome."""
-
-    appeal_id: int
-    recipient: str
-    episode_id: str
-    received_by: str
-    received_ms: int
-    due_ms: int
-    identified_by: str
-    text: str
-    state: Literal["open", "granted", "refused", "withdrawn"]
-    outcome: str = ""
-    decided_by: str = ""
-    decided_ms: int | None = None
-
-
 class PapersAbout(NamedTuple):
-    """Notes, appeals, calls and legal hold of one number or case, the newest first."""
+    """Notes, appeals, calls and legal hold of one number or case, the newest first.
 
-    notes: tuple[Note, ...] = ()
-    appeals: tuple[Appeal, ...] = ()
-    calls: tuple[Call, ...] = ()
+    They are rows of the tables of the same names in `streams.cases.store.people_tables`.
+    """
+
+    notes: Sequence[Row[Any]] = ()
+    appeals: Sequence[Row[Any]] = ()
+    calls: Sequence[Row[Any]] = ()
     held: bool = False  # under a legal hold: neither retention nor erasure deletes it
 
 
@@ -211,7 +156,7 @@ class Answer:
     known: int | None  # platforms known to the number, by the newest record; None: not known
     words: tuple[WordLine, ...]  # overrides for this number, oldest first
     leases_ended: int  # expired leases of all its cases
-    calls: tuple[Call, ...]  # newest first
+    calls: Sequence[Row[Any]]  # newest first
     freshness: Freshness
 
 
@@ -255,17 +200,3 @@ class AuditPlace(NamedTuple):
         """
         named = re.fullmatch(r"(\d{1,15})\.(\d{1,15})\.(.{1,128})", text, re.ASCII)
         return cls(int(named[1]), named[3], int(named[2])) if named else None
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A legal hold: the rows of this case or number are not deleted until the hold is lifted."""
-
-    hold_id: int
-    subject: str  # episode id or recipient
-    document_no: str  # number of the authority's document
-    reason: str
-    actor: str
-    at_ms: int
-    lifted_ms: int | None = None
-    lifted_by: str = ""

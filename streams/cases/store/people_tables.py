@@ -68,6 +68,7 @@ sessions = Table(
     Column("absolute_end_ms", BigInteger, nullable=False),
 )
 
+# What somebody at the desk wrote about a case, or about a number if `episode_id` is empty.
 notes = Table(
     "notes",
     PEOPLE,
@@ -79,6 +80,8 @@ notes = Table(
     Column("text", Text, nullable=False),
 )
 
+# Phone calls: who answered, how the caller proved that the number is theirs, and if the call came
+# from the number itself.
 calls = Table(
     "calls",
     PEOPLE,
@@ -94,7 +97,7 @@ calls = Table(
 )
 
 # A case that one person hands to another person or to a team. `receiver` is an account's name, or
-# "role " and a role.
+# "role " and a role; `read_ms` is when a receiver first opened the case.
 handovers = Table(
     "handovers",
     PEOPLE,
@@ -109,6 +112,8 @@ handovers = Table(
     Column("read_by", String, nullable=False),
 )
 
+# Appeals against a throttle. The law demands a record, a deadline and an outcome. `state` is open,
+# granted, refused or withdrawn.
 appeals = Table(
     "appeals",
     PEOPLE,
@@ -127,6 +132,9 @@ appeals = Table(
     Index("ix_appeals_state", "state", "due_ms"),
 )
 
+# Overrides that need a second person, who approves exactly the bytes in `value` (the encoded
+# override; only `approved_by` is added before it is published). `says` is the same for people.
+# `state` is open, approved, rejected or used.
 proposals = Table(
     "proposals",
     PEOPLE,
@@ -146,12 +154,13 @@ proposals = Table(
     Index("ix_proposals_state", "state", "expires_ms"),
 )
 
+# Legal holds: the rows of this case or number are not deleted until the hold is lifted.
 holds = Table(
     "holds",
     PEOPLE,
     Column("hold_id", _Id, primary_key=True, autoincrement=True),
-    Column("subject", String, nullable=False, index=True),
-    Column("document_no", String, nullable=False),
+    Column("subject", String, nullable=False, index=True),  # episode id or recipient
+    Column("document_no", String, nullable=False),  # of the authority's document
     Column("reason", Text, nullable=False),
     Column("actor", String, nullable=False),
     Column("at_ms", BigInteger, nullable=False),

@@ -1,4 +1,4 @@
-"""Roles at the desk, and the types of accounts, sessions and proposals in the store."""
+"""Roles at the desk, and the types of accounts and sessions in the store."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,25 +50,3 @@ class DeskSession:
     created_ms: int
     idle_end_ms: int
     absolute_end_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """An override that needs a second person, who approves exactly these bytes.
-
-    Examples are overrides for all recipients, and exempts for a long time.
-    """
-
-    proposal_id: int
-    verb: str
-    value: bytes  # the encoded override; only `approved_by` is added before it is published
-    says: str  # the same as a text for people
-    reason: str
-    ticket: str
-    proposer: str
-    at_ms: int
-    expires_ms: int
-    state: Literal["open", "approved", "rejected", "expired", "used"]
-    decided_by: str = ""
-    decided_ms: int | None = None
-    why: str = ""

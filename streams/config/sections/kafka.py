@@ -168,6 +168,10 @@ class Topics(Section):
         description="copies of each topic; with 3 a broker may be lost while another is upgraded",
     )
 
+    def of_override(self, recipient: str) -> str:
+        """Return the topic of an override for this recipient; `*` is everyone."""
+        return self.everyone if recipient == "*" else self.override
+
     @model_validator(mode="before")
     @classmethod
     def _words_share_a_topic(cls, given: Any) -> Any:

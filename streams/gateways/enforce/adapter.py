@@ -209,8 +209,7 @@ class Adapter:
 
     def _enter_word(self, partition: TopicPartition, record: Any) -> None:
         word = decode_override(record.value)
-        topics = self._topics
-        if partition.topic != (topics.everyone if word.recipient == EVERYONE else topics.override):
+        if partition.topic != self._topics.of_override(word.recipient):
             # Permission to write overrides for one recipient must not allow global overrides.
             raise UnreadableError
         told = record.offset < self._told[partition]
@@ -248,13 +247,9 @@ class Adapter:
 
     def _forget(self, topic: str, key: bytes | None) -> None:
         """Process the tombstone of an override; ignore a key that does not belong to the topic."""
-        try:
-            recipient, verb, platform = key_parts(key or b"")
-        except ValueError:
-            return
-        topics = self._topics
-        if topic == (topics.everyone if recipient == EVERYONE else topics.override):
-            self._reconciler.forget(recipient, verb, platform)
+        parts = key_parts(key)
+        if parts and topic == self._topics.of_override(parts[0]):
+            self._reconciler.forget(*parts)
 
     def _turn(self) -> None:
         now_ms = self._clock_ms()

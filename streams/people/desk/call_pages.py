@@ -8,10 +8,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
+from sqlalchemy import Row
 from starlette.responses import RedirectResponse, Response
 
 from detectors.model.times import DAY_MS
-from streams.cases.store.answers import Answer, Call, CaseFile, CaseLine
+from streams.cases.store.answers import Answer, CaseFile, CaseLine
 from streams.cases.store.index_tables import TAIL
 from streams.common import UnavailableError, UsageError, join_list, tr, trc
 from streams.people.desk.call_view import (
@@ -473,7 +474,7 @@ class CasePages:
                 return Flash(describe_confirmed(line, self.desk.store.gateways()))
         return _flash(said)
 
-    def _choices(self, visit: Visit, calls: Sequence[Call]) -> dict[str, Any]:
+    def _choices(self, visit: Visit, calls: Sequence[Row[Any]]) -> dict[str, Any]:
         """Return the choices of the forms.
 
         If this agent identified a caller of the number within `CALL_MS`, the same way of

@@ -98,7 +98,7 @@ class Desk:
     """Per language: when they were read (ms), the banners, and the age of the index."""
 
     def __post_init__(self) -> None:
-        self.pages = Pages(self.now_ms, self.banners, self.freshness, self.unread)
+        self.pages = Pages(self.now_ms, self.shown_on_all, self.unread)
 
     @property
     def stale_ms(self) -> float:
@@ -147,15 +147,11 @@ class Desk:
 
     # --- shown on every page -----------------------------------------------------------------
 
-    def banners(self) -> Sequence[Banner]:
-        """Return banners for what is true now: shadow mode, kill switch, rails, an old index."""
-        return self._list_banners()[0]
+    def shown_on_all(self) -> tuple[Sequence[Banner], str]:
+        """Return banners for what is true now, and the age of the index as a sentence.
 
-    def freshness(self) -> str:
-        """Return the age of the index as a sentence."""
-        return self._list_banners()[1]
-
-    def _list_banners(self) -> tuple[Sequence[Banner], str]:
+        Banners tell of shadow mode, the kill switch, rails, and an old index.
+        """
         now_ms, tag = self.now_ms(), current_language()
         read_ms, banners, sentence = self._banners.get(tag, (-BANNERS_MS, (), ""))
         if now_ms - read_ms < BANNERS_MS:

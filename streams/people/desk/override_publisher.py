@@ -29,7 +29,6 @@ from streams.cluster.read import Places, readable
 from streams.common import now_ms, tr
 from streams.config import Settings
 from streams.wire import (
-    EVERYONE,
     Ack,
     Override,
     decode_ack,
@@ -177,7 +176,7 @@ class Speaker:
         Raise UnavailableError if the broker did not accept the record. If no broker answered, the
         record may still reach the topic and be applied. The text of the error then says so.
         """
-        topic = self._topics.everyone if word.recipient == EVERYONE else self._topics.override
+        topic = self._topics.of_override(word.recipient)
         said_at = time.monotonic()
         offset = prompt.say(self._producer, topic, encode_override(word), override_key(word))
         word_id = override_id(word, offset)

@@ -77,13 +77,11 @@ class Pages:
     def __init__(
         self,
         now_ms: Callable[[], int],
-        banners: Callable[[], Sequence[Banner]],
-        freshness: Callable[[], str],
+        shown_on_all: Callable[[], tuple[Sequence[Banner], str]],
         unread: Callable[[Visit], int],
     ) -> None:
         self._now_ms = now_ms
-        self._banners = banners
-        self._freshness = freshness
+        self._shown_on_all = shown_on_all
         self._unread = unread
         self._environment = _templates()
 
@@ -101,7 +99,7 @@ class Pages:
         person: Account | None = visit.session.account if visit.session else None
         roles = visit.session.roles if visit.session else frozenset()
         pages = {each.path: each for each in PAGES if visit.may(each.right)}
-        inside = visit.session is not None
+        banners, fresh = self._shown_on_all() if visit.session else ((), None)
         body = self._environment.get_template(f"{template}.html.j2").render(
             lang=current_language(),
             other=_OTHERS[current_language()],
@@ -113,8 +111,8 @@ class Pages:
             home=home_of(roles) if person else "/login",
             here=visit.request.url.path,
             token=token(visit.csrf),
-            banners=self._banners() if inside else (),
-            fresh=self._freshness() if inside else None,
+            banners=banners,
+            fresh=fresh,
             flashes=flashes,
             unread=self._unread(visit),
             **values,

@@ -1,7 +1,6 @@
 """Canonical JSON, digests and base64: the same value gives the same bytes everywhere. Pure."""
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -54,17 +53,6 @@ def sm3(data: bytes) -> str:
 def encode_base64(data: bytes) -> str:
     """Encode bytes as base64 text."""
     return base64.b64encode(data).decode()
-
-
-def decode_base64(text: Any) -> bytes:
-    """Decode base64. Raise PackError unless `encode_base64` would produce exactly this text."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError, TypeError):
-        raise PackError(tr("no base64")) from None
-    if encode_base64(data) != text:
-        raise PackError(tr("base64 with bits to spare"))
-    return data
 
 
 def entry(path: str, data: bytes) -> dict[str, Any]:

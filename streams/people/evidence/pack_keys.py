@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from streams.common import tr
-from streams.people.evidence.canonical import PackError, decode_base64, encode_base64
+from streams.people.evidence.canonical import PackError, encode_base64
 from streams.people.evidence.standalone import FORMAT, P256_ORDER
 
 SALTING: Final = f"{FORMAT} salt".encode()
@@ -53,13 +53,6 @@ class PublicKeys:
 
     def document(self) -> dict[str, str]:
         return {"ed25519": encode_base64(self.ed25519), "p256": encode_base64(self.p256)}
-
-    @classmethod
-    def of(cls, document: Any) -> Self:
-        """Read the keys from JSON. Raise PackError if they are missing or malformed."""
-        if not isinstance(document, dict) or set(document) != {"ed25519", "p256"}:
-            raise PackError(tr("no public keys"))
-        return cls(decode_base64(document["ed25519"]), decode_base64(document["p256"]))
 
     def verifies(self, kind: str, signature: bytes, message: bytes) -> bool:
         """Verify a signature of kind `ed25519`, or `p256` (r and low s, 64 bytes)."""

@@ -25,7 +25,6 @@ from streams.common import UnavailableError, UsageError, read_bytes, replace_fil
 from streams.people.evidence.canonical import PackError, entry
 from streams.people.evidence.hardware import PackSigner
 from streams.people.evidence.pack_files import MANIFEST, STAMP, TOKEN
-from streams.people.evidence.pack_keys import PublicKeys
 from streams.people.evidence.signed_envelope import kind_of, open_envelope, sign_value
 from streams.people.evidence.standalone import MANIFEST as MANIFEST_KIND, REPORT, TIMESTAMP, sha256
 
@@ -102,7 +101,7 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
     """
     manifest = manifest_of(pack)
     value, _, _ = open_envelope(manifest, REPORT if kind_of(manifest) == REPORT else MANIFEST_KIND)
-    if PublicKeys.of(value.get("signer")) != key.public:
+    if value.get("signer") != key.public.document():
         raise PackError(tr("the pack was signed by another key than the one that was given"))
     at = check_token(token, manifest)
     written = {TOKEN: token, STAMP: sign_value(key, TIMESTAMP, stamp_value(manifest, token))}

@@ -29,8 +29,6 @@ NAMESPACE: Final = uuid.UUID("6f1d0a52-8d1e-5b7f-9c55-0f7f2d3b8a41")
 
 So a receiver recognises a report that is sent again.
 """
-DESCRIPTION_MAX: Final = 1_000
-"""Maximum length of a description in characters, from the XARF schema."""
 REMEDIES: Final = (
     "a captcha, or another proof of a person, before the page sends a code",
     "a limit for each number: one code a minute, five an hour, ten a day",

@@ -11,33 +11,49 @@
 A person may leave a platform, and a platform may lose a domain. So an expired entry is not used.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
 
 from detectors.recognise.registry import Registry
-from streams.common import ConfigError, read_toml, tr
+from streams.common import ConfigError, convert_toml, tr
 from streams.common.tls import private
 
-FIELDS: Final = (
-    "platforms", "name", "mail", "webhook", "secret_file", "owner", "expires", "contract",
-)  # fmt: skip
+SETTING: Final = "reports.contacts_file"
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformContact:
+class PlatformContact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A contact for one or more platforms. `platforms`: keys as the register writes them."""
 
-    platforms: tuple[str, ...]
-    name: str
-    owner: str
+    platforms: Annotated[tuple[str, ...], Meta(min_length=1)]
+    owner: Annotated[str, Meta(min_length=1)]
     expires: date
+    name: str = ""
     mail: str = ""
     webhook: str = ""
-    secret_file: Path | None = None
+    secret_file: str = ""
     contract: bool = False
+
+    def __post_init__(self) -> None:
+        mail, webhook = self.mail, self.webhook
+        if not all(":" in each for each in self.platforms):
+            raise ValueError(tr("platforms are keys such as sig:某站"))
+        if not (mail or webhook) or (mail and "@" not in mail) or not mail.isprintable():
+            raise ValueError(tr("mail or webhook is needed, and a mail has an @"))
+        private_https = webhook.lower().startswith("https:") and private(webhook)
+        if webhook and not (private_https and self.secret_file):
+            raise ValueError(tr("a webhook is https, and signed by secret_file"))
+        msgspec.structs.force_setattr(self, "name", self.name or self.platforms[0])
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    contact: list[PlatformContact] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,69 +81,12 @@ def read_contacts(path: Path | None, registry: Registry) -> PlatformContacts:
 
     if path is None:
         return PlatformContacts({})
-    try:
-        rows = read_toml(path).get("contact", [])
-        if not isinstance(rows, list):
-            raise ValueError(tr("entries begin with [[contact]]"))  # noqa: TRY301, TRY004
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(
-            tr("reports.contacts_file {path}: {error}").format(path=path, error=said)
-        ) from None
+    convert = partial(msgspec.convert, type=_File)
     found: dict[str, PlatformContact] = {}
-    for nth, contact in enumerate(_contacts(rows, path), 1):
+    for contact in convert_toml(SETTING, path, convert).contact:
         for platform in {current_key(registry, each): None for each in contact.platforms}:
             if platform in found:
-                raise _wrong(path, nth, tr("{name} is in two entries").format(name=platform))
+                said = tr("{name} is in two entries").format(name=platform)
+                raise ConfigError(f"{SETTING} {path}: {said}")
             found[platform] = contact
     return PlatformContacts(found)
-
-
-def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
-    for nth, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise _wrong(path, nth, tr("no table"))
-        if strange := sorted(str(name) for name in row.keys() - set(FIELDS)):
-            raise _wrong(path, nth, tr("no field {names}").format(names=", ".join(strange)))
-        platforms = row.get("platforms") or ()
-        mail, webhook = str(row.get("mail") or ""), str(row.get("webhook") or "")
-        owner, secret = str(row.get("owner") or ""), row.get("secret_file")
-        if (
-            not platforms
-            or not isinstance(platforms, list)
-            or not all(":" in str(each) for each in platforms)
-        ):
-            raise _wrong(path, nth, tr("platforms are keys such as sig:某站"))
-        if not owner:
-            raise _wrong(path, nth, tr("an owner looks after each entry"))
-        if not (mail or webhook) or (mail and "@" not in mail) or not mail.isprintable():
-            raise _wrong(path, nth, tr("mail or webhook is needed, and a mail has an @"))
-        if webhook and not (webhook.lower().startswith("https:") and private(webhook) and secret):
-            raise _wrong(path, nth, tr("a webhook is https, and signed by secret_file"))
-        yield PlatformContact(
-            platforms=tuple(map(str, platforms)),
-            name=str(row.get("name") or platforms[0]),
-            owner=owner,
-            expires=_date(row.get("expires"), path, nth),
-            mail=mail,
-            webhook=webhook,
-            secret_file=Path(str(secret)) if secret else None,
-            contract=row.get("contract") is True,
-        )
-
-
-def _date(written: Any, path: Path, nth: int) -> date:
-    if isinstance(written, datetime):  # TOML allows a date with a time of day
-        return written.date()
-    if isinstance(written, date):
-        return written
-    try:
-        return date.fromisoformat(str(written))
-    except ValueError:
-        raise _wrong(path, nth, tr("expires is a day such as 2027-06-30")) from None
-
-
-def _wrong(path: Path, nth: int, what: str) -> ConfigError:
-    return ConfigError(
-        tr("reports.contacts_file {path}, entry {n}: {what}").format(path=path, n=nth, what=what)
-    )

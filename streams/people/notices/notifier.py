@@ -37,7 +37,6 @@ from streams.people.notices.reply import (
 from streams.people.notices.texts import NoticeTexts, is_plain
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
-    EVERYONE,
     AuditRecord,
     Event,
     Notice,
@@ -209,19 +208,13 @@ class Notifier:
 
     def _forget(self, topic: str, key: bytes | None) -> None:
         """Remove a deleted override, if it belongs to this topic. Other keys are ignored."""
-        try:
-            recipient, verb, platform = key_parts(key or b"")
-        except ValueError:
-            return
-        if topic == self._place_of(recipient):
-            forget_override(self._book.desired, recipient, verb, platform)
-
-    def _place_of(self, recipient: str) -> str:
-        return self._topics.everyone if recipient == EVERYONE else self._topics.override
+        parts = key_parts(key)
+        if parts and topic == self._topics.of_override(parts[0]):
+            forget_override(self._book.desired, *parts)
 
     def _enter_word(self, record: Any, now_ms: int) -> None:
         word = decode_override(record.value)
-        if record.topic != self._place_of(word.recipient):
+        if record.topic != self._topics.of_override(word.recipient):
             # Permission to write about one recipient must not be enough to stop everything.
             raise UnreadableError
         self._book.word(word, record.offset, now_ms)

@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email import message_from_bytes
+from pathlib import Path
 from typing import Any, Final
 
 from detectors.model.incidents import IncidentRecord
@@ -170,9 +171,8 @@ def deliver(report: PlatformReport, content: bytes, settings: Reports) -> tuple[
     """
     contact = report.contact
     if contact.webhook:
-        assert contact.secret_file is not None
         try:
-            secret = contact.secret_file.read_bytes().split(b"\n", 1)[0].strip()
+            secret = Path(contact.secret_file).read_bytes().split(b"\n", 1)[0].strip()
         except OSError as error:
             return "failed", f"secret_file errno_{error.errno}"
         try:

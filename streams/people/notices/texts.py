@@ -11,20 +11,21 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
 from string import Formatter
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from detectors.recognise.decide import recognise
 from detectors.recognise.registry import Registry
-from streams.common import ConfigError, read_toml, tr, zone_named
+from streams.common import ConfigError, convert_toml, tr, zone_named
 from streams.config.sections.notices import Notify
 
 TextName = Literal["start", "start_few", "start_reply", "opened", "end", "released"]
-TEXT_NAMES: Final[tuple[TextName, ...]] = get_args(TextName)
 
 UCS2_MAX: Final = 70
 PLAIN_MAX: Final = 160
@@ -39,6 +40,8 @@ _PLAIN: Final = frozenset(
 
 Data coding 0 means a different alphabet at different SMSCs. All of them read these characters.
 """
+
+_Texts = dict[str, dict[TextName, str]]  # what a file of texts may have, by language
 
 _FIELDS: Final = frozenset({"operator", "time", "messages", "platforms", "command"})
 _LINK: Final = re.compile(r"://|www\.|[A-Za-z0-9]\.[A-Za-z]{2,}|@")
@@ -143,21 +146,8 @@ def read_texts(path: Path | None) -> dict[str, dict[str, str]]:
     texts = {language: dict(own) for language, own in load_texts().items()}
     if path is None:
         return texts
-    try:
-        given = read_toml(path)
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(
-            tr("notify.texts_file {path}: {error}").format(path=path, error=said)
-        ) from None
+    given = convert_toml("notify.texts_file", path, partial(msgspec.convert, type=_Texts))
     for language, own in given.items():
-        strange = {*own} - {*TEXT_NAMES} if isinstance(own, dict) else {language}
-        if strange or not all(isinstance(text, str) for text in own.values()):
-            raise ConfigError(
-                tr("notify.texts_file {path}: [{language}] may have {names}, each a text").format(
-                    path=path, language=language, names=", ".join(TEXT_NAMES)
-                )
-            )
         texts.setdefault(language, {}).update(own)
     return texts
 

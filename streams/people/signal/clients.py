@@ -13,7 +13,7 @@ import msgspec
 from detectors.model.event import Trust
 from detectors.recognise.keys import current_key
 from detectors.recognise.registry import Registry
-from streams.common import ConfigError, read_toml, tr
+from streams.common import convert_toml
 from streams.common.tls import private
 
 CHECK: Final = "verification-flood-signal:check"
@@ -43,13 +43,11 @@ def read(path: Path, registry: Registry) -> dict[str, SignalClient]:
 
     A client's platform may be listed under any of its names and numbers.
     """
-    try:
-        return {name: _client(name, row, registry) for name, row in read_toml(path).items()}
-    except (OSError, ValueError, KeyError) as error:
-        said = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(
-            tr("signal.clients_file {path}: {error}").format(path=path, error=said)
-        ) from None
+
+    def convert(tables: dict[str, Any]) -> dict[str, SignalClient]:
+        return {name: _client(name, row, registry) for name, row in tables.items()}
+
+    return convert_toml("signal.clients_file", path, convert)
 
 
 def _client(name: str, table: dict[str, Any], registry: Registry) -> SignalClient:

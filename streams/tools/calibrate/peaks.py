@@ -13,8 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.episodes.episode import EpisodeLog
-from detectors.episodes.platform_names import sighting_of
+from detectors.episodes.episode_log import EpisodeLog
 from detectors.model.records import Sighting, utc_ms
 from detectors.model.times import DAY_S
 from detectors.suspects.judge import Bars, JudgeParams, Scores, instants
@@ -166,4 +165,4 @@ def _sightings(book: EpisodeLog, suspect: Suspect, at_s: int) -> Iterator[Sighti
     """Yield the newest sightings of the day that ends at `at_s`, oldest first."""
     day: Iterable[int] = [w for w in suspect.sightings if at_s - DAY_S < w >> 33 <= at_s]
     for word in list(day)[-SIGHTINGS_SHOWN:]:
-        yield sighting_of(book, word & 0xFFFF_FFFF, word >> 33, novel=bool(word >> 32 & 1))
+        yield book.sighting(word & 0xFFFF_FFFF, word >> 33, novel=bool(word >> 32 & 1))

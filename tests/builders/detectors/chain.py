@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detectors.chain import Decisions, Params
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import (
     Trust,
     platform_id,

@@ -20,7 +20,7 @@ from detectors.chain import (
     restore,
     snapshot,
 )
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.suspects.clocks import ClockClass, ClockParams
 from detectors.suspects.judge import JudgeParams, RuleMode
 from detectors.thresholds import SETTLED_DAYS

@@ -9,19 +9,10 @@ import pytest
 
 from detectors.chain import Params, Partition
 from detectors.episodes import episode
-from detectors.episodes.episode import (
-    NEXT,
-    EpisodeLog,
-    EpisodeParams,
-    advance,
-    ahead_of,
-    end,
-    ends_s,
-    over,
-    recycle,
-)
-from detectors.episodes.platform_names import Name, sighting_of
-from detectors.model.event import EventKind, Trust
+from detectors.episodes.episode import NEXT, advance, ahead_of, end, ends_s, over, recycle
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import EpisodeParams
+from detectors.model.event import EventKind
 from detectors.model.records import (
     ALWAYS_PASS,
     Action,
@@ -30,7 +21,6 @@ from detectors.model.records import (
     Level,
     merge_renewal,
     seconds,
-    utc_ms,
 )
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
@@ -163,9 +153,11 @@ def test_a_renewal_says_what_changed_and_is_whole_with_the_record_before(
     events = history() + flood(90, gap_ms=50_000)
     told = run(ENFORCE, events)
 
-    def whole(book: EpisodeLog, suspect: Suspect, action: Action, _since_ms: int) -> EpisodeRecord:
+    def whole(
+        book: EpisodeLog, suspect: Suspect, of: Episode, action: Action, _since_ms: int
+    ) -> EpisodeRecord:
         params, rules = ENFORCE.episode, ENFORCE.judge
-        return episode._record(params, rules, book, suspect, action.cause, change="renewed")
+        return episode._record(params, rules, book, suspect, of, action.cause, change="renewed")
 
     monkeypatch.setattr(episode, "_renewal", whole)
     expected = run(ENFORCE, events)
@@ -278,20 +270,3 @@ def test_days_of_throttles_are_remembered_for_so_many_recipients(
         suspect.recipient = recipient
         advance(params, RULES, book, suspect, cause(90), finding=finding(Band.THROTTLE), flood=5)
     assert list(book.chronic) == [2, 3, 4]
-
-
-def test_a_platform_whose_name_was_forgotten_is_told_by_its_number() -> None:
-    book = EpisodeLog()
-    book.names[7] = Name("sig:淘宝", Trust.BANK, 1)
-    told = sighting_of(book, 7, START_S, novel=True)
-    assert (told.platform, told.trust, told.at_ms) == ("sig:淘宝", Trust.BANK, utc_ms(START_S))
-    assert sighting_of(book, 8, START_S, novel=True).platform == "#8"
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"epoch": -1}, {"lease_ms": 0}, {"episode_most_s": 60}, {"episode_most_s": 86_401}],
-)
-def test_leases_that_cannot_be_meant_are_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"lease|epoch|chronic"):
-        EpisodeParams(**wrong)  # type: ignore[arg-type]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detectors.chain import Params, Partition
-from detectors.episodes.episode import EpisodeParams
-from detectors.episodes.lease import lasts_ms, quiet_s
+from detectors.episodes.lease import EpisodeParams, lasts_ms, quiet_s
 from detectors.model.event import platform_id
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
@@ -110,3 +109,12 @@ def test_a_long_lease_ends_by_itself_within_an_hour() -> None:
 def test_a_longest_lease_that_gateways_refuse_cannot_be_set(most_ms: int) -> None:
     with pytest.raises(ValueError, match="lease_most_ms must be lease_ms to 3600000"):
         EpisodeParams(lease_most_ms=most_ms)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epoch": -1}, {"lease_ms": 0}, {"episode_most_s": 60}, {"episode_most_s": 86_401}],
+)
+def test_leases_that_cannot_be_meant_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"lease|epoch|chronic"):
+        EpisodeParams(**wrong)  # type: ignore[arg-type]

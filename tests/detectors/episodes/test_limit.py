@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.chain import Params, Partition, restore, snapshot
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import TICK_OFFSETS, EventKind, platform_id
 from detectors.model.records import Level
 from detectors.suspects.judge import JudgeParams

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from detectors.chain import Params, Partition
-from detectors.episodes.episode import EpisodeLog, EpisodeParams
+from detectors.episodes.episode_log import EpisodeLog
+from detectors.episodes.lease import EpisodeParams
 from detectors.episodes.resend import Resend, end, observe
 from detectors.model.event import TICK_OFFSETS
 from detectors.model.records import Cause, EpisodeRecord, Level

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from detectors.chain import Params, Partition, restore, snapshot
 from detectors.defaults import QUIET_S
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.episodes.used_later import (
     HORIZON_S,
     PLATFORMS_MAX,

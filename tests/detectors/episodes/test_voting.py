@@ -31,20 +31,24 @@ def led(suspect: Suspect) -> Suspect:
     return suspect
 
 
+def votes(suspect: Suspect) -> bool:
+    assert suspect.episode is not None
+    return may_vote(RULES, suspect, suspect.episode, suspect.last_s)
+
+
 def test_what_passes_a_bar_by_its_pace_votes() -> None:
     _, suspect = suspect_after(flood(8))
-    assert may_vote(RULES, suspect, suspect.last_s)
+    assert votes(suspect)
     _, watched = suspect_after(flood(4))
-    assert watched.episode is not None
-    assert not may_vote(RULES, watched, watched.last_s)
+    assert not votes(watched)
 
 
 def test_what_hot_platforms_alone_show_does_not_vote_until_its_own_evidence_does() -> None:
     fast = flood(4)
     _, suspect = suspect_after(fast)
-    assert not may_vote(RULES, led(suspect), suspect.last_s)
+    assert not votes(led(suspect))
     _, suspect = suspect_after(fast + flood(4, 20_000, START_MS + 80_000, first=4))
-    assert may_vote(RULES, led(suspect), suspect.last_s), "by its pace"
+    assert votes(led(suspect)), "by its pace"
 
 
 def test_known_and_trusted_platforms_are_not_voted_for() -> None:

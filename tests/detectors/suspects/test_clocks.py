@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from detectors.chain import Decisions, Params, Partition, restore, snapshot
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import TICK_OFFSETS
 from detectors.model.records import Level
 from detectors.suspects.clocks import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detectors.chain import Params, Partition, restore, snapshot
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import EventKind, Trust
 from detectors.model.records import Level
 from detectors.suspects.pages import Pages, count_as, drop_old

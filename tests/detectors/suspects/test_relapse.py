@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from detectors.chain import Params, Partition, restore, snapshot
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import EventKind
 from detectors.model.fields import reader, writer
 from detectors.suspects.judge import CALM, Band

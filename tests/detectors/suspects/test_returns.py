@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detectors.chain import Params
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.records import Level
 from detectors.suspects.judge import JudgeParams
 from tests.builders.detectors.chain import VICTIM, history, throttles

@@ -9,7 +9,7 @@ import pytest
 
 from detectors import judge_pass
 from detectors.chain import Params, Partition
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import TICK_OFFSETS, Trust, platform_id
 from detectors.model.records import Action, Level, refuses, seconds, utc_ms
 from detectors.model.times import DAY_S

@@ -126,9 +126,12 @@ def test_words_about_one_thing_share_a_key_and_others_do_not() -> None:
 
 def test_a_platform_with_bars_in_its_key_keeps_them() -> None:
     said = word(verb="allow", platform="sig:a|b|c")
-    assert key_parts(override_key(said))[2] == "sig:a|b|c"
-    with pytest.raises(ValueError, match="unpack"):
-        key_parts(b"8613900000001|release")
+    assert key_parts(override_key(said)) == (said.recipient, "allow", "sig:a|b|c")
+
+
+@pytest.mark.parametrize("key", [None, b"", b"8613900000001|release", b"\xff"])
+def test_a_key_that_is_no_override_s_has_no_parts(key: bytes | None) -> None:
+    assert key_parts(key) is None
 
 
 def test_a_word_about_everyone_is_acknowledged_by_another_id() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detectors.chain import Params
-from detectors.episodes.episode import EpisodeParams
+from detectors.episodes.lease import EpisodeParams
 from tests.builders.detectors.chain import history, idle, refused
 from tests.detectors.stand_in import HOUR_MS, START_MS, Event, run
 

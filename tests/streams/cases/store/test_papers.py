@@ -92,8 +92,8 @@ def test_a_hold_stands_until_it_is_lifted_once(store: FilledStore) -> None:
     papers = store.papers
     hold = papers.hold("ann", RECIPIENT, "调证2026-17", "police")
     assert [h.hold_id for h in papers.holds([RECIPIENT, "x"])] == [hold.hold_id]
-    assert papers.holds(["x"]) == []
+    assert papers.holds(["x"]) == ()
     assert papers.lift("bob", hold.hold_id).lifted_by == "bob"
     with pytest.raises(UsageError, match="no hold"):
         papers.lift("bob", hold.hold_id)
-    assert papers.holds() == []
+    assert papers.holds() == ()

@@ -44,31 +44,31 @@ def test_one_persons_bound_is_not_anothers(world: World) -> None:
 
 def test_banners_are_asked_for_once_a_second_and_in_each_language(world: World) -> None:
     world.flood()
-    assert world.desk.banners() == ()
+    assert world.desk.shown_on_all()[0] == ()
     off = Override(recipient="*", verb="mode", mode="off", actor="noc", reason="r",
                    issued_at_ms=world.store.at_ms)  # fmt: skip
     fill(world.store, off)
-    assert world.desk.banners() == (), "within the second"
+    assert world.desk.shown_on_all()[0] == (), "within the second"
     world.store.at_ms += BANNERS_MS
-    (banner,) = world.desk.banners()
+    (banner,) = world.desk.shown_on_all()[0]
     assert (banner.tone, "KILL SWITCH" in banner.text) == ("alarm", True)
     with speaking("zh-Hans", zone()):
-        (chinese,) = world.desk.banners()
+        (chinese,) = world.desk.shown_on_all()[0]
     assert "KILL SWITCH" not in chinese.text
-    assert world.desk.banners() == (banner,)
+    assert world.desk.shown_on_all()[0] == (banner,)
 
 
 def test_an_index_that_is_old_or_empty_and_a_detector_that_is_behind_are_said_to_be(
     world: World,
 ) -> None:
-    assert world.desk.banners()[0].tone == "alarm", "nothing was read yet"
+    assert world.desk.shown_on_all()[0][0].tone == "alarm", "nothing was read yet"
     world.flood()
     world.store.at_ms += 61_000
-    assert "1 min old" in world.desk.banners()[0].text
+    assert "1 min old" in world.desk.shown_on_all()[0][0].text
     world.flood(1)
     world.store.note_behind(7)
     world.store.at_ms += BANNERS_MS
-    assert [each.head for each in world.desk.banners()] == ["The detector is behind."]
+    assert [each.head for each in world.desk.shown_on_all()[0]] == ["The detector is behind."]
 
 
 def test_rails_that_keep_leases_from_a_gateway_are_an_alarm_while_they_matter(
@@ -84,14 +84,14 @@ def test_rails_that_keep_leases_from_a_gateway_are_an_alarm_while_they_matter(
         )
     ]  # fmt: skip
     fill(world.store, *said)
-    (banner,) = world.desk.banners()
+    (banner,) = world.desk.shown_on_all()[0]
     assert (banner.tone, banner.head) == ("alarm", "The rails of a gateway are reached.")
     assert "2 leases" in banner.text, "each once, and none that a rail for one lease refused"
     page = world.inside(DeskRole.AGENT).get("/").text
     assert "2 条限流租约" in page, "on every page"
     world.store.at_ms += 601_000
     world.flood(1)
-    assert world.desk.banners() == (), "long enough ago"
+    assert world.desk.shown_on_all()[0] == (), "long enough ago"
 
 
 def test_rails_that_somebody_raised_are_said_with_their_end(world: World) -> None:
@@ -101,16 +101,16 @@ def test_rails_that_somebody_raised_are_said_with_their_end(world: World) -> Non
         issued_at_ms=world.store.at_ms, expires_at_ms=world.store.at_ms + 3_600_000,
     )  # fmt: skip
     fill(world.store, word)
-    (banner,) = world.desk.banners()
+    (banner,) = world.desk.shown_on_all()[0]
     assert (banner.tone, banner.head) == ("watch", "The rails are raised.")
     assert "4 times" in banner.text
     world.store.at_ms += 3_600_000
     world.flood(1)
-    assert world.desk.banners() == ()
+    assert world.desk.shown_on_all()[0] == ()
 
 
 def test_shadow_mode_is_said_and_not_in_the_words_of_an_alarm(world: World) -> None:
     world.flood()
     world.desk.settings = world.settings.model_copy(update={"mode": "shadow"})
-    (banner,) = world.desk.banners()
+    (banner,) = world.desk.shown_on_all()[0]
     assert (banner.head, banner.tone) == ("Only observing.", "watch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from streams.people.evidence.canonical import canonical, decode_base64, encode_base64
+from streams.people.evidence.canonical import canonical, encode_base64
 from streams.people.evidence.pack import extract
 from streams.people.evidence.pack_files import MANIFEST, PROOFS, RECORDS, STAMP
 from streams.people.evidence.standalone import P256_ORDER
@@ -28,7 +29,7 @@ def respelled(data: bytes, spell: Callable[[Signatures], Signatures]) -> bytes:
 def with_high_s(signatures: Signatures) -> Signatures:
     """The same signatures, P-256 by the other of the two numbers that are good for ECDSA."""
     ed, curve = signatures
-    raw = decode_base64(curve["sig"])
+    raw = base64.b64decode(curve["sig"])
     other = P256_ORDER - int.from_bytes(raw[32:])
     return [ed, {**curve, "sig": encode_base64(raw[:32] + other.to_bytes(32))}]
 

@@ -9,8 +9,6 @@ import pytest
 from streams.people.evidence.canonical import (
     PackError,
     canonical,
-    decode_base64,
-    encode_base64,
     entry,
     parse_canonical,
     sm3,
@@ -51,13 +49,6 @@ def test_text_that_is_no_unicode_is_none() -> None:
 def test_a_number_that_not_every_reader_holds_is_refused() -> None:
     with pytest.raises(PackError):
         canonical({"n": 2**60})
-
-
-@pytest.mark.parametrize("text", ["YQ", "YR==", "Y Q==", 7, None])
-def test_base64_is_written_in_one_way(text: object) -> None:
-    assert decode_base64(encode_base64(b"a")) == b"a"
-    with pytest.raises(PackError):
-        decode_base64(text)
 
 
 def test_digests_are_those_of_openssl() -> None:

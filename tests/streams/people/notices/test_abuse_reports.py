@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from xarf import parse
 
 from streams.common import language
 from streams.config import Reports
 from streams.people.notices.abuse_reports import (
-    DESCRIPTION_MAX,
     PlatformReport,
     as_csv,
     content,
@@ -31,7 +31,11 @@ from tests.streams.people.notices.incidents import DAY0_MS, DAY_MS, use_of
 
 KEY = "sig:听潮课堂"
 REPORTER = Reports(org="中国移动", mail_from="abuse@carrier.example")
-CONTACT = PlatformContact((KEY,), "听潮安全部", "desk", date(2030, 1, 1), mail="a@tingchao.example")
+DESCRIPTION_MAX = 1_000
+"""Maximum length of a description in characters, from the XARF schema."""
+CONTACT = PlatformContact(
+    (KEY,), "desk", date(2030, 1, 1), name="听潮安全部", mail="a@tingchao.example"
+)
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def test_the_report_is_valid_xarf_of_the_type_that_fits() -> None:
 
 def with_everything() -> PlatformReport:
     """A report at its largest: more windows and senders than it names, and a long addressee."""
-    contact = replace(CONTACT, name="听潮安全部" * 60)
+    contact = structs.replace(CONTACT, name="听潮安全部" * 60)
     made = report(contact=contact, before=1e9, after=1e9)
     use = made.use
     for nth in range(2 * WINDOWS_MAX):
@@ -108,7 +112,7 @@ def test_counts_times_and_remedies_are_there() -> None:
 
 
 def test_no_number_and_no_hash_of_one_leaves_the_house() -> None:
-    made = report(contact=replace(CONTACT, contract=True))
+    made = report(contact=structs.replace(CONTACT, contract=True))
     numbers = made.use.victims
     whole = everything(made)
     assert numbers
@@ -136,7 +140,7 @@ def test_few_victims_are_said_to_be_few() -> None:
 
 def test_message_ids_go_only_under_contract() -> None:
     assert "message_ids" not in content(report())
-    said = content(report(contact=replace(CONTACT, contract=True)))
+    said = content(report(contact=structs.replace(CONTACT, contract=True)))
     assert len(said["message_ids"]) == 60
 
 

@@ -7,11 +7,13 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from streams.common.errors import ConfigError
 from streams.config import Reports
@@ -25,7 +27,7 @@ from tests.waiting import END_S
 
 NOW_MS = DAY0_MS + DAY_MS + 3_600_000
 A, B, C = "sig:a", "sig:b", "sig:c"
-CONTACT = PlatformContact((A,), "A", "desk", date(2100, 1, 1), mail="abuse@a.example")
+CONTACT = PlatformContact((A,), "desk", date(2100, 1, 1), name="A", mail="abuse@a.example")
 CONTACTS = PlatformContacts({A: CONTACT})
 HANG_UP = ""
 """A mailer's answer after which nobody knows what it did."""
@@ -167,8 +169,8 @@ def test_what_failed_for_sure_is_sent_by_the_next_run_and_what_may_have_arrived_
 @pytest.mark.parametrize("secret", [b"", b"whsec_x"])
 def test_a_contact_whose_secret_cannot_sign_fails_alone(tmp_path: Path, secret: bytes) -> None:
     (tmp_path / "secret").write_bytes(secret)
-    contact = replace(
-        CONTACT, mail="", webhook="https://a.example/x", secret_file=tmp_path / "secret"
+    contact = structs.replace(
+        CONTACT, mail="", webhook="https://a.example/x", secret_file=str(tmp_path / "secret")
     )
     found = [
         replace(each, report=each.report and replace(each.report, contact=contact))
@@ -179,15 +181,15 @@ def test_a_contact_whose_secret_cannot_sign_fails_alone(tmp_path: Path, secret: 
     assert decided(tmp_path, *said)[0].telling is Telling.DIGEST
 
 
-CONTACTS_OF_THREE = [replace(CONTACT, platforms=(key,)) for key in (A, B, C)]
+CONTACTS_OF_THREE = [structs.replace(CONTACT, platforms=(key,)) for key in (A, B, C)]
 
 
 def decided_of_three(folder: Path, *notices: Notice, **more: object) -> list[Decision]:
     """Three platforms that are to be told; `more` are fields of the first one's contact."""
-    first, *others = CONTACTS_OF_THREE
-    made = PlatformContacts(
-        {each.platforms[0]: each for each in (replace(first, **more), *others)}  # type: ignore[arg-type]
-    )
+    first, *others = map(copy, CONTACTS_OF_THREE)
+    for name, value in more.items():  # also a value that no file may have
+        structs.force_setattr(first, name, value)
+    made = PlatformContacts({each.platforms[0]: each for each in (first, *others)})
     records = [record for nth, key in enumerate((A, B, C))
                for record in use_of(key, DAY0_MS, 10, 9 - nth, key[-1])]  # fmt: skip
     return decide(records, notices, made, settings(folder), day_ms=DAY0_MS, now_ms=NOW_MS,
@@ -213,7 +215,7 @@ def test_a_report_that_cannot_be_written_ends_no_other_and_is_no_telling(tmp_pat
 @pytest.mark.parametrize("url", ["https://a.example/\ud800", "https://[a.example/"])
 def test_a_url_that_leads_nowhere_keeps_no_other_report(tmp_path: Path, url: str) -> None:
     (tmp_path / "secret").write_text("whsec_" + "c2VjcmV0" * 4)
-    found = decided_of_three(tmp_path, mail="", webhook=url, secret_file=tmp_path / "secret")
+    found = decided_of_three(tmp_path, mail="", webhook=url, secret_file=str(tmp_path / "secret"))
     _, states = sent(tmp_path, found)
     assert states[0].startswith("failed")
     assert states[1:] == ["sent", "sent"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -13,9 +13,9 @@ from detectors.recognise.registry import Registry
 from streams.common.errors import ConfigError
 from streams.config.sections.notices import Notify
 from streams.people.notices.texts import (
-    TEXT_NAMES,
     Facts,
     NoticeTexts,
+    TextName,
     check_texts,
     count,
     load_texts,
@@ -24,6 +24,7 @@ from streams.people.notices.texts import (
 )
 
 REGISTRY = Registry.load_shipped()
+TEXT_NAMES: tuple[TextName, ...] = get_args(TextName)
 NAMES = {
     "zh-Hans": ("中国移动", "中国联通", "中国电信", "中国广电"),
     "zh-Hant": ("中國移動香港", "中華電信", "台灣大哥大", "澳門電訊"),

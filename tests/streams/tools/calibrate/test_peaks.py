@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.episodes.episode import EpisodeLog
+from detectors.episodes.episode_log import EpisodeLog
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
 from detectors.suspects.judge import JudgeParams, bars_of, scores

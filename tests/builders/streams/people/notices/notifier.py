@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 from kafka import KafkaProducer
 
@@ -23,7 +23,7 @@ from streams.people.notices.channels import Channel, Delivered, Delivery, SmsNot
 from streams.people.notices.notice_book import NoticeBook, NotifyParams
 from streams.people.notices.notifier import Notifier
 from streams.people.notices.reply import Replies
-from streams.people.notices.texts import TEXT_NAMES, check_texts, read_texts
+from streams.people.notices.texts import TextName, check_texts, read_texts
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
     Notice,
@@ -82,7 +82,7 @@ class World:
         self.producer = KafkaProducer(**self.clients, acks="all")
         self.phones = Phones()
         self.texts = check_texts(
-            read_texts(None), Notify(operator="中国移动", sender="10086"), TEXT_NAMES,
+            read_texts(None), Notify(operator="中国移动", sender="10086"), get_args(TextName),
             Registry.load_shipped(),
         )  # fmt: skip
 
