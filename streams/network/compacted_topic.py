@@ -91,7 +91,9 @@ class KeptTopic:
             for record in batch:
                 self._take(record)
         if self._end is not None:
-            self._follow()
+            self._places.look()
+            if self._places.anew:
+                self._begin(anew=True)
 
     def keep(self, wanted: Records) -> int:
         """Write the given records that differ from the topic. Return how many were written."""
@@ -136,14 +138,6 @@ class KeptTopic:
             self.held[record.key] = record.value
         if record.key in self._written and self._written[record.key] == record.value:
             del self._written[record.key]
-
-    def _follow(self) -> None:
-        """Record the read position. If the topic was created again, reading starts over."""
-        at = self._consumer.position(self._place, timeout_ms=POLL_MS)
-        if at is not None or self._place in self._places.next:
-            self._places.reach(self._place, at)
-        if self._places.anew:
-            self._begin(anew=True)
 
     def _begin(self, *, anew: bool = False) -> None:
         """Start over with the content of the topic, if this process is the owner.

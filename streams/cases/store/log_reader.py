@@ -86,8 +86,7 @@ class LogReader:
 
         Another id than before shows that the topic was deleted and created again.
         """
-        known = {topic: topic_id(self._looker, topic) for topic in topics}
-        return {topic: str(found) for topic, found in known.items() if found}
+        return {each: str(found) for each in topics if (found := topic_id(self._looker, each))}
 
     def ends(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the end offset of each partition, after the last committed record.
