@@ -46,17 +46,17 @@ def test_each_missing_topic_is_named() -> None:
         said = f"topic {topic.name} is missing; `otpguard topics create` makes it"
         needed = topic.role not in module.MEMORY
         check(found, *[said] * needed)
-        assert module.forgetful(WANTED, found) == [said] * (not needed)
+        assert module.cautions(WANTED, found) == [said] * (not needed)
     names = ", ".join(topic.name for topic in WANTED if topic.role not in module.MEMORY)
     check({}, f"topics {names} are missing; `otpguard topics create` makes them")
 
 
 def test_what_only_remembers_may_be_missing_and_whoever_looks_is_told() -> None:
-    (said,) = module.forgetful(WANTED, {}, "user x")
+    (said,) = module.cautions(WANTED, {}, "user x")
     for role in module.MEMORY:
         assert next(topic.name for topic in WANTED if topic.role == role) in said
     assert "or user x has no right to see them" in said
-    assert module.forgetful(WANTED, RIGHT) == []
+    assert module.cautions(WANTED, RIGHT) == []
 
 
 def test_who_may_not_look_at_rights_cannot_know_that_a_topic_is_not_there() -> None:
