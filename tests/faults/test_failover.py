@@ -81,7 +81,7 @@ class Site:
             f'kafka = {{bootstrap = "{broker.bootstrap}"}}\n'
             f'topics = {{input = "{topic}", partitions = {partitions}, replication = 1}}\n'
             f'worker = {{data_dir = "{folder}/worker", checkpoint_cycle_s = 2}}\n'
-            f'[detect]\nrecipients_max = {100_000 + SIZE}\n'
+            f"[detect]\nrecipients_max = {100_000 + SIZE}\n"
             f'memory_key_file = "{folder}/memory.key"\n{more}'
         )
         self.settings = load(config)
