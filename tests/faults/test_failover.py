@@ -47,16 +47,16 @@ from tests.nodes import Broker
 from tests.threads import meanwhile
 from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.faults]
-
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
 GAP_MS: Final = 15_000
 OWN: Final = 12  # platforms of a person: without memory, logging in to all of them is a flood
 WITHIN: Final = 10
 KEY: Final = "a key of sixteen, and more"
-# 200,000 takes ten minutes, and about 5 GB of disk.
 SIZE: Final = int(os.environ.get("OTPGUARD_FAILOVER_PEOPLE", "120"))
+pytestmark = [
+    pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(900 + SIZE // 20),
+]  # fmt: skip
 PEOPLE: Final = [str(8613900000000 + i) for i in range(SIZE)]
 VICTIMS: Final = PEOPLE[:10]
 STRANGERS: Final = [str(8613911100000 + i) for i in range(8)]
