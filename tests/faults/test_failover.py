@@ -260,10 +260,12 @@ def test_a_standby_site_goes_on_with_the_memory_of_the_one_that_died(
     decided_s = time.monotonic() - switched
     wait_until(lambda: b.throttled().keys() == {*VICTIMS}, "B throttles them after ten messages")
     print(f"{SIZE} people: B throttled first {decided_s:.1f} s after the switch")
-    b.send(each for person in PEOPLE for each in log_in(person, start_ms + 40 * GAP_MS))
     for stranger in STRANGERS:  # nobody knows these, so B refuses what the same people do
         b.send(log_in(stranger, start_ms + 40 * GAP_MS))
-    wait_until(lambda: {*STRANGERS} <= b.throttled().keys(), "all before has been read", END_ALL_S)
+    wait_until(lambda: {*STRANGERS} <= b.throttled().keys(), "B throttles who is new to it")
+    sent = b.send(each for person in PEOPLE for each in log_in(person, start_ms + 40 * GAP_MS))
+    sent += copied + WITHIN * len(VICTIMS) + OWN * len(STRANGERS)
+    wait_until(lambda: events_counted(b.worker.port) >= sent, "B has read all", END_ALL_S)
     leases = b.throttled()
     assert leases.keys() == {*VICTIMS, *STRANGERS}, "who knows their platforms is not throttled"
     assert refused_own(b, PEOPLE) == 0
