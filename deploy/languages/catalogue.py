@@ -98,7 +98,7 @@ WORDS: Final = (
     "flood", "resend", "limit", "throttle", "release",
     "throttle_platforms", "retry_windows", "watch", "clear", "rule", "trait", "piece", "pieces",
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
-    "Exit codes:", "Roles:", "settings", "broker", "topics", "transactions", "rights", "lag",
+    "Exit codes:", "Roles:", "settings", "broker", "topics", "rights", "lag",
     "sample", "store", "console", "signal", "notices", "gateways", "dead letters", "certificates",
     "events", "keys", "partitions", "clocks", "ports",
     # what is done at the desk, and what becomes of it

@@ -103,6 +103,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "config": ("streams.cli.config:app", "Check and show the settings."),
     "size": ("streams.cli.size:size", "Compute what your traffic needs, before you buy anything."),
     "memory": ("streams.cli.memory:app", "Take what is known about subscribers elsewhere."),
+    "failover": (
+        "streams.cli.doctor:failover",
+        "Say whether this standby site can take over.",
+    ),
     "canary": ("streams.cli.canary:canary", "Flood a reserved number, to see it throttled."),
     "doctor": ("streams.cli.doctor:doctor", "Report what is wrong here, and what to do."),
     "metrics": ("streams.cli.metrics_command:app", "List the metrics."),
@@ -115,7 +119,7 @@ GROUPS: Final = {
     "See": ("top", "campaigns", "platforms", "metrics", "audit"),
     "Explain": ("recognise", "replay", "scenario"),
     "Act": ("allow", "exempt", "rails", "gate", "enforce"),
-    "Operate": ("agent", "dlq", "memory", "canary"),
+    "Operate": ("agent", "dlq", "memory", "failover", "canary"),
     "People": ("desk", "notify", "signal", "evidence", "report"),
     "Measure": ("calibrate", "shadow-report", "compare", "size"),
 }

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Annotated, Final
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich import cells
 
-from streams.cli.shared import ConfigOption, JsonOption, fold_line, settings_of, write_json
+from streams.cli.shared import ConfigOption, JsonOption, fold_line, group, settings_of, write_json
 from streams.cluster import kafka_rights
 from streams.common import ConfigError, Exit, UsageError, clock, join_list, tr
 from streams.tools.operate import diagnosis, local_checks
+
+failover = group("Say whether this standby site can take over.")
 
 MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}
 
@@ -44,6 +47,42 @@ def doctor(
         raise UsageError(
             tr("{role!r} is none of {roles}").format(role=role, roles=", ".join(kafka_rights.ROLES))
         )
+    _answer(config, lambda it: diagnosis.examine(it, role, clock.now_ms()), as_json=as_json)
+
+
+@failover.callback()
+def _failover() -> None:
+    """Say whether this standby site can take over."""
+
+
+@failover.command("check")
+def failover_check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    r"""Say what this site lacks to take over, and how old everything is; changes nothing.
+
+    Checks epoch, key, age of the memory, overrides, mode, topics and workers. Run it at the standby
+    site, on the machine of `otpguard agent memory`, as a user with the role support.
+
+    \b
+    Examples:
+      otpguard failover check --config /etc/otpguard/otpguard.toml
+      otpguard failover check --json | jq '.[] | select(.state != "ok")'
+
+    \b
+    Exit codes:
+      0    this site can take over
+      1    something should be looked at
+      78   something is wrong
+    """
+    _answer(config, lambda it: diagnosis.examine_standby(it, clock.now_ms()), as_json=as_json)
+
+
+def _answer(
+    config: Path | None,
+    examine: Callable[[Any], Iterable[local_checks.Check]],
+    *,
+    as_json: bool,
+) -> NoReturn:
+    """Load the settings, print what `examine` finds, and end the command with its exit code."""
     try:
         settings = settings_of(config)
     except ConfigError as error:
@@ -52,7 +91,7 @@ def doctor(
                 [local_checks.Check("settings", "bad", says) for says in str(error).splitlines()]
             )
         raise
-    checks = diagnosis.examine(settings, role, clock.now_ms())
+    checks = examine(settings)
     if as_json:
         found = list(checks)
         write_json(found)

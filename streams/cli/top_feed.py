@@ -64,7 +64,6 @@ class TopFeed(ExitStack):
 
         A topic that is missing is left out, unless there is none at all.
         """
-        self._ids = self._cluster.topic_ids(self._sources)
         self._open.close()
         self._model = self._open.enter_context(closing(opening.of_records(())))
         self._writer = index_writer.Writer(self._model.index)
@@ -82,6 +81,7 @@ class TopFeed(ExitStack):
                 raise admin.no_topic(self._settings.topics.episode)
             reader.start(starts)
             ends = reader.ends(list(starts))
+        self._ids = reader.ids(self._sources)
         # The end of each partition that has records since then.
         self._left = {each: end for each, end in ends.items() if end > (starts[each] or 0)}
 
@@ -112,19 +112,19 @@ class TopFeed(ExitStack):
                 removal.forget_cases(self._model, limit_ms, limit_ms)
 
     def _ask_brokers(self, now_ms: int) -> None:
-        """Ask the brokers for facts, and begin anew if a topic was created again or got partitions.
+        """Ask the brokers for facts, and begin anew if a topic was created or deleted.
 
         Floods of a topic that is gone would be shown for ever, and the first records of the new one
         be passed over.
         """
         try:
-            ids = self._cluster.topic_ids(self._sources)
+            topics = self._cluster.names() & self._sources.keys()
         except UnavailableError:
             self._facts, self._unanswered_ms = lag.ClusterFacts(), self._unanswered_ms or now_ms
         else:
             self._facts = lag.cluster_facts(self._cluster, self._settings, now_ms)
             self._unanswered_ms = 0
-            if ids != self._ids:
+            if topics != self._ids.keys() or self._reader.ids(topics) != self._ids:
                 with self._lock:
                     self._start()
         with self._lock:

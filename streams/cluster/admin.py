@@ -137,17 +137,6 @@ class Cluster(ExitStack):
             for topic in described
         }
 
-    def topic_ids(self, names: Iterable[str]) -> dict[str, tuple[str, int]]:
-        """Return the id and the number of partitions of each named topic that exists.
-
-        A topic that was deleted and created again has another id.
-        """
-        with in_a_sentence(tr("describe topics"), self._where):
-            return {
-                each["name"]: (each["topic_id"], len(each["partitions"]))
-                for each in self._describe(names)
-            }
-
     def _describe(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Describe the topics that the cluster lists: to describe another one could create it."""
         present = sorted(set(names) & set(self._admin.list_topics()))
@@ -213,25 +202,6 @@ class Cluster(ExitStack):
             except (errors.AuthorizationError, errors.UnsupportedVersionError):
                 return "closed"
         return "open"
-
-    def broker_config(self, name: str) -> str:
-        """Return a broker setting, as the first broker reports it.
-
-        Needs the right DESCRIBE_CONFIGS on the cluster, which no role in
-        `streams.cluster.kafka_rights` has. Raise UnavailableError without that right.
-        """
-        with in_a_sentence(tr("read the brokers' {name}").format(name=name), self._where):
-            broker = self._admin.describe_cluster()["brokers"][0]["broker_id"]
-            resource = ConfigResource("BROKER", str(broker))
-            found = self._admin.describe_configs([resource], config_filter="all")["broker"]
-        told: Mapping[str, Any] = next(iter(found.values()), {})
-        if name not in told:  # A broker answers with no settings if this user lacks the right.
-            raise UnavailableError(
-                tr("{name} cannot be read without DESCRIBE_CONFIGS on the cluster").format(
-                    name=name
-                )
-            )
-        return str(told[name]["value"])
 
     def operations(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
         """Return the operations that this user may perform, for each visible topic.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -28,6 +29,12 @@ PLACE_S: Final = 5.0
 """Seconds between two checks of the positions. This check finds a topic that was deleted and
 created again. Records alone may not show this: a client jumps to the end of a topic that is shorter
 than before."""
+LOOKING: Final[Mapping[str, Any]] = {
+    "allow_auto_create_topics": False,
+    "metadata_max_age_ms": 5_000,
+}
+"""Arguments of clients that must notice a topic that was deleted and created again, also if offsets
+do not show it. They ask for the ids of their topics this often. Kafka's default is five minutes."""
 PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0)
 """Seconds between two tries after a retriable Kafka failure; the last pause is repeated. After an
 outage, leases wait no longer than this last pause."""
@@ -99,6 +106,16 @@ def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
+def topic_id(consumer: KafkaConsumer, topic: str) -> UUID | None:
+    """Return the id of a topic, or None if the client does not know it. No broker is asked.
+
+    A topic that was deleted and created again has another id. An offset does not show this if the
+    new topic has more records than the old one.
+    """
+    found: UUID | None = consumer._cluster.topic_id(topic)  # noqa: SLF001 - nothing public has it
+    return found
+
+
 def offsets_at(
     consumer: KafkaConsumer, time_ms: int, ends: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
@@ -137,8 +154,8 @@ def reading(clients: Mapping[str, Any], topic: str) -> Iterator[TopicReader]:
                 # Also used when retention deletes the records at the reader's position.
                 auto_offset_reset="earliest",
                 enable_auto_commit=False,
-                allow_auto_create_topics=False,
                 isolation_level="read_committed",
+                **LOOKING,
             )
         ) as consumer,
     ):
@@ -163,7 +180,8 @@ class Places:
     _again_at: float = field(init=False, default=0.0)
     # The offset after the last record taken.
     next: dict[TopicPartition, int] = field(init=False, default_factory=dict)
-    # Name of a recreated topic: its position went back or was lost.
+    _ids: dict[str, UUID | None] = field(init=False, default_factory=dict)  # when first known
+    # Name of a recreated topic: it has another id, or its position went back or was lost.
     anew: str = field(init=False, default="")
 
     @property
@@ -230,7 +248,9 @@ class Places:
 
     def reach(self, place: TopicPartition, at: int | None) -> None:
         """Record the position of a partition. The position None means that it was lost."""
-        if at is None or at < self.next.get(place, 0):
+        known = topic_id(self._consumer, place.topic)
+        first = self._ids[place.topic] = self._ids.get(place.topic) or known
+        if at is None or at < self.next.get(place, 0) or known not in (first, None):
             self.anew = place.topic
         else:
             self.next[place] = at
@@ -251,7 +271,7 @@ class TopicReader:
 
     @property
     def anew(self) -> bool:
-        """True if the topic was recreated: a position went back or was lost."""
+        """True if the topic was recreated."""
         return bool(self._stood.anew)
 
     def spans(self, since_ms: int | None = None, until_ms: int | None = None) -> Spans:
@@ -303,10 +323,13 @@ class TopicReader:
     def following(
         self, spans: Spans, ended: Callable[[], bool], wait_ms: int = POLL_MS
     ) -> Iterator[list[Any]]:
-        """Yield batches from the first offsets of the spans, without end, until `ended` is true."""
+        """Yield batches from the first offsets of the spans, without end, until `ended` is true.
+
+        Raise UnavailableError if the topic was deleted and created again.
+        """
         self.stand(spans)
         while spans and not ended():
-            yield from self.take(wait_ms)
+            yield from self._stood.poll(wait_ms, POLL_RECORDS).values()
 
     def stand(self, spans: Spans) -> None:
         """Move to the first offsets of the spans, from which `take` then reads."""
@@ -316,6 +339,7 @@ class TopicReader:
         self._consumer.resume(*places)  # An earlier read may have paused these partitions.
         for place in places:
             self._consumer.seek(place, spans[place.partition][0])
+            self._stood.reach(place, spans[place.partition][0])
 
     def take(self, timeout_ms: int = POLL_MS) -> Iterator[list[Any]]:
         """Yield the batches that arrived since the last call, for a caller with other work."""

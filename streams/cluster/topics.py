@@ -157,9 +157,7 @@ def problems(
     said = [_missing(missing, blind)] if missing else []
     for topic in by_role.values():
         shape = found.get(topic.name)
-        if shape is None:
-            continue
-        policy = shape.configs.get("cleanup.policy")
+        policy = None if shape is None else shape.configs.get("cleanup.policy")
         if topic.cleanup == "compact" and policy not in (None, "compact"):
             told = tr("topic {name} has cleanup.policy={policy}; it must be compact alone").format(
                 name=topic.name, policy=policy
@@ -189,14 +187,6 @@ def problems(
             )
         )
     return said
-
-
-def forgetful(
-    wanted: Iterable[Topic], found: Mapping[str, Shape], blind: str | None = None
-) -> list[str]:
-    """Return a sentence if topics of `MEMORY` are missing: detection works without them."""
-    missing = [each.name for each in wanted if each.role in MEMORY and each.name not in found]
-    return [_missing(missing, blind)] if missing else []
 
 
 def _missing(names: Sequence[str], blind: str | None) -> str:
@@ -231,16 +221,18 @@ def blind(settings: Settings, cluster: Cluster) -> str | None:
     return tr("user {name}").format(name=name) if name else tr("this user")
 
 
-def cautions(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
+def cautions(
+    wanted: Sequence[Topic], found: Mapping[str, Shape], blind: str | None = None
+) -> list[str]:
     """Return one sentence for each risk to privacy or leases, with the command that corrects it.
 
-    A worker may run in spite of these. A setting that the broker does not report is not checked.
+    A worker may run in spite of these, and without the topics of `MEMORY`. A setting that the
+    broker does not report is not checked. `blind` is as for `problems`.
     """
-    said: list[str] = []
-    for topic in wanted:
-        shape = found.get(topic.name)
-        if shape is None:
-            continue
+    missing = [each.name for each in wanted if each.role in MEMORY and each.name not in found]
+    said = [_missing(missing, blind)] if missing else []
+    for topic in (each for each in wanted if each.name in found):
+        shape = found[topic.name]
         said += _cleanup(topic, shape.configs)
         if "delete" in shape.configs.get("cleanup.policy", ""):
             said += _retention(topic, shape.configs)
@@ -377,7 +369,7 @@ def review(settings: Settings) -> tuple[list[str], list[str]]:
     with Cluster(settings.kafka) as cluster:
         found = cluster.shapes(topic.name for topic in wanted)
         who = blind(settings, cluster) if len(found) < len(wanted) else None
-    return problems(wanted, found, who), forgetful(wanted, found, who) + cautions(wanted, found)
+    return problems(wanted, found, who), cautions(wanted, found, who)
 
 
 def writable(settings: Settings, name: str) -> bool:

@@ -10,10 +10,12 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.cluster.admin import no_topic
+from streams.cluster.read import LOOKING, Places, topic_id
 from streams.wire import Headers
 
 log = logging.getLogger(__name__)
@@ -24,11 +26,6 @@ JOIN_S: Final = 10.0
 
 kafka-python 3.0.12 ignores a group response that arrives between two polls after the topic was
 created again.
-"""
-METADATA_MS: Final = 5000
-"""Maximum age of metadata. Kafka's default is five minutes.
-
-A client without an assigned partition learns only from metadata that its topic exists again.
 """
 SENT_S: Final = 30.0  # longest wait for the ack of a record; after that the process ends
 
@@ -48,17 +45,18 @@ class KeptTopic:
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            allow_auto_create_topics=False,
-            metadata_max_age_ms=METADATA_MS,
+            # A client without an assigned partition learns only from metadata that its topic exists
+            # again.
+            **LOOKING,
         )
         if not self._consumer.partitions_for_topic(topic):
             raise no_topic(topic)
         self._producer = KafkaProducer(**clients, client_id=group, acks="all")
         self._end: int | None = None  # end offset at assignment; None: not the owner
-        self._at: int | None = None  # read position; None: unknown
+        self._places = Places(self._consumer)  # since the assignment
+        self._id: UUID | None = None  # of the topic, when it was last assigned
         self._passed = False  # `_end` was reached once; a topic created again may end before it
         self.anew = 0  # how often the topic was created again while this process was the owner
-        self._reached = 0  # highest offset read as owner
         self._turns = self._turned = 0  # rebalances, and rebalances already handled
         self._joining: float | None = None  # since when, monotonic; None: the group has answered
         self._written: dict[bytes, bytes | None] = {}  # written, but not read back yet
@@ -68,7 +66,7 @@ class KeptTopic:
     @property
     def whole(self) -> bool:
         """True while this process is the owner and has read the whole topic."""
-        if self._end is not None and self._at is not None and self._at >= self._end:
+        if self._end is not None and self._places.next.get(self._place, -1) >= self._end:
             self._passed = True
         return self._end is not None and self._passed
 
@@ -93,7 +91,9 @@ class KeptTopic:
             for record in batch:
                 self._take(record)
         if self._end is not None:
-            self._follow()
+            self._places.look()
+            if self._places.anew:
+                self._begin(anew=True)
 
     def keep(self, wanted: Records) -> int:
         """Write the given records that differ from the topic. Return how many were written."""
@@ -141,35 +141,24 @@ class KeptTopic:
         if record.key in self._written and self._written[record.key] == record.value:
             del self._written[record.key]
 
-    def _follow(self) -> None:
-        """Record the read position.
-
-        If the position went back, the topic was created again, and reading starts over.
-        """
-        at = self._consumer.position(self._place, timeout_ms=POLL_MS)
-        if self._at is not None and (at is None or at < self._at):
-            self._begin(anew=True)
-        else:
-            self._at = at
-            self._reached = max(self._reached, at or 0)
-
     def _begin(self, *, anew: bool = False) -> None:
         """Start over with the content of the topic, if this process is the owner.
 
-        A topic that was created again is also recognised by an end offset that is too low. This
-        covers a partition that was lost and assigned again within one poll.
+        The id of the topic is compared here, too: a partition may be lost and assigned again within
+        one poll.
         """
         self.held.clear()
         self._written.clear()
-        self._end = self._at = None
+        self._end = None
         self._passed = False
+        self._places = Places(self._consumer)
         if self._joining is None and self._place in self._consumer.assignment():
             self._consumer.seek_to_beginning(self._place)
             self._end = self._consumer.end_offsets([self._place])[self._place]
-            if anew or self._end < self._reached:
+            before, self._id = self._id, topic_id(self._consumer, self._place.topic)
+            if anew or before not in (None, self._id):
                 log.warning("%s was created again: reading it whole", self._place.topic)
                 self.anew += 1
-                self._reached = 0
             log.info("owner of %s", self._place.topic)
 
 

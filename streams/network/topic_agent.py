@@ -7,13 +7,12 @@ before it has read all of them.
 
 import logging
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from streams.cluster.read import PLACE_S, Spans, TopicReader, reading
+from streams.cluster.read import Spans, TopicReader, reading
 from streams.network.compacted_topic import KeptTopic
 from streams.telemetry.metrics import Metrics
 from streams.wire import UnreadableError
@@ -40,7 +39,6 @@ class Agent(ABC):
         self._reader: TopicReader | None = None
         self._spans: Spans = {}
         self._passed = False  # whether these spans have been read once
-        self._place_at = 0.0  # monotonic; when to check the read position again
         self._anew = 0  # how often the topic had been recreated when reading began
         self._stack = ExitStack()
         self.ready = threading.Event()  # set once in the group, as owner or waiting
@@ -91,9 +89,8 @@ class Agent(ABC):
             for record in batch:
                 self._read(record)
         may_tell = self._due() and self._ledger.whole
-        if may_tell or time.monotonic() >= self._place_at:
-            self._place_at = time.monotonic() + PLACE_S
-            self._passed |= self._reader.past(self._spans)
+        if self._reader.past(self._spans):
+            self._passed = True
         if may_tell and self._passed and not self._reader.anew:
             self._tell()
 

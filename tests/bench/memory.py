@@ -3,6 +3,7 @@
     python -m tests.bench.memory 10000000    # with a broker; worker and import have a core each
     python -m tests.bench.memory 20000 5000  # of which so many are imported
     python -m tests.bench.memory own         # own codes refused, without a broker
+    python -m tests.bench.memory learn 50000000  # memory of 60 days of events, without a broker
 
 Ten million recipients are exported. A part of them is imported and adopted, as the cost of each
 record does not depend on their number.
@@ -45,7 +46,7 @@ from streams.tools.operate import memory_file
 from tests import clusters
 from tests.bench import latency, worker
 from tests.bench.harness import BROKER_CPU, CLIENT_CPU, PeerError, cpu_s, pin, started
-from tests.bench.traffic import Traffic
+from tests.bench.traffic import Traffic, habitual
 from tests.builders.detectors.memory_records import KEY, PARAMS
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
 from tests.nodes import Broker
@@ -228,6 +229,40 @@ def waits(
         reader.close()
 
 
+# --- learning from history ------------------------------------------------------------------------
+
+LEARNERS: Final = 60_000
+DAYS: Final = 60
+
+
+def learned(events: int, folder: Path, tell: Callable[[str, Any], None]) -> None:
+    """Tell what `memory learn` costs for the first half of the days, and for all.
+
+    No file holds the events. Memory depends on the events a day, and not on the number of days.
+    """
+    for n, days in ((events // 2, DAYS // 2), (events, DAYS)):
+        began = time.monotonic()
+        learning = subprocess.Popen(
+            [sys.executable, "-m", "streams", "memory", "learn", "-", "--quiet",
+             "--out", str(folder / "learned.jsonl.gz")],
+            env=os.environ | {"OTPGUARD_INPUT_COUNTRY": "CN"}, stdin=subprocess.PIPE,
+        )  # fmt: skip
+        assert learning.stdin is not None
+        with learning.stdin as out:
+            for i in range(n):
+                at_ms = START_MS - DAYS * DAY_MS + i * days * DAY_MS // n
+                out.write(habitual(i % LEARNERS, at_ms, i, 4).value + b"\n")
+        _, status, used = os.wait4(learning.pid, 0)
+        if status:
+            raise PeerError(f"learning ended (status {status})")
+        found = {"s": time.monotonic() - began, "cpu_s": used.ru_utime + used.ru_stime}
+        tell("learn", {
+            "events": n, "days": days, "s": round(found["s"]), "mb": used.ru_maxrss >> 10,
+            "per_s_of_cpu": round(n / found["cpu_s"]),
+            "cpu_us_each": round(found["cpu_s"] / n * 1e6, 2),
+        })  # fmt: skip
+
+
 # --- own codes in a flood, by where the memory is from --------------------------------------------
 
 PEOPLE: Final = 2_000
@@ -276,6 +311,11 @@ def own_codes() -> dict[str, Any]:
     return {
         "eight weeks": _refused(params, whole, [], flood, wanted, young),
         "adopted": _refused(params, chain.Partition(params), told, flood, wanted, young),
+        "adopted, and the last day mirrored": _refused(
+            params, chain.Partition(params),
+            [*told, *(each for each in histories if each.at_ms > START_MS - DAY_MS)],
+            flood, wanted, young,
+        ),
         **{
             f"the last {days} days": _refused(
                 params, chain.Partition(params),
@@ -329,6 +369,9 @@ def main() -> None:
         print(json.dumps(said), flush=True)
 
     try:
+        if sys.argv[1] == "learn":
+            learned(int(sys.argv[2]), folder, tell)
+            return
         with clusters.broker("kafka") as broker, patch.object(latency, "WARM_S", 8.0):
             moved(broker, int(sys.argv[1]), int([*sys.argv, str(ADOPTED)][2]), folder, tell)
     finally:

@@ -6,6 +6,8 @@ import json
 import os
 import platform
 import subprocess
+import sys
+import sysconfig
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ import matplotlib as mpl
 mpl.use("agg")
 from matplotlib import pyplot as plt
 
-from streams.tools.operate.diagnosis import is_optimised
+OPTION = "--enable-optimizations"
+DISTRIBUTION = "/usr"
 
 
 def machine() -> dict[str, Any]:
@@ -40,6 +43,18 @@ def machine() -> dict[str, Any]:
         "python_tuned": is_optimised(),
         "commit": commit.stdout.strip(),
     }
+
+
+def is_optimised(configured: str | None = None, base: str = sys.base_prefix) -> bool:
+    """True if Python was built with profile-guided optimization, as far as its configuration shows.
+
+    Distributions build Python this way without showing the option; python.org and its images show
+    it. A Python that a version manager built from source mostly lacks it. A worker then uses up to
+    a quarter more CPU (`tests/bench/README.md`). The Makefile uses the same rule.
+    """
+    if configured is None:
+        configured = sysconfig.get_config_var("CONFIG_ARGS")
+    return base == DISTRIBUTION or OPTION in str(configured)
 
 
 def write(folder: Path, name: str, figures: dict[str, Any], table: str) -> None:

@@ -14,16 +14,18 @@ import random
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from confluent_kafka import Producer
+from kafka import KafkaAdminClient, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from detectors.leases.gateway_rule import Lease, Ruling, lease_of, rule
@@ -31,6 +33,7 @@ from detectors.leases.rails import RailParams
 from detectors.model.event import Trust, platform_id, platform_print
 from detectors.model.records import Action
 from streams.cluster.admin import client_arguments
+from streams.cluster.librdkafka import arguments
 from streams.cluster.read import reading, records
 from streams.cluster.topics import create
 from streams.config import load
@@ -44,21 +47,26 @@ from tests.nodes import Broker
 from tests.threads import meanwhile
 from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.faults]
-
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
 GAP_MS: Final = 15_000
 OWN: Final = 12  # platforms of a person: without memory, logging in to all of them is a flood
 WITHIN: Final = 10
 KEY: Final = "a key of sixteen, and more"
-PEOPLE: Final = [str(8613900000000 + i) for i in range(120)]
+SIZE: Final = int(os.environ.get("OTPGUARD_FAILOVER_PEOPLE", "120"))
+pytestmark = [
+    pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(900 + SIZE // 20),
+]  # fmt: skip
+PEOPLE: Final = [str(8613900000000 + i) for i in range(SIZE)]
 VICTIMS: Final = PEOPLE[:10]
 STRANGERS: Final = [str(8613911100000 + i) for i in range(8)]
 
 
 class Site:
     """The topics and the worker of one cluster."""
+
+    agent: Any  # that brings the memory of the other site
+    worker: Any
 
     def __init__(
         self, broker: Broker, folder: Path, epoch: int, more: str = "", *,
@@ -73,25 +81,35 @@ class Site:
             f'kafka = {{bootstrap = "{broker.bootstrap}"}}\n'
             f'topics = {{input = "{topic}", partitions = {partitions}, replication = 1}}\n'
             f'worker = {{data_dir = "{folder}/worker", checkpoint_cycle_s = 2}}\n'
-            f'[detect]\nrecipients_max = 100_000\nmemory_key_file = "{folder}/memory.key"\n{more}'
+            f"[detect]\nrecipients_max = {100_000 + SIZE}\n"
+            f'memory_key_file = "{folder}/memory.key"\n{more}'
         )
         self.settings = load(config)
         self.clients = client_arguments(self.settings.kafka)
         self.program = partial(ours, config, folder)
         create(self.settings)
 
-    def send(self, events: list[Mapping[str, Any]]) -> None:
-        with closing(KafkaProducer(**self.clients, acks="all")) as out:
-            for event in events:
-                key = event["recipient"].encode()
-                out.send(self.settings.topics.input, msgspec.json.encode(event), key=key)
-            out.flush()
+    def send(self, events: Iterable[Mapping[str, Any]]) -> int:
+        """Publish events; return their number."""
+        out = Producer({**arguments(self.settings.kafka), "partitioner": "murmur2_random"})
+        number = 0
+        for event in events:
+            number += 1
+            key = event["recipient"].encode()
+            while True:
+                try:
+                    out.produce(self.settings.topics.input, msgspec.json.encode(event), key=key)
+                    break
+                except BufferError:
+                    out.poll(0.1)
+        assert not out.flush(END_S)
+        return number
 
-    def called(self, *words: str, code: int = 0) -> str:
+    def called(self, *words: str, code: int = 0, **more: str) -> str:
         """What a command says, which ends with this code."""
         done = subprocess.run(
             [sys.executable, "-m", "streams", *words, "--config", self.config],
-            env={**os.environ, "PYTHONPATH": str(Path.cwd())}, cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd()), **more}, cwd=self.folder,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
@@ -112,9 +130,12 @@ def sites(own_kafka: Callable[..., Broker], tmp_path: Path) -> Iterator[tuple[Si
     a = Site(own_kafka(), tmp_path / "a", 1)
     more = f'[primary]\nbootstrap = "{a.broker.bootstrap}"\nepoch = 1\n'
     b = Site(own_kafka(), tmp_path / "b", 2, more)
-    agent = b.program("memory", "agent", "memory", "--every", "1s", "--rate", "100000")
+    every = f"{1 + SIZE // 2_000}s"
+    agent = b.program("memory", "agent", "memory", "--every", every, "--rate", "100000")
+    b.agent = agent
+    a.worker, b.worker = (each.program("worker", "worker") for each in (a, b))
     with ExitStack() as stack:
-        for server in (a.program("worker", "worker"), b.program("worker", "worker"), agent):
+        for server in (a.worker, b.worker, agent):
             stack.enter_context(server)
             wait_until(lambda: ready(server.port), f"{server.name} is ready")  # noqa: B023
         yield a, b
@@ -127,6 +148,7 @@ def code(recipient: str, platform: str, at_ms: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@cache
 def own(person: str) -> list[str]:
     rng = random.Random(person)
     return [f"p{each}" for each in rng.sample(range(300), OWN)]
@@ -136,15 +158,17 @@ def own_prints(person: str) -> set[int]:
     return {platform_print(platform_id(f"id:{each}")) for each in own(person)}
 
 
-def history(end_ms: int) -> list[Mapping[str, Any]]:
+def history(end_ms: int) -> Iterator[Mapping[str, Any]]:
     """Four weeks in which each person logs in to each of their platforms on three days."""
-    found = [
-        code(person, platform, end_ms - (28 - 8 * turn) * DAY_MS + i * 18_000_000 + 7 * n)
-        for turn in range(3)
-        for n, person in enumerate(PEOPLE)
-        for i, platform in enumerate(own(person))
-    ]
-    return sorted(found, key=lambda each: each["event_time_ms"])
+    for turn in range(3):
+        for i in range(OWN):
+            for n, person in enumerate(PEOPLE):
+                at_ms = end_ms - (28 - 8 * turn) * DAY_MS + i * 18_000_000 + 7 * n
+                yield code(person, own(person)[i], at_ms)
+
+
+HISTORY: Final = 3 * OWN * SIZE
+END_ALL_S: Final = END_S * (1 + SIZE // 10_000)  # for what concerns all people
 
 
 def flood(victim: str, first: int, last: int, since_ms: int) -> list[Mapping[str, Any]]:
@@ -200,7 +224,12 @@ def test_a_standby_site_goes_on_with_the_memory_of_the_one_that_died(
 ) -> None:
     a, b = sites
     start_ms = now_ms() - 14 * MINUTE_MS
-    a.send(history(start_ms))
+    assert a.send(history(start_ms)) == HISTORY
+    wait_until(
+        lambda: events_counted(a.worker.port) == HISTORY,
+        "A has read it",
+        END_S * (1 + SIZE // 10_000),
+    )
     known = {person: own_prints(person) for person in PEOPLE}
     wait_until(lambda: known_there(b) == known, "the memory is at B")
     forget_input(a)
@@ -219,15 +248,24 @@ def test_a_standby_site_goes_on_with_the_memory_of_the_one_that_died(
     copied = messages(b)
     assert (0 < copied <= 20 * len(VICTIMS)) if way == "mirror" else not copied
 
+    said = b.called("failover", "check", code=1, OTPGUARD_HTTP_PORT=str(b.agent.port))
+    assert "ok      standby: epoch 2 over 1" in said
+    assert "min old" in said, "the age of the memory"
+
     # The gateways now write to B alone: the floods go on, victims and others log in.
+    switched = time.monotonic()
     for victim in VICTIMS:
         b.send(flood(victim, 20, 20 + WITHIN, start_ms))
+    wait_until(b.throttled, "B decides", pause_s=0.05)
+    decided_s = time.monotonic() - switched
     wait_until(lambda: b.throttled().keys() == {*VICTIMS}, "B throttles them after ten messages")
-    for person in PEOPLE:
-        b.send(log_in(person, start_ms + 40 * GAP_MS))
+    print(f"{SIZE} people: B throttled first {decided_s:.1f} s after the switch")
     for stranger in STRANGERS:  # nobody knows these, so B refuses what the same people do
         b.send(log_in(stranger, start_ms + 40 * GAP_MS))
-    wait_until(lambda: {*STRANGERS} <= b.throttled().keys(), "all before has been read")
+    wait_until(lambda: {*STRANGERS} <= b.throttled().keys(), "B throttles who is new to it")
+    sent = b.send(each for person in PEOPLE for each in log_in(person, start_ms + 40 * GAP_MS))
+    sent += copied + WITHIN * len(VICTIMS) + OWN * len(STRANGERS)
+    wait_until(lambda: events_counted(b.worker.port) >= sent, "B has read all", END_ALL_S)
     leases = b.throttled()
     assert leases.keys() == {*VICTIMS, *STRANGERS}, "who knows their platforms is not throttled"
     assert refused_own(b, PEOPLE) == 0
@@ -282,6 +320,10 @@ def counted(port: int, name: str, **labels: str) -> float:
     )
 
 
+def events_counted(port: int) -> float:
+    return counted(port, "events_total", outcome="counted")
+
+
 def test_an_input_gets_more_partitions_while_traffic_goes_on(
     own_kafka: Callable[..., Broker], tmp_path: Path
 ) -> None:
@@ -301,8 +343,7 @@ def test_an_input_gets_more_partitions_while_traffic_goes_on(
         for server in servers:
             stack.enter_context(server)
             wait_until(lambda: ready(server.port), f"{server.name} is ready")  # noqa: B023
-        old.send(history(start_ms))
-        sent = {old: len(history(start_ms)), new: 0}
+        sent = {old: old.send(history(start_ms)), new: 0}
         switch = threading.Event()
 
         def produce() -> None:
@@ -324,7 +365,7 @@ def test_an_input_gets_more_partitions_while_traffic_goes_on(
             switch.set()
         for site, server in ((old, servers[0]), (new, servers[1])):
             wait_until(
-                lambda: counted(server.port, "events_total", outcome="counted") >= sent[site],  # noqa: B023
+                lambda: events_counted(server.port) >= sent[site],  # noqa: B023
                 "the topic is read to its end",
             )
         wait_until(
@@ -332,10 +373,10 @@ def test_an_input_gets_more_partitions_while_traffic_goes_on(
             "the new workers throttle the floods again",
         )
         for site, server in ((old, servers[0]), (new, servers[1])):
-            assert counted(server.port, "events_total", outcome="counted") == sent[site]
+            assert events_counted(server.port) == sent[site]
             assert not counted(server.port, "dead_letters_total")
         assert counted(servers[1].port, "memory_records_total", outcome="adopted") >= len(PEOPLE)
-    assert sent[old] + sent[new] == len(history(start_ms)) + sum(map(len, steps))
+    assert sent[old] + sent[new] == HISTORY + sum(map(len, steps))
     assert new.throttled().keys() == {*VICTIMS}, "nobody else, before and after"
     assert refused_own(new, PEOPLE) == 0
 

@@ -15,8 +15,8 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 from sqlalchemy import select
 
-from streams.cases.store.engine import AWAY, away
-from streams.cases.store.index_tables import places
+from streams.cases.store.engine import AWAY, away, writing
+from streams.cases.store.index_tables import meta, places
 from streams.cases.store.index_writer import SOURCES, LogRecord, PlaceRead, Source, Writer
 from streams.cases.store.log_reader import LogReader, Polled, log_record
 from streams.cases.store.people_tables import erased
@@ -67,6 +67,7 @@ class Indexer:
         self._clock = clock
         self._written = written
         self._at: dict[TopicPartition, PlaceRead] = {}
+        self._ids: dict[str, str] = {}  # of the topics
         self._caught_up = False
         self._until: Mapping[tuple[str, int], int] | None = None
         self._patient = False  # True: wait for a broker that does not answer
@@ -116,10 +117,19 @@ class Indexer:
     def _start(self, reader: LogReader) -> None:
         """Begin to read at the stored offsets.
 
-        A stored offset behind the end of a partition means that the topic was created again. Then
-        the partition is read from its beginning.
+        A topic with another id than stored was deleted and created again, or belongs to another
+        cluster. Its stored offsets are deleted, and it is read from its beginning.
         """
-        with self._store.index.connect() as connection:
+        found = reader.partitions(self._sources)
+        self._ids = reader.ids(self._sources)
+        with writing(self._store.index).begin() as connection:
+            before = {row.key: row.value for row in connection.execute(select(meta))}
+            for topic, made in self._ids.items():
+                if before.get(topic, made) != made:
+                    log.warning("%s was created again: reading it whole", topic)
+                    connection.execute(places.delete().where(places.c.topic == topic))
+                connection.execute(meta.delete().where(meta.c.key == topic))
+                connection.execute(meta.insert().values(key=topic, value=made))
             known = {
                 TopicPartition(row.topic, row.partition): PlaceRead(
                     row.topic, row.partition, row.next_offset, row.next_offset, row.end_offset,
@@ -127,13 +137,7 @@ class Indexer:
                 )
                 for row in connection.execute(select(places))
             }  # fmt: skip
-        found = reader.partitions(self._sources)
         self._at = {place: known.get(place, PlaceRead(*place)) for place in found}
-        ends = reader.ends(found)
-        for place, at in self._at.items():
-            if at.next_offset is not None and at.next_offset > ends[place]:
-                log.warning("%s[%d] was created again: reading it whole", *place)
-                at.next_offset = None
         reader.start({place: at.next_offset for place, at in self._at.items()})
 
     def _list_erased(self) -> list[str]:
@@ -162,8 +166,13 @@ class Indexer:
         return None if self._until is None else self._until.get(place, 0)
 
     def _beat(self, reader: LogReader, writer: Writer) -> None:
-        """Read the end offsets, and store which partitions are read to the end at this time."""
+        """Read the end offsets, and store which partitions are read to the end at this time.
+
+        If a topic was deleted and created again, reading begins again.
+        """
         now_ms = self._clock()
+        if reader.ids(self._sources).items() - self._ids.items():
+            self._start(reader)
         try:
             ends = reader.ends(list(self._at))
         except KafkaError as error:

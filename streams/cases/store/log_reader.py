@@ -23,7 +23,7 @@ from kafka.errors import AuthorizationError, for_code
 from streams.cases.store.index_writer import LogRecord, Source
 from streams.cluster.admin import client_arguments
 from streams.cluster.librdkafka import arguments
-from streams.cluster.read import offsets_at, partitions_of
+from streams.cluster.read import LOOKING, offsets_at, partitions_of, topic_id
 from streams.config import Kafka
 
 log = logging.getLogger(__name__)
@@ -63,8 +63,8 @@ class LogReader:
         `more`: settings of librdkafka, with `_` for each dot.
         """
         named = {name.replace("_", "."): value for name, value in more.items()}
-        self._looker = KafkaConsumer(**client_arguments(kafka), allow_auto_create_topics=False,
-                                     isolation_level="read_committed")  # fmt: skip
+        self._looker = KafkaConsumer(**client_arguments(kafka), isolation_level="read_committed",
+                                     **LOOKING)  # fmt: skip
         try:
             self._reader = Consumer(
                 {**arguments(kafka), **_ARGUMENTS, **named}, logger=logging.getLogger("librdkafka")
@@ -80,6 +80,13 @@ class LogReader:
     def partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
         """Return all partitions of the topics. Raise ConfigError if a topic does not exist."""
         return [each for topic in topics for each in partitions_of(self._looker, topic)]
+
+    def ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Return the ids of those topics that are known. No broker is asked.
+
+        Another id than before shows that the topic was deleted and created again.
+        """
+        return {each: str(found) for each in topics if (found := topic_id(self._looker, each))}
 
     def ends(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the end offset of each partition, after the last committed record.
@@ -97,6 +104,7 @@ class LogReader:
 
     def start(self, places: Mapping[TopicPartition, int | None]) -> None:
         """Begin to read each partition at an offset. The offset None means the beginning."""
+        self._looker.assign(list(places))  # It asks for the ids of assigned topics only.
         self._reader.assign(
             [
                 Assigned(place.topic, place.partition, OFFSET_BEGINNING if at is None else at)

@@ -24,7 +24,7 @@ from detectors.leases.rails import utilisation
 from detectors.model.records import Action
 from detectors.thresholds import RAILS_ALARM_RATIO
 from streams.cluster.at_work import ALIVE, ENDED, write_sign
-from streams.cluster.read import Places, bear, partitions_of
+from streams.cluster.read import LOOKING, Places, bear, partitions_of
 from streams.common import UnavailableError, tr
 from streams.config import Topics
 from streams.gateways.enforce.ack_outbox import BLOCK_MS, AckOutbox
@@ -103,7 +103,7 @@ class Adapter:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=POLL_RECORDS,
-            allow_auto_create_topics=False,
+            **LOOKING,
         )
         self._places = Places(self._consumer)
         self._producer = KafkaProducer(

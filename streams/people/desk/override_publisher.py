@@ -25,7 +25,7 @@ from streams.cluster.at_work import (
     sort_gateways,
 )
 from streams.cluster.prompt import AGREED_S, LATELY, PromptProducer
-from streams.cluster.read import Places, readable
+from streams.cluster.read import LOOKING, Places, readable
 from streams.common import now_ms, tr
 from streams.config import Settings
 from streams.wire import (
@@ -237,7 +237,7 @@ def _follow(
     """Read acknowledgements until `stop` is set. After an error, start again."""
     while not stop.is_set():
         try:
-            with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
+            with closing(KafkaConsumer(**clients, **LOOKING)) as consumer:
                 _read(consumer, topic, heard, stop)
         except Exception as error:  # noqa: BLE001 - the reader must start again
             log.warning("acknowledgements cannot be read: %s", type(error).__name__)

@@ -21,7 +21,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.cluster.admin import working
-from streams.cluster.read import Places, partitions_of
+from streams.cluster.read import LOOKING, Places, partitions_of
 from streams.common import UnavailableError, tr
 from streams.config import Topics
 from streams.people.notices.channels import Channel, Delivered, Delivery, SmsNotice
@@ -111,8 +111,8 @@ class Notifier:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=POLL_RECORDS,
-            allow_auto_create_topics=False,
             isolation_level="read_committed",
+            **LOOKING,
         )
         self._places = Places(self._consumer)
         self._producer = KafkaProducer(**clients, client_id="otpguard-notifier", acks="all")

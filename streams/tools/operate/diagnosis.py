@@ -3,9 +3,7 @@
 The checks only read: they write nothing, join no group and commit no offset.
 """
 
-import platform
-import sys
-import sysconfig
+import urllib.request
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -18,7 +16,7 @@ from streams.cluster.at_work import sort_gateways
 from streams.cluster.kafka_rights import ROLES, names
 from streams.cluster.lag import BEHIND_S, ClusterFacts, cluster_facts
 from streams.cluster.read import newest_records
-from streams.common import OtpguardError, escape_unprintable, join_list, tr, trn
+from streams.common import ConfigError, OtpguardError, escape_unprintable, join_list, tr, trn
 from streams.config import PORTS, Settings
 from streams.tools.operate.local_checks import Check, examine_role, try_check
 from streams.wire import Decoded, decode
@@ -29,13 +27,14 @@ BROKER_MIN: Final = (2, 8)
 """Oldest supported broker version. Chosen for static membership, and for idempotent writes without
 a separate right."""
 
+# Checks that say whether a standby site can take over, for a user with the role support.
+STANDBY: Final = (
+    "settings", "standby", "memory", "overrides", "broker", "topics", "lag", "gateways",
+)  # fmt: skip
+
 SAMPLE: Final = 500  # Number of newest records per partition that are checked.
 # A country's 128 partitions would take long, and give the same answer.
 SAMPLE_PARTITIONS: Final = 8
-TRANSACTION_S: Final = 60.0
-"""Seconds. An open transaction of this length hides a flood of a minute. Chosen: the default
-transaction timeout of Java producers."""
-
 SKEW_S: Final = 5.0  # Detection counts in minutes; a gateway clock that is further off is wrong.
 SLOW_S: Final = 600.0  # A lease starts at its message's time, and the shortest lease is this long.
 SLOW_EVENTS: Final = 20  # Events of a gateway that are enough to judge its clock.
@@ -52,9 +51,6 @@ SOURCES_TOLD: Final = 5  # Number of gateways that are named in a message.
 
 WORST: Final = 5  # Number of partitions that are named in a message.
 
-OPTION: Final = "--enable-optimizations"
-DISTRIBUTION: Final = "/usr"
-
 NONCANONICAL_SHARE: Final = 0.001  # A few unusual numbers do not mean that a topic has wrong keys.
 
 
@@ -68,9 +64,8 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     if settings.detect.hot == "network":
         yield _lists(settings)
     if settings.primary.bootstrap:
-        yield _standby(settings)
+        yield from (_standby(settings), _memory(settings))
     yield _ports(settings)
-    yield _python()
     yield from examine_role(settings, role, now_ms)
     try:
         cluster = Cluster(settings.kafka)
@@ -88,7 +83,6 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     with cluster:
         yield try_check("broker", lambda: _broker(settings, cluster))
         yield from _shapes(settings, cluster)
-        yield _transactions(cluster)
         yield try_check("rights", lambda: _rights(settings, role, cluster))
         yield from _examine_facts(cluster_facts(cluster, settings, now_ms), now_ms)
         if settings.primary.bootstrap and "override" in ROLES[role].reads.split():
@@ -105,6 +99,16 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
             tr("the role {role} reads no events").format(role=role),
             tr("as the worker's user: otpguard doctor --role worker"),
         )
+
+
+def examine_standby(settings: Settings, now_ms: int) -> Iterator[Check]:
+    """Yield the checks that say whether this site can take over from the one in `primary`.
+
+    Raises ConfigError if `primary` names no site.
+    """
+    if not settings.primary.bootstrap:
+        raise ConfigError(tr("primary.bootstrap names no other site"))
+    yield from (each for each in examine(settings, "support", now_ms) if each.check in STANDBY)
 
 
 def _settings(settings: Settings) -> Check:
@@ -168,9 +172,32 @@ def _standby(settings: Settings) -> Check:
     return Check("standby", "ok", tr("epoch {own} over {other}").format(own=own, other=other))
 
 
+def _memory(settings: Settings) -> Check:
+    """Report how old the memory of the other site is, by the metrics of the agent."""
+    page = f"http://{settings.http.host}:{settings.http.port_of('memory')}/metrics"
+    try:
+        with urllib.request.urlopen(page, timeout=5) as answer:
+            found = answer.read().decode().partition("\notpguard_memory_age_seconds ")[2]
+        age_s = float(found.partition("\n")[0])
+    except (OSError, ValueError):
+        return Check(
+            "memory",
+            "unknown",
+            tr("no `otpguard agent memory` answers at {page}").format(page=page),
+            tr("run this on its machine, or start it"),
+        )
+    says = tr("subscribers' platforms are {age:.0f} min old").format(age=age_s / 60)
+    return (
+        Check("memory", "warn", says, "deploy/runbooks/OtpguardMemoryOld.md")
+        if age_s > 1800  # as the alert
+        else Check("memory", "ok", says)
+    )
+
+
 def _overrides(settings: Settings, now_ms: int) -> Check:
-    """Report how many overrides this site has, and how old the newest is."""
-    held = newest_records(client_arguments(settings.kafka), settings.topics.override).values()
+    """Report how many overrides this site has, the mode among them, and how old the newest is."""
+    clients, names = client_arguments(settings.kafka), settings.topics
+    held = newest_records(clients, names.override) | newest_records(clients, names.everyone)
     if not held:
         return Check(
             "overrides",
@@ -178,9 +205,10 @@ def _overrides(settings: Settings, now_ms: int) -> Check:
             tr("nobody is exempt or released here, and the mode is that of the settings"),
             tr("bring those of the other site: otpguard topics backup, otpguard topics restore"),
         )
-    age_h = (now_ms - max(each.timestamp for each in held)) / 3_600_000
-    says = tr("{n} in force or ended lately, the newest {age_h:.1f} h old")
-    return Check("overrides", "ok", says.format(n=len(held), age_h=age_h))
+    age_h = (now_ms - max(each.timestamp for each in held.values())) / 3_600_000
+    switches = sum(b"|mode|" in key for key in held)
+    says = tr("{n} in force or ended lately, {switches} of the mode, the newest {age_h:.1f} h old")
+    return Check("overrides", "ok", says.format(n=len(held), switches=switches, age_h=age_h))
 
 
 def _ports(settings: Settings) -> Check:
@@ -199,37 +227,6 @@ def _ports(settings: Settings) -> Check:
         )
     usual = ", ".join(f"{kind} {settings.http.port_of(kind)}" for kind in PORTS)
     return Check("ports", "ok", usual if settings.http.port is None else tr("any that is free"))
-
-
-def _python() -> Check:
-    version = f"Python {platform.python_version()}"
-    if is_optimised():
-        return Check("python", "ok", version)
-    return Check(
-        "python",
-        "warn",
-        tr("{version} was built without its compiler's profile").format(version=version),
-        tr("a worker takes less CPU with the image's Python, or the distribution's"),
-    )
-
-
-def is_optimised(configured: str | None = None, base: str = sys.base_prefix) -> bool:
-    """True if Python was built with profile-guided optimization, as far as its configuration shows.
-
-    Distributions build Python this way without showing the option; python.org and its images show
-    it. A Python that a version manager built from source mostly lacks it. A worker then uses up to
-    a quarter more CPU (`tests/bench/README.md`). The Makefile uses the same rule.
-
-    >>> is_optimised("'--enable-optimizations' '--with-lto'", "/usr/local")
-    True
-    >>> is_optimised("", "/usr")
-    True
-    >>> is_optimised("'--enable-shared'", "/home/me/python-3.11")
-    False
-    """
-    if configured is None:
-        configured = sysconfig.get_config_var("CONFIG_ARGS")
-    return base == DISTRIBUTION or OPTION in str(configured)
 
 
 def _broker(settings: Settings, cluster: Cluster) -> Check:
@@ -261,7 +258,7 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
         if "`" not in remedy:  # No command corrects this.
             what, remedy = says, tr("a topic with other settings must be created again")
         yield Check("topics", "bad", what, remedy)
-    unsafe = topics.forgetful(wanted, found, who) + topics.cautions(wanted, found)
+    unsafe = topics.cautions(wanted, found, who)
     for says in unsafe:
         what, remedy = topics.split_remedy(says)
         yield Check("topics", "warn", what, remedy)
@@ -284,29 +281,6 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
                 ),
             ),
         )
-
-
-def _transactions(cluster: Cluster) -> Check:
-    try:
-        longest_s = int(cluster.broker_config("transaction.max.timeout.ms")) / 1000
-    except OtpguardError as error:
-        return Check(
-            "transactions", "unknown", tr("the brokers' bound on them: {error}").format(error=error)
-        )
-    says = tr("one that a producer leaves open hides the input for up to {longest_s:.0f} s").format(
-        longest_s=longest_s
-    )
-    if longest_s > TRANSACTION_S:
-        return Check(
-            "transactions",
-            "warn",
-            says,
-            tr(
-                "transaction.max.timeout.ms={bound_ms:.0f} on the brokers, or no WRITE on "
-                "transactional ids for producers of the input"
-            ).format(bound_ms=TRANSACTION_S * 1000),
-        )
-    return Check("transactions", "ok", says)
 
 
 def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:

@@ -38,6 +38,9 @@ from streams.wire.version import UNDECODABLE
 # Recipients that are written or published together. Their acknowledgements are awaited before the
 # position moves, so a killed import publishes at most so many again, which changes nothing.
 TOGETHER: Final = 1000
+# Records are published in parts of so many seconds of the rate. Each part is adopted in a few
+# milliseconds, so decisions do not wait for a thousand records at once.
+PART_S: Final = 0.05
 # Beginning of a token of which only the state's 63 bits are known. Such a recipient keeps its
 # partition, because its key is not known.
 REDUCED: Final = "h0:"
@@ -329,10 +332,11 @@ def in_pace(
 ) -> Iterator[int]:
     """Take the futures of records, and yield the number of each part that Kafka has acknowledged.
 
-    At most `rate` records per second are taken, in parts of `TOGETHER`, until `stop` is set.
+    At most `rate` records per second are taken, in parts of `PART_S` seconds and at most `TOGETHER`
+    records, until `stop` is set.
     """
-    began, done = time.monotonic(), 0
-    while some := list(islice(sent, TOGETHER)):
+    began, done, part = time.monotonic(), 0, max(1, min(TOGETHER, int(rate * PART_S)))
+    while some := list(islice(sent, part)):
         producer.flush(timeout=60)
         for future in some:
             future.get(timeout=1)

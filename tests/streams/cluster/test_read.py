@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,7 +20,7 @@ from kafka.errors import (
 from streams.cluster import read as module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import LOGGED_MAX, Places, TopicReader, readable, reading, records
-from streams.common.errors import ConfigError
+from streams.common.errors import ConfigError, UnavailableError
 from streams.config import Kafka
 from streams.wire import UnreadableError
 from tests.builders.streams.cluster.read import remade
@@ -122,7 +123,8 @@ def test_who_follows_hears_of_what_comes_until_told_to_stop(
 
 
 @pytest.mark.kafka
-def test_a_reader_tells_that_its_topic_was_made_anew(kafka: Broker, unique: str) -> None:
+@pytest.mark.parametrize("more", [2, 20])  # fewer, or more than before: no offset shows it
+def test_a_reader_tells_that_its_topic_was_made_anew(kafka: Broker, unique: str, more: int) -> None:
     settings = Kafka(bootstrap=kafka.bootstrap)
     clients = client_arguments(settings)
     with Cluster(settings) as cluster:
@@ -141,7 +143,7 @@ def test_a_reader_tells_that_its_topic_was_made_anew(kafka: Broker, unique: str)
             return reader.past(spans)
 
         wait_until(past, "read")
-        remade(clients, unique, b"6", b"7")
+        remade(clients, unique, *(b"%d" % n for n in range(more)))
         wait_until(lambda: past() or reader.anew, "told")
         assert reader.anew
         spans = reader.spans()
@@ -149,8 +151,26 @@ def test_a_reader_tells_that_its_topic_was_made_anew(kafka: Broker, unique: str)
         wait_until(past, "read again")
 
 
+@pytest.mark.kafka
+def test_who_follows_a_topic_is_told_that_it_was_recreated(kafka: Broker, unique: str) -> None:
+    """Records of the new topic that stand before the old position would be lost."""
+    clients = client_arguments(Kafka(bootstrap=kafka.bootstrap))
+    with Cluster(Kafka(bootstrap=kafka.bootstrap)) as cluster:
+        cluster.create(unique, 1, 1, {})
+    with closing(KafkaProducer(**clients, acks="all")) as producer:
+        producer.send(unique, b"0")
+        producer.flush()
+    following = records(clients, unique, stop=threading.Event())
+    assert next(following).value == b"0"
+    remade(clients, unique, *(b"%d" % n for n in range(20)))
+    with pytest.raises(UnavailableError, match="created again"):
+        list(following)
+
+
 class Lost:
     """A client that has lost its place."""
+
+    _cluster = SimpleNamespace(topic_id=lambda _: None)  # knows no ids, as of an older broker
 
     def position(self, place: TopicPartition) -> None:
         """None: it was out of range, and no offset is known yet."""
@@ -167,6 +187,8 @@ def test_a_reader_that_lost_its_place_has_to_begin_again() -> None:
 
 class Failing:
     """A client whose polls fail as they are told, and else bring one record each."""
+
+    _cluster = SimpleNamespace(topic_id=lambda _: None)
 
     def __init__(self, *errors: type[KafkaError]) -> None:
         self.errors = list(errors)

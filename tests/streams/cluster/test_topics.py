@@ -46,17 +46,17 @@ def test_each_missing_topic_is_named() -> None:
         said = f"topic {topic.name} is missing; `otpguard topics create` makes it"
         needed = topic.role not in module.MEMORY
         check(found, *[said] * needed)
-        assert module.forgetful(WANTED, found) == [said] * (not needed)
+        assert module.cautions(WANTED, found) == [said] * (not needed)
     names = ", ".join(topic.name for topic in WANTED if topic.role not in module.MEMORY)
     check({}, f"topics {names} are missing; `otpguard topics create` makes them")
 
 
 def test_what_only_remembers_may_be_missing_and_whoever_looks_is_told() -> None:
-    (said,) = module.forgetful(WANTED, {}, "user x")
+    (said,) = module.cautions(WANTED, {}, "user x")
     for role in module.MEMORY:
         assert next(topic.name for topic in WANTED if topic.role == role) in said
     assert "or user x has no right to see them" in said
-    assert module.forgetful(WANTED, RIGHT) == []
+    assert module.cautions(WANTED, RIGHT) == []
 
 
 def test_who_may_not_look_at_rights_cannot_know_that_a_topic_is_not_there() -> None:
@@ -117,7 +117,7 @@ def test_a_segment_that_outlasts_its_retention_is_a_caution_with_its_remedy(role
     topic = next(each for each in WANTED if each.role == role)
     long_ms = worse(topic, "segment.ms")["segment.ms"]
     (said,) = module.cautions(
-        WANTED, {topic.name: Shape(8, 3, {**topic.configs, "segment.ms": long_ms})}
+        WANTED, RIGHT | {topic.name: Shape(8, 3, {**topic.configs, "segment.ms": long_ms})}
     )
     assert said.startswith(f"topic {topic.name} has segment.ms={long_ms} at retention.ms=")
     assert f"--add-config segment.ms={topic.configs['segment.ms']}`" in said
@@ -150,7 +150,7 @@ def test_a_segment_that_outlasts_its_retention_is_a_caution_with_its_remedy(role
 def test_an_input_that_takes_any_time_of_its_producers_is_a_caution(
     configs: dict[str, str], right: bool
 ) -> None:
-    said = module.cautions(WANTED, {INPUT: Shape(32, 3, configs)})
+    said = module.cautions(WANTED, RIGHT | {INPUT: Shape(32, 3, configs)})
     assert [f"--topic {INPUT} --add-config message.timestamp.type=" in each for each in said] == (
         [] if right else [True]
     )
@@ -159,13 +159,13 @@ def test_an_input_that_takes_any_time_of_its_producers_is_a_caution(
 def test_leases_that_kafka_forgets_before_they_are_over_are_a_caution() -> None:
     name = "otpguard.throttle.v1"
     short = {"cleanup.policy": "compact,delete", "retention.ms": "600000", "segment.ms": "60000"}
-    (said,) = module.cautions(WANTED, {name: Shape(8, 3, short)})
+    (said,) = module.cautions(WANTED, RIGHT | {name: Shape(8, 3, short)})
     assert "less than a lease" in said
 
 
 def test_a_topic_that_keeps_texts_for_ever_is_a_caution() -> None:
     for_ever = {"cleanup.policy": "delete", "retention.ms": "-1", "segment.ms": "604800000"}
-    (said,) = module.cautions(WANTED, {"sms.delivery.v1.dlq": Shape(8, 3, for_ever)})
+    (said,) = module.cautions(WANTED, RIGHT | {"sms.delivery.v1.dlq": Shape(8, 3, for_ever)})
     assert "keeps records for ever" in said
 
 

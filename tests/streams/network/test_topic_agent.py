@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config.sections.kafka import Kafka
-from streams.network import compacted_topic as kept_module, topic_agent as module
+from streams.network import compacted_topic as kept_module
 from streams.network.compacted_topic import KeptTopic
 from streams.network.topic_agent import Agent
 from streams.telemetry.metrics import Metrics
@@ -52,12 +52,12 @@ class Listing(Agent):
         self.told = tuple(self.heard)
 
 
+@pytest.mark.parametrize("records", [1, 9])  # fewer, or more than before: no offset shows it
 @pytest.mark.parametrize("remade_topic", ["", ".kept"])
 def test_an_agent_whose_topic_is_made_anew_reads_and_tells_anew(
-    kafka: Broker, unique: str, remade_topic: str, monkeypatch: pytest.MonkeyPatch
+    kafka: Broker, unique: str, remade_topic: str, records: int
 ) -> None:
     """It stood still until as many records had come, and held what was not there any more."""
-    monkeypatch.setattr(module, "PLACE_S", 0.2)
     settings = Kafka(bootstrap=kafka.bootstrap)
     clients = client_arguments(settings)
     with Cluster(settings) as cluster:
@@ -72,8 +72,9 @@ def test_an_agent_whose_topic_is_made_anew_reads_and_tells_anew(
     agent = Listing(clients, unique, kept, Metrics("campaigns"), lambda: 0)
     with meanwhile(agent.run):
         wait_until(lambda: agent.told == (b"1", b"2", b"3", b"4"), "all is told")
-        remade(clients, unique + remade_topic, b"5")
-        told = (b"1", b"2", b"3", b"4") if remade_topic else (b"5",)
+        new = tuple(b"new %d" % n for n in range(records))
+        remade(clients, unique + remade_topic, *new)
+        told = (b"1", b"2", b"3", b"4") if remade_topic else new
         wait_until(lambda: agent.begun >= 2 and agent.told == told, "told anew")
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -16,17 +16,19 @@ from confluent_kafka import Producer
 from kafka.errors import KafkaConnectionError
 from sqlalchemy import select
 
-from streams.cases.store.index_tables import meta, places
+from streams.cases.store.index_tables import acks, places
 from streams.cases.store.index_writer import SOURCES
 from streams.cases.store.indexer import Indexer, sources
 from streams.cases.store.store import CaseStore
 from streams.common.clock import now_ms
 from streams.common.errors import ConfigError, UnavailableError
 from streams.config import Settings
-from streams.wire import encode_action, encode_episode
+from streams.wire import encode_ack, encode_action, encode_episode
 from tests.builders.streams.cases.store.indexer import Site, rows, story
+from tests.builders.streams.cluster.read import remade
 from tests.nodes import Broker
 from tests.streams.cases.store.filled import (
+    acked,
     audited,
     flood,
     opened,
@@ -183,21 +185,33 @@ def test_a_topic_that_is_missing_is_named(site: Site) -> None:
     store.close()
 
 
-@pytest.mark.broker
-def test_a_topic_that_was_made_anew_is_read_whole(
-    site: Site, caplog: pytest.LogCaptureFixture
+@pytest.mark.kafka
+@pytest.mark.parametrize("reads_on", [True, False])
+def test_a_topic_that_was_recreated_longer_than_before_is_read_whole(
+    site: Site, kafka: Broker, caplog: pytest.LogCaptureFixture, reads_on: bool
 ) -> None:
+    """No offset shows it: the new topic has a record wherever the indexer goes on."""
     store = CaseStore(site.url)
-    site.write(*story(0, 1))
-    site.indexer(store).catch_up()
-    with store.index.begin() as connection:
-        connection.execute(
-            places.update().where(places.c.topic == site.names["acks"]).values(next_offset=99)
-        )
-        connection.execute(meta.insert().values(key="kept", value=""))
-    site.indexer(store).catch_up()
+    leases = [flood(n, recipient=f"86139{n:08d}")[1] for n in range(12)]
+    values = [encode_ack(acked(each)) for each in leases]
+
+    def known(count: int) -> bool:
+        with store.index.connect() as connection:
+            return count == len(list(connection.execute(select(acks.c.action_id))))
+
+    for value in values[:4]:
+        site.producer.send(site.names["acks"], value)
+    site.producer.flush()
+    indexer = site.indexer(store)
+    with meanwhile(indexer.run) if reads_on else nullcontext():
+        if not reads_on:
+            indexer.catch_up()
+        wait_until(lambda: known(4), "the first are in the index")
+        remade({"bootstrap_servers": [kafka.bootstrap]}, site.names["acks"], *values[4:])
+        if not reads_on:
+            site.indexer(store).catch_up()
+        wait_until(lambda: known(12), "all of the new topic are, too")
     assert "created again" in caplog.text
-    assert store.case("1:sms.delivery.v1:0:0").case.acks
     store.close()
 
 

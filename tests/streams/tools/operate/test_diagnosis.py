@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 import sys
 import time
@@ -24,8 +23,10 @@ from streams.cluster.topics import create, topics
 from streams.common.errors import Exit
 from streams.config import Settings, load
 from streams.config.sections.serving import PORTS
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.metrics_server import serve
 from streams.tools.operate import diagnosis as module
-from streams.tools.operate.diagnosis import _examine_facts, _sources, is_optimised
+from streams.tools.operate.diagnosis import STANDBY, _examine_facts, _sources
 from tests.builders.streams.tools.operate.diagnosis import NAMES, doctor
 from tests.nodes import Broker
 from tests.streams.cases.store.filled import NOW_MS
@@ -125,9 +126,8 @@ def test_a_working_installation_has_nothing_wrong_and_some_things_to_look_at(con
     assert code == Exit.NO, [each for each in found.values() if each["state"] == "bad"]
     assert [name for name, each in found.items() if each["state"] == "unknown"] == ["gateways"]
     assert "Kafka 4" in found["broker"]["says"]
-    assert "hides the input for up to 900 s" in found["transactions"]["says"]
     # one broker, without an authoriser, no worker yet: said, and no reason to stop
-    for check in ("topics", "rights", "lag", "transactions"):
+    for check in ("topics", "rights", "lag"):
         assert found[check]["state"] == "warn"
         assert found[check]["remedy"]
     told = [f"{kind} {port}" for kind, port in PORTS.items()]
@@ -213,11 +213,15 @@ def test_a_standby_site_says_what_it_lacks_to_take_over(config: Path) -> None:
     key.write_text("a key of sixteen, and more")
     create(load(config))
     with_key = f'detect = {{memory_key_file = "{key}"}}\n'
+    answered, found = doctor(config, command=("failover", "check"))
+    assert (answered, found) == (Exit.CONFIG, {}), "no other site is named"
     for epoch, more, says in ((1, "", "not above"), (2, "", "no memory"), (2, with_key, "over 1")):
         other = 'primary = {bootstrap = "127.0.0.1:1", epoch = 1}'
         config.write_text(f"epoch = {epoch}\n{other}\n{more}{text}")
-        _, found = doctor(config, "--role", "support")
+        _, found = doctor(config, command=("failover", "check"))
+        assert set(STANDBY) - {"gateways"} <= found.keys() <= set(STANDBY)
         assert says in found["standby"]["says"]
+        assert found["memory"]["state"] == "unknown"
         assert found["standby"]["state"] == ("ok" if more else "bad")
         assert found["overrides"]["state"] == "warn"
         assert "otpguard topics restore" in found["overrides"]["remedy"]
@@ -225,11 +229,23 @@ def test_a_standby_site_says_what_it_lacks_to_take_over(config: Path) -> None:
     with closing(KafkaProducer(bootstrap_servers=settings.kafka.bootstrap)) as out:
         name = b"8613900000001|exempt|"
         out.send(settings.topics.override, b"{}", name, timestamp_ms=old_ms).get(END_S)
-    _, found = doctor(config, "--role", "support")
-    assert "1 in force or ended lately, the newest 2.0 h old" in found["overrides"]["says"]
+        name = b"*|mode|"
+        out.send(settings.topics.everyone, b"{}", name, timestamp_ms=old_ms).get(END_S)
+    metrics = Metrics("memory")
+    for age_s, state in ((60, "ok"), (3600, "warn")):
+        metrics.put("memory_age_seconds", age_s)
+        with serve("127.0.0.1", 0, metrics.registry, live=str, ready=str) as where:
+            port = f"http = {{port = {where.partition(':')[2]}}}\n"
+            path = config.with_name("served.toml")
+            path.write_text(port + config.read_text())
+            _, found = doctor(path, command=("failover", "check"))
+        assert found["memory"]["state"] == state
+        assert f"{age_s // 60} min old" in found["memory"]["says"]
+    says = "2 in force or ended lately, 1 of the mode, the newest 2.0 h old"
+    assert says in found["overrides"]["says"]
     config.write_text(text)
     _, found = doctor(config, "--role", "support")
-    assert not found.keys() & {"standby", "overrides"}
+    assert not found.keys() & {"standby", "overrides", "memory"}
 
 
 def test_a_port_that_all_processes_share_is_looked_at(config: Path) -> None:
@@ -239,16 +255,6 @@ def test_a_port_that_all_processes_share_is_looked_at(config: Path) -> None:
         _, found = doctor(config)
         assert found["ports"]["state"] == state
         assert ("OTPGUARD_HTTP_PORT" in found["ports"]["remedy"]) == (port != 0)
-
-
-@pytest.mark.parametrize("option", ["", "'--enable-optimizations'"])
-def test_a_python_without_its_compilers_profile_is_named(
-    monkeypatch: pytest.MonkeyPatch, option: str
-) -> None:
-    monkeypatch.setattr(module, "is_optimised", lambda: is_optimised(option, "/usr/local"))
-    found = module._python()
-    assert found.says.startswith(f"Python {platform.python_version()}")
-    assert (found.state, bool(found.remedy)) == (("ok", False) if option else ("warn", True))
 
 
 def test_missing_topics_are_named_with_the_way_to_make_them(config: Path) -> None:

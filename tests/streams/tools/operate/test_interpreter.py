@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.tools.operate.diagnosis import DISTRIBUTION, OPTION, is_optimised
+from tests.bench.report import DISTRIBUTION, OPTION, is_optimised
 
 ROOT = Path(__file__).parents[4]
 
@@ -19,6 +19,7 @@ def test_what_this_python_says_decides() -> None:
     assert is_optimised() is (sys.base_prefix == DISTRIBUTION or OPTION in options)
     assert not is_optimised("'--with-lto'", "/usr/local")
     assert not is_optimised("None", "/home/me/python")
+    assert is_optimised("'--enable-optimizations' '--with-lto'", "/usr/local")
 
 
 @pytest.mark.parametrize("first", ["python3", "python3.13"])

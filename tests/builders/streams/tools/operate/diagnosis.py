@@ -14,11 +14,13 @@ NAMES = ("input", "throttle", "episode", "acks", "override", "everyone", "undeli
          "platform")  # fmt: skip
 
 
-def doctor(config: Path, *words: str) -> tuple[int, dict[str, dict[str, str]]]:
+def doctor(
+    config: Path, *words: str, command: tuple[str, ...] = ("doctor",)
+) -> tuple[int, dict[str, dict[str, str]]]:
     """Exit code, and the findings by name."""
     done = subprocess.run(
-        [sys.executable, "-m", "streams", "doctor", "--json", "--config", str(config), *words],
+        [sys.executable, "-m", "streams", *command, "--json", "--config", str(config), *words],
         capture_output=True, text=True, check=False, timeout=END_S,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, {each["check"]: each for each in json.loads(done.stdout)}
+    return done.returncode, {each["check"]: each for each in json.loads(done.stdout or "[]")}
