@@ -181,7 +181,7 @@ def _is_refused(
     passes = refused and _asked_again(params, book, suspect, own, cause.at_ms)
     lease = suspect.platforms
     live = lease is not None and cause.at_ms < lease.expires_ms
-    first = live and not (refused or repeats or novel)
+    first = live and not (refused or repeats)
     if (refused or repeats or first) and params.judge.mode("limit") != "off":
         unknown = novel if own == platform else not suspect.knows(platform, cause.at_s)
         limited = unknown or _is_young(params, suspect, platform, cause.at_s)

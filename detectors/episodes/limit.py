@@ -53,13 +53,13 @@ def observe_limit(
         if not goes_on or at_ms < end_ms - LIMIT_MS // 2:
             return
         limit = lease.limit
-    elif lease is not None and lease.is_retry(platform, at_ms):
-        lease.end_row(platform, at_ms)
-        return
     else:
-        if not first:
+        retry = lease is not None and lease.is_retry(platform, at_ms)
+        if lease is not None and retry:
+            lease.end_row(platform, at_ms)
+        elif not first:
             repeats.add(key, at_s)
-        limit = judge_limit(repeats, key, relapse=relapse) if limited else None
+        limit = judge_limit(repeats, key, relapse=relapse) if limited and not retry else None
         if platform not in book.names.trusted:
             total = judge_total(
                 repeats,
@@ -67,7 +67,7 @@ def observe_limit(
                 dict.fromkeys(counted_platforms(suspect), 0)
                 | {p: word >> 33 for p, word in suspect.seen.items()},
                 lambda p: not _is_limited(rules, suspect, p, cause.at_s),
-                cause.at_s if first else repeats.codes[key][-1],
+                cause.at_s if first or retry else repeats.codes[key][-1],
             )
     if not trusted and is_settled(rules, suspect, cause.at_s):
         _refuse_past_limit(params, rules, book, suspect, cause, platform, limit, total)

@@ -22,8 +22,6 @@ from detectors.thresholds import (
     LIMIT_MS,
     LIMITS_TOTAL,
     RETRY_S,
-    TOTAL_LEAST,
-    TOTAL_OVER,
     TOTAL_SHARE,
 )
 
@@ -79,7 +77,7 @@ def judge_total(
     held = {p: repeats.codes[recipient | p] for p in platforms if recipient | p in repeats.codes}
     if sum(map(len, held.values())) < LIMITS_TOTAL[0][2]:  # the lowest limit
         return None
-    for rule, window_s, *limits in LIMITS_TOTAL:
+    for rule, window_s, *limits, enough, over_by in LIMITS_TOTAL:
         codes = {p: repeats.since(recipient | p, newest_s - window_s) for p in held}
         times_s = sorted(chain.from_iterable(codes.values()))
         count = len(times_s)
@@ -87,10 +85,10 @@ def judge_total(
             if count < most:
                 continue
             share = ceil(TOTAL_SHARE * count / sum(map(bool, codes.values())))
-            over = window_s < DAY_S and count >= most + TOTAL_OVER
-            least = 1 if over or not known else max(2, min(share, TOTAL_LEAST))
+            over = count >= most + over_by
+            least = 1 if over or not known else max(2, min(share, enough))
             often = {p for p in codes if len(codes[p]) >= least}
-            if over and known:
+            if over and window_s < DAY_S:
                 often |= {p for p, at_s in platforms.items() if at_s > newest_s - window_s}
             often = {p for p in sorted(often) if knows(p) == known}
             end_s = times_s[-most] + window_s

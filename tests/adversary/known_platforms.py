@@ -53,8 +53,7 @@ class Rule(NamedTuple):
 RULES: Final = (
     Rule("none", 9999),
     Rule("all together 80 an hour", 80),
-    Rule("all together 72 an hour", 72),
-    Rule("all together 66 an hour", 66),
+    Rule("all together 64 an hour", 64),
     Rule("all together 54 an hour", 54),
     Rule("54, and `known` enforced: 8, 16, 30", 54, ENFORCED),
     Rule("54, and `known` enforced: 5, 8, 12", 54, ENFORCED, (5, 8, 12)),
@@ -150,7 +149,10 @@ def main() -> None:
     print("| limit on known platforms |", " | ".join(f"each in {s} s" for s in PACES_S), "|")
     for rule in RULES:
         hour, day = LIMITS_TOTAL
-        limits = (*hour[:3], rule.an_hour), (*day[:3], max(day[3], rule.an_hour))
+        limits = (
+            (*hour[:3], rule.an_hour, *hour[4:]),
+            (*day[:3], max(day[3], rule.an_hour), *day[4:]),
+        )
         known = zip(KNOWN_LIMITS, rule.known or [most for *_, most in KNOWN_LIMITS], strict=True)
         with (
             patch.object(all_limit, "LIMITS_TOTAL", limits),

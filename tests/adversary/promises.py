@@ -37,15 +37,7 @@ flood that trickles out."""
 
 
 UNKNOWN_HOUR_MAX: Final = 120
-UNKNOWN_DAY_MAX: Final = 350
-"""Codes of platforms that the victim does not use and that reach it, in the worst plan that a
-search finds. 100 plans find 97 and 310 (seed 1)."""
-
-TAUGHT_HOUR_MAX: Final = 140
-"""The same, for platforms that an attacker taught on two days: 48 of them bring 136 in an hour. The
-goal of 120 costs codes of an unlisted bank: see `detectors.thresholds.LIMITS_TOTAL`."""
-
-OWN_DAY_MAX: Final = 0
+UNKNOWN_DAY_MAX: Final = 0
 """Own codes of used platforms that are refused in the worst day: the plans abuse none of these."""
 
 

@@ -46,9 +46,9 @@ RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
 # Window -> codes of all platforms, without each first of a day, that new and known ones may reach.
-TOTAL = {3600: (54, 80), DAY: (205, 205)}
-TOTAL_LEAST = 6  # codes that are always enough
-TOTAL_OVER = 8  # so many past the limit, all known ones that came are refused
+TOTAL = {3600: (54, 64), DAY: (165, 165)}
+TOTAL_ENOUGH = {3600: 6, DAY: 3}  # codes that are always enough
+TOTAL_OVER = {3600: 8, DAY: 24}  # so many past the limit, one code is enough
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -366,7 +366,7 @@ class Naive:
                 0 < event.at_ms - h.at_ms < DAY * 1000 and h.platform == event.platform
                 for h in self.counted_messages(person)
             )
-            first = known and not counts and (held is None or abs(at - held.at) >= DAY)
+            first = not counts and (held is None or abs(at - held.at) >= DAY)
             self.limit(
                 offset, event, platform, counts=counts, first=first, own=young or not known, at=when
             )
@@ -431,16 +431,15 @@ class Naive:
             alone.limited[platform] = began, max(at_ms, last), rows
             over = own and ((not row and rows >= 3) or at_ms - began >= 1_800_000)
             over = over and at_ms >= alone.ends[platform] - 1_800_000
-        elif row:
-            alone.limited[platform] = began, at_ms - RETRY + 1, rows
-            return
         else:
+            if row:
+                alone.limited[platform] = began, at_ms - RETRY + 1, rows
             times = person.codes.setdefault(platform, set())
-            if not first:
+            if not (first or row):
                 times.add(at)
             over = (
                 own
-                and not first
+                and not (first or row)
                 and any(
                     sum(t > max(times) - window for t in times)
                     >= Fraction(most, lower if person.relapsing else 1)
@@ -448,7 +447,7 @@ class Naive:
                 )
             )
             if not event.trust and self.settled(person, at):
-                newest = event.at_ms // 1000 - EPOCH if first else max(times)
+                newest = event.at_ms // 1000 - EPOCH if first or row else max(times)
                 self.total(offset, event, newest, platform)
         if over and not event.trust and self.settled(person, at):
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
@@ -476,13 +475,13 @@ class Naive:
             for most, part in zip(limits, (own, every_one - own), strict=True):
                 if len(every) < most:
                     continue
-                over = part is not own and window < DAY and len(every) >= most + TOTAL_OVER
+                over = len(every) >= most + TOTAL_OVER[window]
                 for p in part:
                     number = len(codes[p])
                     many = number >= 2 and 10 * senders * number >= 7 * len(every)
-                    many = many or number >= TOTAL_LEAST or part is own or over
+                    many = many or number >= TOTAL_ENOUGH[window] or part is own or over
                     came = p in person.seen and person.seen[p].at > newest - window
-                    if (number and many) or (over and came):
+                    if (number and many) or (over and came and window < DAY):
                         ends[p] = max(ends.get(p, 0), every[-most] + window)
         if ends:  # the lease is told again, also where all of these are trusted
             self.refuse(offset, event, set(), 0, prolongs=False)

@@ -17,6 +17,7 @@ from detectors.model.event import platform_id, platform_print
 from detectors.model.records import Action
 from detectors.recognise.decide import Verdict, recognise
 from detectors.recognise.recogniser import Recogniser
+from detectors.thresholds import LIMIT_MS
 from streams.tools.scenarios import Labelled
 from streams.wire.events import decode
 from tests.scenarios.catalog import SCENARIOS, generate
@@ -196,8 +197,8 @@ def test_retries_among_a_floods_own_repeats_renew_no_lease_sooner(name: str) -> 
     again = decided(with_retries(events, plain, 3))
     assert told(again[:1]) == told(plain[:1])
     assert 0 <= len(plain) - len(again) <= 1 + len(plain) // 50
-    # Half a lease, within which none is renewed, and the time to the flood's next message.
-    assert leased_ms(again) >= leased_ms(plain) - PARAMS.episode.lease_ms // 2 - MINUTE_MS
+    # Half a platform lease, within which none is renewed, and the time to the flood's next message.
+    assert leased_ms(again) >= leased_ms(plain) - LIMIT_MS // 2 - MINUTE_MS
 
 
 def leased_ms(actions: list[Action]) -> int:

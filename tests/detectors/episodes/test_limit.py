@@ -11,6 +11,7 @@ from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import TICK_OFFSETS, EventKind, platform_id
 from detectors.model.records import Level
 from detectors.suspects.judge import JudgeParams
+from detectors.thresholds import AGAIN_TOTAL
 from tests.builders.detectors.chain import VICTIM, changes, flood, history, idle
 from tests.builders.detectors.episodes.limit import alone, delivered
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
@@ -57,17 +58,17 @@ def test_known_platforms_share_one_limit_without_a_flood_and_trusted_ones_have_n
     known = [
         e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(540, 20_001, platforms=2))
     ]
-    assert not run(ENFORCE, history() + known[:81]).actions
-    (lease,) = alone(run(ENFORCE, history() + known[:82]))
-    assert (lease.reason.rule, lease.reason.score) == ("limit_total_1h", 80)
+    assert not run(ENFORCE, history() + known[:65]).actions
+    (lease,) = alone(run(ENFORCE, history() + known[:66]))
+    assert (lease.reason.rule, lease.reason.score) == ("limit_total_1h", 64)
     assert set(lease.refused_ids) == {platform_id("known 0"), platform_id("known 1")}
-    assert lease.expires_at_ms == known[2].at_ms // 1000 * 1000 + HOUR_MS, "79 are then left"
+    assert lease.expires_at_ms == known[2].at_ms // 1000 * 1000 + HOUR_MS, "63 are then left"
     own = [Event(known[-1].at_ms - n * HOUR_MS // 4, VICTIM, "known 3") for n in (1, 2)]
     events = sorted(history() + known + own)
     came = delivered(run(ENFORCE, events), events)
     assert came["known 3"] == came["known 2"] + 2, "a platform's second code of a day passes"
     # In the third hour the limit of the day is reached first.
-    assert 205 <= came["known 0"] + came["known 1"] - 2 * came["known 2"] <= 3 * 84
+    assert 165 <= came["known 0"] + came["known 1"] - 2 * came["known 2"] <= 3 * 68
     assert not alone(run(ENFORCE, history() + codes(90, 20_000, trust=1)))
 
 
@@ -80,7 +81,7 @@ def test_past_the_limit_of_all_the_next_known_platform_has_one_code(beside: int,
     another = [Event(START_MS + 400_000 + n * 200_000, VICTIM, "known 9") for n in range(4)]
     events = history() + flood + more + another
     came = delivered(run(ENFORCE, events), events)
-    assert sum(came[f"known {n}"] - 2 for n in range(7)) == 7 + 80
+    assert sum(came[f"known {n}"] - 2 for n in range(7)) == 7 + 64
     assert (came["known 8"], came["known 10"]) == (2 + 6, 2 + beside)
     assert came["known 9"] == 2 + most
 
@@ -98,11 +99,30 @@ def test_past_the_limit_of_a_day_a_platform_beside_the_flood_is_spared() -> None
     assert delivered(decisions, events)["known 9"] == 2 + len(own)
 
 
+def test_past_the_limit_of_a_day_an_hour_brings_one_code_and_retry_windows() -> None:
+    """When a lease ended, a code of each platform passed as a retry of its last refused one."""
+    flood = [e._replace(platform=f"known {n % 7}") for n, e in enumerate(codes(8640, 10_001))]
+    events = history() + flood
+    came = delivered(run(ENFORCE, events), events)
+    in_windows = 24 // 3 * AGAIN_TOTAL
+    assert 165 <= sum(came[f"known {n}"] - 2 for n in range(7)) <= 7 + 165 + 24 + in_windows
+
+
+def test_past_the_limit_of_all_the_next_new_platform_has_one_code() -> None:
+    """Otherwise 23 new platforms beside known ones brought two codes of each."""
+    known = [e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(66, 7_001))]
+    taught = codes(4, 10_001, platforms=2, start_ms=START_MS + 600_000)
+    events = history() + known + [e._replace(platform=f"new {e.platform}") for e in taught]
+    (first, second) = alone(run(ENFORCE, events))[-2:]
+    assert [first.revision, second.revision] == [len(events) - 4, len(events) - 3]
+    assert {platform_id("new n0"), platform_id("new n1")} <= set(second.refused_ids)
+
+
 def test_codes_of_known_platforms_close_a_new_one_and_are_spared_themselves() -> None:
-    known = [e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(72, 7_001))]
+    known = [e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(62, 7_001))]
     new = codes(4, 10_001, start_ms=START_MS + 600_000)
     (lease,) = alone(run(ENFORCE, history() + known + new[:2]))
-    assert (lease.reason.rule, lease.reason.score) == ("limit_total_1h", 71)
+    assert (lease.reason.rule, lease.reason.score) == ("limit_total_1h", 61)
     assert lease.refused_ids == (platform_id("n0"),)
     assert not alone(run(ENFORCE, history() + known + new[:1])), "the first code of its day"
 
@@ -203,7 +223,7 @@ def test_a_platform_that_came_once_has_no_limit_a_week_later(days: int, others: 
     long_ago = [e._replace(at_ms=e.at_ms - 200 * DAY_MS) for e in history()]
     events = sorted(long_ago + once + later + flood(60, 20_000) + abused)
     came = delivered(run(ENFORCE, events), events)["once"]
-    assert came == 83 if days > 7 else came <= 1 + 11
+    assert came == 67 if days > 7 else came <= 1 + 11
 
 
 def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() -> None:
