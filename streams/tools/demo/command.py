@@ -61,9 +61,6 @@ def demo(
             show_default="a worker's, or any other while that is in use",
         ),
     ] = None,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the worker's log and settings.")
-    ] = False,
     as_json: JsonOption = False,
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Don't open the desk and the report in a browser.")
@@ -108,7 +105,7 @@ def demo(
         desk = not no_desk and _desk(screen)
         stay = desk and not as_json and _somebody_there(screen)
         browse = (lambda _: None) if no_open else _open
-        options = run.Options(seed, subscribers, speed, metrics_port, keep, desk, stay, browse)
+        options = run.Options(seed, subscribers, speed, metrics_port, desk, stay, browse)
         _ = run_report.write_page  # loads its libraries: a missing one is told before the run
         with audiences.Audience(screen, lambda at: clock(script.UTC_OFFSET_MIN, at)) as audience:
             run.run(options, audience, tell)

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import msgspec
@@ -69,7 +71,6 @@ class Options:
     subscribers: int
     speed: float  # Seconds of the event clock per real second.
     metrics_port: int | None  # None: the usual port, or any free one if it is in use.
-    keep: bool
     desk: bool = False  # Open the abuse desk during the incident.
     stay: bool = False  # A person is present: keep the desk open until this person presses Enter.
     browse: Callable[[str], None] = lambda _: None  # Opens an address in a browser.
@@ -91,9 +92,8 @@ def run(
     )
     with ExitStack() as stack:
         stack.enter_context(stage.interruptible())
-        folder = stack.enter_context(stage.folder(keep=options.keep))
-        if options.keep:
-            audience.line(tr("Logs and settings stay in {folder}").format(folder=folder))
+        temporary = TemporaryDirectory(prefix="otpguard-demo-", ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(temporary))
         audience.step(tr("Starting the broker"))
         began = time.monotonic()
         broker = stack.enter_context(stage.BrokerProcess(folder / "broker.log"))

@@ -1,12 +1,10 @@
 """The processes and folders of a run; all are removed at the end, even after a failure."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -78,17 +76,6 @@ def free_port(wanted: int, option: str) -> int:
                 ).format(wanted=wanted, strerror=error.strerror, option=option)
             ) from error
         return int(probe.getsockname()[1])
-
-
-@contextmanager
-def folder(*, keep: bool) -> Iterator[Path]:
-    """Create a folder for logs and data, and delete it at the end unless `keep` is set."""
-    path = Path(tempfile.mkdtemp(prefix="otpguard-demo-"))
-    try:
-        yield path
-    finally:
-        if not keep:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

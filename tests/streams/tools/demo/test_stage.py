@@ -68,25 +68,6 @@ def test_a_system_that_does_not_tell_its_memory_is_trusted(
     stage.check_memory()
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_the_folder_stays_only_if_it_is_to_be_kept(keep: bool) -> None:
-    with stage.folder(keep=keep) as path:
-        (path / "log").write_text("x")
-    assert path.exists() == keep
-    if keep:
-        (path / "log").unlink()
-        path.rmdir()
-
-
-def test_the_folder_goes_when_the_run_fails_too() -> None:
-    def fail() -> None:
-        raise OtpguardError("stop")
-
-    with pytest.raises(OtpguardError), stage.folder(keep=False) as path:
-        fail()
-    assert not path.exists()
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_unwinds_like_ctrl_c(number: signal.Signals) -> None:
     before = signal.getsignal(number)
@@ -184,7 +165,7 @@ def test_a_used_port_ends_the_command_with_78_and_one_line(taken: int) -> None:
 def test_the_help_has_examples_and_exit_codes() -> None:
     done = run("--help", COLUMNS="100", NO_COLOR="1")
     assert done.returncode == 0
-    for part in ("Examples:", "otpguard demo --seed 7", "Exit codes:", "--subscribers", "--keep"):
+    for part in ("Examples:", "otpguard demo --seed 7", "Exit codes:", "--subscribers"):
         assert part in done.stdout
 
 
