@@ -3,16 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Final, Literal
+
+import numpy as np
 
 WATCH_TARGET: Final = 1e-4
 THROTTLE_TARGET: Final = 1e-6
 """Targets for false alarms per subscriber-day, from which the thresholds were chosen."""
-
-_EXACT_MOST: Final = 1000
-"""Above this count the interval uses the approximation of Wilson and Hilferty (1931), which is
-right to four digits."""
 
 Standing = Literal["shown", "exceeded", "open"]
 
@@ -68,8 +65,6 @@ def upper(count: int, tail: float) -> float:
     >>> round(upper(0, 0.05), 4), round(upper(3, 0.025), 3), round(upper(5000, 0.025), 1)
     (2.9957, 8.767, 5140.5)
     """
-    if count > _EXACT_MOST:
-        return _wilson_hilferty(count + 1, 1 - tail)
     return _solve(lambda mean: _at_most(count, mean) - tail, count + 10 * math.sqrt(count + 1) + 10)
 
 
@@ -83,8 +78,6 @@ def lower(count: int, tail: float) -> float:
     """
     if count == 0:
         return 0.0
-    if count > _EXACT_MOST:
-        return _wilson_hilferty(count, tail)
     return _solve(lambda mean: tail - (1 - _at_most(count - 1, mean)), float(count))
 
 
@@ -101,8 +94,9 @@ def _at_most(count: int, mean: float) -> float:
     """Return P(X <= count) for a Poisson variable X with this mean, summed in logarithms."""
     if mean <= 0:
         return 1.0
-    log = math.log(mean)
-    return math.fsum(math.exp(k * log - mean - math.lgamma(k + 1)) for k in range(count + 1))
+    ratios = mean / np.arange(1, count + 1)  # of the probability of k to that of k - 1
+    logs = np.append(0.0, np.cumsum(np.log(ratios))) - mean
+    return float(np.exp(logs).sum())
 
 
 def _solve(falling: Callable[[float], float], high: float) -> float:
@@ -112,9 +106,3 @@ def _solve(falling: Callable[[float], float], high: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if falling(middle) > 0 else (low, middle)
     return (low + high) / 2
-
-
-def _wilson_hilferty(shape: int, probability: float) -> float:
-    """Return a quantile of a gamma variable with this shape and scale 1."""
-    z = NormalDist().inv_cdf(probability)
-    return float(shape * (1 - 1 / (9 * shape) + z / (3 * math.sqrt(shape))) ** 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -41,10 +42,15 @@ def test_the_interval_holds_the_true_rate_as_often_as_it_says() -> None:
     assert 0.95 <= held / 4000 <= 0.995
 
 
-def test_great_counts_use_an_approximation_that_meets_the_exact_one() -> None:
+@pytest.mark.parametrize("count", [1_001, 100_000])
+def test_the_bounds_of_great_counts_meet_those_of_wilson_and_hilferty(count: int) -> None:
+    def quantile(shape: int, probability: float) -> float:
+        z = NormalDist().inv_cdf(probability)
+        return shape * (1 - 1 / (9 * shape) + z / (3 * math.sqrt(shape))) ** 3
+
     for tail in (0.025, 0.05):
-        assert math.isclose(upper(1000, tail), upper(1001, tail) - 1, rel_tol=1e-4)
-        assert math.isclose(lower(1000, tail), lower(1001, tail) - 1, rel_tol=1e-4)
+        assert math.isclose(upper(count, tail), quantile(count + 1, 1 - tail), rel_tol=1e-5)
+        assert math.isclose(lower(count, tail), quantile(count, tail), rel_tol=1e-5)
 
 
 def test_nothing_is_claimed_of_no_days() -> None:
