@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -61,11 +60,7 @@ ColumnsOption = Annotated[
 DelimiterOption = Annotated[str, typer.Option(help="CSV: character between fields.")]
 EncodingOption = Annotated[str, typer.Option(help="CSV: encoding, such as gb18030.")]
 SinceOption = Annotated[
-    str | None,
-    typer.Option(help="With --kafka: start of the period, such as 30d or 2026-03-01T00:00Z."),
-]
-UntilOption = Annotated[
-    str | None, typer.Option(help="With --kafka: end of the period; default: now.")
+    str | None, typer.Option(help="With --kafka: how far back, such as 30d; default: everything.")
 ]
 SubscribersOption = Annotated[
     int | None,
@@ -82,7 +77,6 @@ def calibrate(
         bool, typer.Option("--kafka", help="Read the input topic; no group, no commits.")
     ] = False,
     since: SinceOption = None,
-    until: UntilOption = None,
     subscribers: SubscribersOption = None,
     judged: Annotated[
         Path | None,
@@ -124,11 +118,11 @@ def calibrate(
     """
     if bool(files) == kafka:
         raise UsageError(tr("name files, or - for stdin, or --kafka: one of them"))
-    if (since or until) and not kafka:
-        raise UsageError(tr("--since and --until go with --kafka; a file is read whole"))
+    if since and not kafka:
+        raise UsageError(tr("--since goes with --kafka; a file is read whole"))
     settings, names = settings_of(config), files or []
     if kafka:
-        history = _topic(settings, since, until)
+        history = _topic(settings, since)
     else:
         options = guess_options.FeedOptions(
             tuple(maps or ()), tuple(constants or ()), time_format, zone, columns, delimiter,
@@ -157,11 +151,11 @@ class _History:
     again: bool = True  # it can be read twice
 
 
-def _topic(settings: configs.Settings, since: str | None, until: str | None) -> _History:
+def _topic(settings: configs.Settings, since: str | None) -> _History:
     name = settings.topics.input
     clients = admin.client_arguments(settings.kafka)
     with read.reading(clients, name) as reader:
-        spans = reader.spans(_moment(since), _moment(until))
+        spans = reader.spans(None if since is None else ago_ms(since))
     total = sum(max(0, end - first) for first, end in spans.values())
     source = partial(histories.from_topic, clients, name, spans)
     return _History(source, f"topic {name}", total or None, "records")
@@ -527,22 +521,6 @@ def _say_named(found: dict[str, Any]) -> None:
                 "of no throttled episode"
             ).format(n=judged["without_alarm"], all=judged["named"])
         )
-
-
-def _moment(text: str | None) -> int | None:
-    """Return milliseconds UTC of "30d" ago or of an ISO time; earlier times become 1970.
-
-    >>> _moment("2026-03-02T03:33:00"), _moment("1900-01-01")
-    (1772422380000, 0)
-    """
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return ago_ms(text)
-    told = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0, round(told.timestamp() * 1000))
 
 
 def _names(path: Path | None, numbers: wire.Numbers) -> frozenset[str]:
