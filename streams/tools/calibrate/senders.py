@@ -8,6 +8,7 @@ look the number up before it is trusted.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from detectors.model.event import Batch, EventKind
@@ -61,18 +62,13 @@ class NumberHabits:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._sent: dict[str, _Sent] = {}
-        self._others: set[str] = set()  # Senders that are not unlisted service numbers.
+        self._is_unlisted = lru_cache(OTHERS_MAX)(self._look_up)
 
     def observe(self, batch: Batch) -> None:
         for row in (batch.kind == EventKind.MESSAGE).nonzero()[0].tolist():
             sender = batch.sender[row]
-            if sender in self._others:
-                continue
             if sender not in self._sent:
                 if len(self._sent) >= SENDERS_MAX or not self._is_unlisted(sender):
-                    if len(self._others) >= OTHERS_MAX:
-                        self._others.clear()
-                    self._others.add(sender)
                     continue
                 self._sent[sender] = _Sent()
             day = int(batch.event_time_ms[row]) // DAY_MS
@@ -92,7 +88,8 @@ class NumberHabits:
             if again >= AGAIN_LEAST and found.money >= MONEY_LEAST and named >= NAME_LEAST * texts:
                 yield found
 
-    def _is_unlisted(self, sender: str) -> bool:
+    def _look_up(self, sender: str) -> bool:
+        """Return true if the sender is a service number that no registry gives to anybody."""
         origin = self._registry.sender(sender)
         return origin.line in (Line.OWNED, Line.RENTED) and not origin.owners
 
