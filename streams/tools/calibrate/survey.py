@@ -73,26 +73,20 @@ class Alarms:
         for record in records:
             if record.kind == "resend":
                 continue
-            if record.kind == "limit" and (known := self.by_recipient.get(record.recipient)):
-                known.limits.add(record.at_ms // DAY_MS)
-            if record.change not in ("opened", "raised"):
-                if (known := self.by_recipient.get(record.recipient)) is not None:
-                    known.novel = max(known.novel, record.evidence.novel)
-                continue
-            held = self.by_recipient.get(record.recipient)
+            rose = record.change in ("opened", "raised")
+            if rose and len(self.by_recipient) < self.recipients_max:
+                self.by_recipient.setdefault(record.recipient, Alarmed())
+            held = self.by_recipient.get(record.recipient, self.unnamed if rose else None)
             if held is None:
-                full = len(self.by_recipient) >= self.recipients_max
-                held = self.unnamed if full else Alarmed()
-                if not full:
-                    self.by_recipient[record.recipient] = held
-            if record.kind == "limit" or record.level is Level.THROTTLE:
-                held.rules[record.reason.rule] += 1
+                continue
+            held.novel = max(held.novel, record.evidence.novel)
             if record.kind == "limit":
                 held.limits.add(record.at_ms // DAY_MS)
+                held.rules[record.reason.rule] += rose
                 continue
             held.watch += record.change == "opened"
-            held.novel = max(held.novel, record.evidence.novel)
-            if record.level is Level.THROTTLE:
+            if rose and record.level is Level.THROTTLE:
+                held.rules[record.reason.rule] += 1
                 held.throttle += 1
                 held.chronic |= record.chronic
                 held.episodes = [*held.episodes[-13:], record.episode_id]
@@ -100,9 +94,7 @@ class Alarms:
 
     def rules(self, judged: frozenset[str]) -> Counter[str]:
         """Return the number of throttles and limits by rule, without recipients set aside."""
-        held = [self.unnamed]
-        held += [each for name, each in self.by_recipient.items() if not aside(name, each, judged)]
-        return sum((each.rules for each in held), Counter[str]())
+        return sum((each.rules for each in self._list_counted(judged)), Counter[str]())
 
     def find_unmatched(self, judged: frozenset[str]) -> frozenset[str]:
         """Return the names that match no recipient with an alarm and no episode here."""
@@ -111,9 +103,12 @@ class Alarms:
 
     def counts(self, judged: frozenset[str]) -> tuple[int, int]:
         """Return the numbers of WATCH and THROTTLE episodes, without recipients set aside."""
-        held = [self.unnamed]
-        held += [each for name, each in self.by_recipient.items() if not aside(name, each, judged)]
-        return sum(each.watch for each in held), sum(each.throttle for each in held)
+        counted = self._list_counted(judged)
+        return sum(each.watch for each in counted), sum(each.throttle for each in counted)
+
+    def _list_counted(self, judged: frozenset[str]) -> list[Alarmed]:
+        named = self.by_recipient.items()
+        return [self.unnamed, *(each for name, each in named if not aside(name, each, judged))]
 
 
 def aside(name: str, alarmed: Alarmed, judged: frozenset[str]) -> bool:
@@ -215,10 +210,9 @@ class Survey:
         hours, counts = np.unique(at_s // HOUR_S, return_counts=True)
         self.hours.update(dict(zip(hours.tolist(), counts.tolist(), strict=True)))
         self._stamps(batch)
-        first_s: dict[int, int] = {}
         otp = codes.otp & message
         # Backwards, so that the earliest message of each recipient in the batch is kept.
-        first_s.update(
+        first_s: dict[int, int] = dict(
             zip(batch.recipient[otp][::-1].tolist(), at_s[otp][::-1].tolist(), strict=True)
         )
         for recipient in part.suspects.keys() & first_s.keys():
