@@ -34,12 +34,12 @@ def observe_limit(
 ) -> None:
     """Count one more code of a platform, and issue a platform lease past a limit.
 
-    `first`: it is the first code of a day of a known platform. Such a code is not counted, but the
+    `first`: it is the first code of a day of the platform. Such a code is not counted, but the
     limit on all platforms together may refuse the platform from now on. `limited`: the recipient
     does not know the platform, or it is young, so it has a limit of its own. `at_s`: the time under
     which the code is counted. Codes that the lease refuses are not counted. Such codes prolong the
     refusal if the platform goes on sending. A sender's retries are not counted, and do not prolong
-    it.
+    it; but the limit on all platforms together is judged at one that passes after a lease.
     """
     repeats, key = suspect.repeats, suspect.recipient << 32 | platform
     lease, at_ms = suspect.platforms, cause.at_ms

@@ -218,9 +218,7 @@ class _Worker:
             self._detect,
             name="detect",
             app=self.app,
-            channel=self.app.topic(
-                settings.topics.input, value_type=bytes, value_serializer="raw"
-            ),
+            channel=self.app.topic(settings.topics.input, value_type=bytes, value_serializer="raw"),
         )
 
     async def run(self) -> int:
@@ -294,7 +292,7 @@ class _Worker:
         need one pattern in ten. Compiling the large ones at the start would delay a worker by .6 s.
         It begins when the states are loaded, so that nothing delays the first judgement.
         """
-        while not self.states.positioned:
+        while not self.states.positioned:  # noqa: ASYNC110 - once
             await asyncio.sleep(BEAT_S)
         await between_events(self.recogniser.prepare(rare=False))
         log.info(PREPARED)
