@@ -1,17 +1,18 @@
-"""Find the number that is a code by the words of its text.
+"""Find the number that is a code by the words of its text, or by several cues together.
 
 Each number belongs to the word that names it, judged by the text between the two. The word nearest
-to the number is tried first.
+to the number is tried first. If no word names a number, several cues can support one.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-from detectors.recognise.owners import is_mentioned, pattern
+from detectors.recognise.owners import is_mentioned, is_owned, pattern
 from detectors.recognise.patterns import section
-from detectors.recognise.scripts import NAMING, Word, WordKind
+from detectors.recognise.scenes import before_advert, is_other_scene
+from detectors.recognise.scripts import NAMING, Word, WordKind, cues_of, typed_in
 from detectors.recognise.sentences import STOP
-from detectors.recognise.shapes import Form, Number, leading
+from detectors.recognise.shapes import Form, Number, leading, of_digits, sentence_span
 
 _SEEN: Final = section("naming")
 
@@ -24,6 +25,10 @@ _AFTER: Final = 60  # from a number to a later name in the same sentence
 _HELD: Final = 4  # another name so near certainly owns the number
 _HELD_LOOSELY: Final = 8  # another name so near may own the number, without a linking phrase
 _BY: Final = 24  # "by" or "with" and a number with which something is done
+_OF_LETTERS: Final = 40  # from a name to a code of letters and digits
+_ASKS: Final = ("?", "？")  # questions are usually between people
+_POINTS: Final = 3  # cues that make a number a code
+_UNSUPPORTED: Final = (Form.CUT, Form.ODD, Form.SPELLED, Form.LETTERS)
 
 
 def owned_codes(body: str, found: Sequence[Number], words: list[Word]) -> list[tuple[str, Number]]:
@@ -158,3 +163,97 @@ def is_owned_by_other(body: str, number: Number, words: list[Word]) -> bool:
         and not _SEEN.before_its_number.fullmatch(body, word.start, word.end)
         for word in words
     )
+
+
+def find_supported(
+    body: str, found: Sequence[Number], words: list[Word]
+) -> list[tuple[str, Number]]:
+    """Return the number that several cues support as ("supported", number), or an empty list.
+
+    Cues give points:
+
+    - a name for codes near the number: two; a weak name: one;
+    - the purpose of a code, a request for secrecy, the place to type it in: one each;
+    - "is", a line of its own, the first place in the text, or a colon after the purpose: one;
+    - something is confirmed with the number: two.
+
+    Three points make a code. With a weak name in another scene, five points are needed. A request
+    for secrecy in a warning of criminals does not count.
+    """
+    naming = [word for word in words if word.kind in NAMING]
+    best: tuple[int, bool, Number] | None = None
+    for number in found:
+        odd = number.form is Form.MIXED and _SEEN.leet.fullmatch(body, number.start, number.end)
+        if odd or number.form in _UNSUPPORTED or is_owned_by_other(body, number, words):
+            continue
+        points, named = _count_cues(body, number, naming)
+        if points >= 0 and (best is None or points > best[0]):
+            best = points, named, number
+    if best is None:
+        return []
+    points, named, number = best
+    purpose, secret = cues_of(body)
+    points += purpose + (secret and not is_mentioned("warning", body))
+    if points >= _POINTS and not named:
+        points -= 2 * is_other_scene(before_advert(body, number), number)
+    return [("supported", number)] if points >= _POINTS else []
+
+
+def _count_cues(body: str, number: Number, naming: list[Word]) -> tuple[int, bool]:
+    """Return the points of a number by the words near it, and whether a name for codes is near.
+
+    The points are -1 if the number is at no place that is typical of a code.
+    """
+    start, end = sentence_span(body, number.start, number.end)
+    if body[end : end + 1] in _ASKS:
+        return -1, False
+    lead = body[start : number.start]
+    first = _SEEN.first.fullmatch(body, 0, number.start) is not None or not (
+        _SEEN.wordy.search(lead) or _SEEN.wordy.search(body, number.end, end)
+    )
+    if number.sure and _SEEN.brand.fullmatch(body, 0, number.start):
+        first = cues_of(body, number.end, end)[0]
+    typed = of_digits(body, number) and typed_in(body, start, end)
+    shop = number.form is Form.MIXED and is_owned(body, number.start, number.end, "shop")
+    by = not shop and (
+        pattern("by").search(body, max(0, number.start - _BY), number.start) is not None
+        or is_owned(body, number.start, number.end, "done")
+    )
+    by = by and (typed or cues_of(body, start, end)[0])
+    if not (first or by or typed or _is_well_placed(body, number, naming, start, end)):
+        return -1, False
+    near = [word for word in naming if -_BEFORE < word.start - number.end < _BEFORE]
+    named = any(word.kind is WordKind.NAMES for word in near)
+    introduced = (
+        first
+        or _is_introduced(body, number, naming, start)
+        or (_SEEN.introduced.search(lead) is not None and cues_of(body, start, number.start)[0])
+    )
+    return (2 if named else bool(near)) + typed + (2 * by or introduced), named
+
+
+def _is_introduced(body: str, number: Number, naming: list[Word], start: int) -> bool:
+    before = [word.end for word in naming if start <= word.start and word.end <= number.start]
+    return bool(before) and (
+        _SEEN.for_whom.fullmatch(body, before[-1], number.start) is not None
+        or pattern("link_end").search(body, before[-1], number.start) is not None
+    )
+
+
+def _is_well_placed(body: str, number: Number, naming: list[Word], start: int, end: int) -> bool:
+    """Return whether a number is at a typical place of a code.
+
+    Such places are the beginning of its sentence, after an introduction, and near a name for codes.
+    """
+    inside = [word for word in naming if start <= word.start < end]
+    if number.sure:
+        lead = body[start : number.start]
+        return not _SEEN.wordy.search(lead) or bool(inside or _SEEN.introduced.search(lead))
+    before = [word.end for word in inside if word.start < number.start]
+    if not before:
+        after = [word.start for word in inside if word.start >= number.end]
+        near = bool(after) and after[0] - number.end <= _OF_LETTERS
+        return near and of_digits(body, number)
+    between = body[before[-1] : number.start]
+    reach = _BEFORE if pattern("link_end").search(between) else _OF_LETTERS
+    return len(between) <= reach and not is_mentioned("telling", between)

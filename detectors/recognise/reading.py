@@ -3,9 +3,9 @@
 The idea: every number in a text belongs to the word that names it ("code", "order number"). Numbers
 that look like a code are found (`shapes`), and words that name numbers (`scripts`). Each number is
 assigned to the word nearest to it (`owners`), and the kind of this word decides. Pick-up numbers,
-the last digits of cards and phone numbers have other names, so they are not codes. Other content of
-the text can be evidence against a code (`scenes`). If no word names a number, the sum of the model
-decides (`weigh`).
+the last digits of cards and phone numbers have other names, so they are not codes. If no word names
+a number, several cues together can make it a code (`cues`). Other content of the text can be
+evidence against a code (`scenes`).
 
 Digits are masked before a text is read, so all messages of one template need only one reading.
 """
@@ -23,6 +23,7 @@ from detectors.recognise.fold import fold, map_places, mask
 from detectors.recognise.gather import join_separated
 from detectors.recognise.glance import Glance
 from detectors.recognise.naming import (
+    find_supported,
     is_owned_by_other,
     owned_codes,
     without_objects,
@@ -576,6 +577,7 @@ def _code(
     if hashed:
         number = owned[0][1] if owned else found[0]
         return "app-hash", (number.code, number.end)
+    owned = owned or find_supported(body, found, words)
     if not owned:
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)

@@ -89,6 +89,15 @@ RULES: Final = {
             weighed=True,
         ),
         Rule(
+            "supported",
+            0.8,
+            "a number that no word names outright but several cues do: a name for codes near it,"
+            " what it is for, how to keep it, where to type it in, a line of its own",
+            ("Here is the code that you asked for:\n\n771204\n\nIt is valid for 5 minutes", "", ""),
+            ("Here is the voucher that you asked for:\n\n771204\n\nIt is valid for 5 days", "", ""),
+            weighed=True,
+        ),
+        Rule(
             "link-login",
             0.7,
             "a link that was made for one recipient, in a short text about a log-in or a sign-up",

@@ -137,6 +137,12 @@ def _candidates(body: str) -> Iterator[re.Match[str]]:
         end = found.end()
 
 
+def of_digits(body: str, number: Number) -> bool:
+    """Return whether a number has no letters and looks like a code: 482913, 62 75 18."""
+    paired = number.form is Form.DASHED and not _SEEN.letter.search(body, number.start, number.end)
+    return number.sure or paired
+
+
 def leading(body: str, number: Number) -> bool:
     """Return whether the text begins with a number that needs no link to its name."""
     return number.sure and not _SEEN.letter.search(body, 0, number.start)

@@ -36,6 +36,15 @@ def test_every_row_and_pattern_compiles() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "done"),
+    [("with green00 you save", False), ("0000 ile giris yapin", True), ("the 0000 came", False)],
+)
+def test_something_is_done_with_a_code(body: str, done: bool) -> None:
+    (number,) = numbers(body)
+    assert is_owned(body, number.start, number.end, "done") is done
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "【北岸】Your discount code is 482913",

@@ -179,6 +179,7 @@ def test_capitals_without_a_vowel_may_be_a_code(text: str, may: bool) -> None:
     ("text", "code"),
     [
         ("Your login code is eight two four zero", "eight two four zero"),
+        ("ФНС: код для входа К7М2Т. Никому не сообщайте", "К7М2Т"),
         ("动态码四8二0一9，五分钟内有效", "四8二0一9"),
         ("Your code: 57*20*91", "57*20*91"),
     ],

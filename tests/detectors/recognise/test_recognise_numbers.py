@@ -106,6 +106,7 @@ Gõ 4410 để đăng nhập
 ใส่ 4410 เพื่อเข้าสู่ระบบ
 Ketik 4410 untuk masuk
 Напиши 4410, чтобы войти
+Зарегистрируйтесь с помощью 441029
 填4410就能进
 4410を打ち込んでログイン
 들어가려면 4410 을 눌러 주세요
@@ -143,6 +144,7 @@ Last meter read 441029
 
 WITH_AN_ADVERT = """
 Sign in with 4410. Track parcels, get 20% off today
+Entra con 441029 a tu cuenta. Hoy 30% de descuento en todo
 Connectez-vous avec le code 4410. Ce soir -15 % sur les colis !
 Melde dich mit dem Code 4410 an. Heute 25 % Rabatt auf Pizza
 Accedi con il codice 441029. Solo oggi sconto del 30%

@@ -15,6 +15,7 @@ REGISTRY = Registry.load_shipped()
 WITH_A_CODE = """
 Do not tell this code to anybody, we never ask for it 730418
 Gracias por tu registro. No compartas este código con otras personas 730418
+No facilites esta clave a terceros 730418
 Não passe este código para outras pessoas 730418
 Bienvenue chez nous, ne donnez ce code à personne 730418
 Niemals diesen Code weitersagen 730418

@@ -12,6 +12,7 @@ from detectors.recognise.shapes import (
     has_link,
     leading,
     numbers,
+    of_digits,
     sentence_span,
     without_links,
 )
@@ -120,10 +121,11 @@ def test_after_a_dozen_numbers_no_more_are_looked_at() -> None:
     assert len(numbers("0000 x " * 50)) == NUMBERS_MAX
 
 
-def test_only_plain_forms_are_sure() -> None:
+def test_only_plain_forms_are_sure_and_pairs_are_of_digits() -> None:
     (pair,) = numbers("a 00 00 00 b")
     (mixed,) = numbers("a 0kx0tt b")
-    assert (pair.sure, mixed.sure) == (False, False)
+    assert (pair.sure, of_digits("a 00 00 00 b", pair)) == (False, True)
+    assert (mixed.sure, of_digits("a 0kx0tt b", mixed)) == (False, False)
 
 
 def test_a_text_may_begin_with_its_number() -> None:
