@@ -32,6 +32,8 @@ STANDBY: Final = (
     "settings", "standby", "memory", "overrides", "broker", "topics", "lag", "gateways",
 )  # fmt: skip
 
+MEMORY_RUNBOOK: Final = "deploy/runbooks/OtpguardMemoryOld.md"
+
 SAMPLE: Final = 500  # Number of newest records per partition that are checked.
 # A country's 128 partitions would take long, and give the same answer.
 SAMPLE_PARTITIONS: Final = 8
@@ -188,7 +190,7 @@ def _memory(settings: Settings) -> Check:
         )
     says = tr("subscribers' platforms are {age:.0f} min old").format(age=age_s / 60)
     return (
-        Check("memory", "warn", says, "deploy/runbooks/OtpguardMemoryOld.md")
+        Check("memory", "warn", says, MEMORY_RUNBOOK)
         if age_s > 1800  # as the alert
         else Check("memory", "ok", says)
     )

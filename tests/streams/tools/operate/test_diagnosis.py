@@ -301,5 +301,5 @@ def test_a_broker_that_is_away_ends_it_with_one_finding(tmp_path: Path) -> None:
     path.write_text('kafka = {bootstrap = "127.0.0.1:1"}')
     code, found = doctor(path)
     assert code == Exit.CONFIG
-    assert found.keys() == {"settings", "ports", "python", "broker"}
+    assert found.keys() == {"settings", "ports", "broker"}
     assert "no broker answers" in found["broker"]["says"]
