@@ -26,6 +26,7 @@ from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event
 
 PARAMS: Final = Params(episode=EpisodeParams(mode="enforce"))
 VICTIM: Final = 8613900000001
+OTHER: Final = 8613900000002
 DAYS_MOST: Final = 14
 GAP_LEAST_S: Final = 5
 """Between two codes of a plan, so that the most in an hour is 720 whatever the plan."""
@@ -33,6 +34,12 @@ GAP_LEAST_S: Final = 5
 OFFSETS_EACH: Final = 16
 OFFSETS_S: Final = 4
 """A message takes `OFFSETS_EACH` offsets, and as many pass in `OFFSETS_S`: a quiet partition."""
+
+QUIET_MS: Final = HOUR_MS
+OTHERS: Final = 32
+"""After so long a silence of the victim, so many messages of others come before the next one. A
+partition is never silent for hours. If it were, the detector would wait for 16 messages before it
+believes that the time has moved on, and a flood's first codes would not be counted."""
 
 RANDOM_FIRST: Final = 40  # plans that are drawn before the first one is mutated
 OWN_EVERY_MS: Final = 4 * HOUR_MS
@@ -192,6 +199,18 @@ def own_life(until_ms: int) -> Iterator[Sent]:
             yield Sent(press_ms, press_ms, Event(press_ms, VICTIM, platform), own=True)
 
 
+def with_others(sent: Sequence[Sent]) -> Iterator[Sent]:
+    """Yield these messages, and `OTHERS` trusted ones of another subscriber after each silence."""
+    last_ms = 0
+    for each in sent:
+        if each.arrives_ms - last_ms > QUIET_MS:
+            for n in range(OTHERS, 0, -1):
+                at_ms = each.arrives_ms - n * 1000
+                yield Sent(at_ms, at_ms, Event(at_ms, OTHER, "bank", trust=1), own=True)
+        last_ms = each.arrives_ms
+        yield each
+
+
 @dataclass(slots=True)
 class Score:
     """What a plan comes to."""
@@ -214,7 +233,8 @@ def score(plan: Plan, codes_most: int, params: Params = PARAMS) -> Score:
     """Play a plan against the chain, with gateways that obey before the next message."""
     attack = list(codes_of(plan, codes_most))
     until_ms = max((each.arrives_ms for each in attack), default=START_MS) + 2 * HOUR_MS
-    sent = sorted([*attack, *own_life(until_ms)], key=lambda each: each.arrives_ms)
+    both = sorted([*attack, *own_life(until_ms)], key=lambda each: each.arrives_ms)
+    sent = list(with_others(both))
     first_ms, offsets = sent[0].arrives_ms, list[int]()
     for each in sent:  # every offset is a sample of its gateway's clock
         wanted = (each.arrives_ms - first_ms) // (OFFSETS_S * 1000) * OFFSETS_EACH
@@ -232,6 +252,8 @@ def _counted(sent: Sequence[Sent], offsets: Sequence[int], gateway: RulingGatewa
     reached, lost, denied = list[int](), list[int](), list[int]()
     platforms = set[str]()
     for each, offset in zip(sent, offsets, strict=True):
+        if each.event.recipient == OTHER:
+            continue
         platform, at_ms = each.event.platform, each.arrives_ms
         message = LogMessage(str(VICTIM), each.gateway_ms, offset, True, platform, Trust.NONE)
         refused = gateway.rule(message)[0] is Ruling.REFUSE
