@@ -273,7 +273,7 @@ LIMIT_MORE: Final = 3
 than `RETRY_S` apart are one row."""
 
 LIMITS_TOTAL: Final = (
-    ("limit_total_1h", 3600, 54, 64, 6, 8),
+    ("limit_total_1h", 3600, 54, 62, 6, 8),
     ("limit_total_24h", 86_400, 165, 165, 3, 24),
 )
 """Rule, window in seconds, and four numbers of codes of all platforms of a recipient together. Each
@@ -292,11 +292,11 @@ that the flood does not abuse.
 
 Without a limit for known platforms, codes on two days would teach a platform, and a flood of such
 platforms would pass without end. With it, 48 platforms that were taught so, up to 20 codes of each
-in turn, bring 120 codes in the worst hour instead of 536. A search over 2,000 plans had found 570
+in turn, bring 119 codes in the worst hour instead of 536. A search over 2,000 plans had found 570
 codes in a day when six codes of a known platform were needed in both windows, and 417 when three
 were needed in a day, as 43 platforms then passed three codes each.
 
-Of 2,700 own codes of people with 60 platforms, in floods of the same platforms, 15 are refused, and
+Of 2,700 own codes of people with 60 platforms, in floods of the same platforms, 16 are refused, and
 none of 1,200 codes of a bank that no registry lists. With a limit of 80 an hour 12 and none are
 refused, and with 56, 21 and one. The limits of a day from 165 to 205 make no difference to them.
 """
