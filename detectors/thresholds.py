@@ -272,23 +272,32 @@ LIMIT_MORE: Final = 3
 """Number of rows of refused codes that prolong the refusal, once half of it is over. Codes less
 than `RETRY_S` apart are one row."""
 
+
+class TotalLimit(NamedTuple):
+    """A limit on the codes of all platforms of a recipient together, within a window.
+
+    Each platform's first code of a day is not counted. An unknown or young platform is refused from
+    its second code of the day on. A known one is refused if its codes in the window are at least
+    two and `TOTAL_SHARE` of the mean of all platforms that came, or if they are `enough`.
+    """
+
+    rule: str
+    window_s: int
+    unknown: int  # number of codes from which unknown and young platforms are refused
+    known: int  # number of codes from which known platforms are refused
+    enough: int  # number of codes of one known platform that is always enough
+    over_by: int  # number of codes past `unknown` or `known` from which one code is enough
+
+
 LIMITS_TOTAL: Final = (
-    ("limit_total_1h", 3600, 54, 62, 6, 8),
-    ("limit_total_24h", 86_400, 165, 165, 3, 24),
+    TotalLimit("limit_total_1h", 3600, unknown=54, known=62, enough=6, over_by=8),
+    TotalLimit("limit_total_24h", 86_400, unknown=165, known=165, enough=3, over_by=24),
 )
-"""Rule, window in seconds, and four numbers of codes of all platforms of a recipient together. Each
-platform's first code of a day is not counted.
+"""The limits on all platforms together. A platform is refused until fewer codes lie in the window.
 
-The first two numbers are limits. From them on unknown or young platforms (first limit) and known
-ones (second limit) are refused, until fewer codes lie in the window. An unknown platform is refused
-from its second code of the day on. A known one is refused if its codes in the window are at least
-two and `TOTAL_SHARE` of the mean of all platforms that came. The third number of codes in the
-window is always enough.
-
-The fourth number is how far the count may pass a limit. From there on a single counted code is
-enough. In the window of an hour, each platform is then refused that sent any code in it, also if it
-was its first code of the day. In the window of a day this would refuse a second code of platforms
-that the flood does not abuse.
+When the limit of an hour is passed by `over_by`, each platform is refused that sent any code in
+this hour, also if it was its first code of the day. In the window of a day this would refuse a
+second code of platforms that the flood does not abuse.
 
 Without a limit for known platforms, codes on two days would teach a platform, and a flood of such
 platforms would pass without end. With it, 48 platforms that were taught so, up to 20 codes of each

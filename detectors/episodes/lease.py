@@ -50,7 +50,8 @@ class EpisodeParams:
     lease_most_ms: int = LEASE_MOST_MS  # maximum, for slow floods: `lasts_ms`
     episode_most_s: int = EPISODE_MOST_S  # maximum duration of an episode
     quiet_s: int = QUIET_S  # time without a message of the flood after which the episode ends
-    # A recipient is cold (shadow only) if it knows fewer platforms and its row is younger in days.
+    # A recipient that knows fewer than `cold_known` platforms, and whose first code came less than
+    # `cold_days` days ago, is cold: its leases have the mode shadow.
     cold_known: int = COLD_KNOWN
     cold_days: int = COLD_DAYS
     # True: enforce for cold recipients too. Their usual codes are then refused with the flood.

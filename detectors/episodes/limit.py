@@ -83,10 +83,11 @@ def _refuse_past_limit(
     limit: Limit | None,
     total: Total | None,
 ) -> None:
-    """Refuse the platform past its own limit, and those past the limit on all together.
+    """Issue a platform lease for a platform that reached its own limit, and for those in `total`.
 
-    Platforms with a limit of their own are refused for `LIMIT_MS`; the others until fewer codes lie
-    in the window of `total`.
+    `limit`: the limit that `platform` reached alone. `total`: the limit on all platforms together,
+    and the platforms that it refuses. Unknown and young platforms are refused for `LIMIT_MS`, known
+    ones until fewer codes lie in the window of `total`.
     """
     at_ms = cause.at_ms
     ends_ms, prolonged = dict[int, int](), set[int]()

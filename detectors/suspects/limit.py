@@ -75,13 +75,13 @@ def judge_total(
     """
     total: Total | None = None
     held = {p: repeats.codes[recipient | p] for p in platforms if recipient | p in repeats.codes}
-    if sum(map(len, held.values())) < LIMITS_TOTAL[0][2]:  # the lowest limit
+    if sum(map(len, held.values())) < LIMITS_TOTAL[0].unknown:  # the lowest limit
         return None
-    for rule, window_s, *limits, enough, over_by in LIMITS_TOTAL:
+    for rule, window_s, unknown, known_most, enough, over_by in LIMITS_TOTAL:
         codes = {p: repeats.since(recipient | p, newest_s - window_s) for p in held}
         times_s = sorted(chain.from_iterable(codes.values()))
         count = len(times_s)
-        for known, most in enumerate(limits):
+        for known, most in enumerate((unknown, known_most)):
             if count < most:
                 continue
             share = ceil(TOTAL_SHARE * count / sum(map(bool, codes.values())))

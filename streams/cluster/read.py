@@ -274,11 +274,10 @@ class TopicReader:
         """True if the topic was recreated."""
         return bool(self._stood.anew)
 
-    def spans(self, since_ms: int | None = None, until_ms: int | None = None) -> Spans:
-        """Return the offsets that each partition has now, limited by record times if given.
+    def spans(self, since_ms: int | None = None) -> Spans:
+        """Return the offsets that each partition has now.
 
-        The span begins at the first record that is not older than `since_ms`. It ends before the
-        first record that is not older than `until_ms`. Both times are UTC milliseconds.
+        The span begins at the first record that is not older than `since_ms` (UTC milliseconds).
         """
         places = self._places(self.partitions)
         ends = self._consumer.end_offsets(places)
@@ -287,8 +286,6 @@ class TopicReader:
             if since_ms is None
             else offsets_at(self._consumer, since_ms, ends)
         )
-        if until_ms is not None:
-            ends = offsets_at(self._consumer, until_ms, ends)
         return {place.partition: (firsts[place], ends[place]) for place in places}
 
     def records(self, spans: Spans, silence_s: float = SILENCE_S) -> Iterator[Any]:

@@ -684,7 +684,7 @@ def _astray(
 
 
 class _Read(NamedTuple):
-    """The fields of m events, as columns of length m."""
+    """The fields of m decoded delivery events: an array of length m for each field."""
 
     row: NDArray[np.int64]  # (m,) indices of the events' values, ascending
     kind: NDArray[np.uint8]

@@ -150,8 +150,8 @@ def main() -> None:
     for rule in RULES:
         hour, day = LIMITS_TOTAL
         limits = (
-            (*hour[:3], rule.an_hour, *hour[4:]),
-            (*day[:3], max(day[3], rule.an_hour), *day[4:]),
+            hour._replace(known=rule.an_hour),
+            day._replace(known=max(day.known, rule.an_hour)),
         )
         known = zip(KNOWN_LIMITS, rule.known or [most for *_, most in KNOWN_LIMITS], strict=True)
         with (

@@ -46,7 +46,7 @@ GATEWAYS_MAX: Final = 256
 SIGNS_S: Final = 15.0
 """Pause in seconds between two readings of the gateways' signs of life. Chosen: three signs."""
 
-AGAIN_S: Final = 1.0  # Pause in seconds until overrides are read again after an error.
+AGAIN_S: Final = 1.0  # Pause in seconds after an error, before reading starts again.
 
 
 @dataclass(slots=True)

@@ -41,7 +41,7 @@ _HALF: Final = 32  # bytes of r, and bytes of s
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """The public half of a pack key: its Ed25519 and P-256 keys in DER (SubjectPublicKeyInfo)."""
+    """The two public keys, Ed25519 and P-256, that verify a signed evidence pack; each in DER."""
 
     ed25519: bytes
     p256: bytes
