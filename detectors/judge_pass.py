@@ -204,8 +204,14 @@ def _is_refused(
 def _by_messages(
     params: Params, suspect: Suspect, relapse: Relapse | None, at_ms: int, other: Finding
 ) -> Finding:
-    """Return the strongest of `other` and the findings of `mass`, `volume` and `returns`."""
-    factor = 1 if relapse is None else RELAPSE_DIVISOR
+    """Return the strongest of `other` and the findings of `mass`, `volume` and `returns`.
+
+    The last two need fewer messages after an earlier flood, and while a lease of the limit on all
+    platforms together lasts.
+    """
+    lease = suspect.platforms
+    passed = lease is not None and params.judge.mode("limit") == "enforce" and lease.is_total(at_ms)
+    factor = RELAPSE_DIVISOR if relapse is not None or passed else 1
     if len(suspect.heard) < RETURNS.throttle / factor:  # no other rule of messages needs fewer
         return other
     at_s, volume, again = seconds(at_ms), 0, 0

@@ -291,7 +291,7 @@ class TotalLimit(NamedTuple):
 
 LIMITS_TOTAL: Final = (
     TotalLimit("limit_total_1h", 3600, unknown=54, known=62, enough=6, over_by=8),
-    TotalLimit("limit_total_24h", 86_400, unknown=165, known=165, enough=3, over_by=24),
+    TotalLimit("limit_total_24h", 86_400, unknown=155, known=155, enough=3, over_by=24),
 )
 """The limits on all platforms together. A platform is refused until fewer codes lie in the window.
 
@@ -307,7 +307,7 @@ were needed in a day, as 43 platforms then passed three codes each.
 
 Of 2,700 own codes of people with 60 platforms, in floods of the same platforms, 16 are refused, and
 none of 1,200 codes of a bank that no registry lists. With a limit of 80 an hour 12 and none are
-refused, and with 56, 21 and one. The limits of a day from 165 to 205 make no difference to them.
+refused, and with 56, 21 and one. The limits of a day from 150 to 205 make no difference to them.
 """
 TOTAL_SHARE: Final = Fraction(7, 10)
 

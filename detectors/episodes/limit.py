@@ -100,9 +100,9 @@ def _refuse_past_limit(
         prolonged = {p for p in ends_ms if _is_limited(rules, suspect, p, cause.at_s)}
     if limit is not None:
         prolonged.add(platform)
-    elif total is not None:
+    if total is not None:
         limit = total.limit
-    else:
+    elif limit is None:
         return
     ends_ms |= dict.fromkeys(prolonged, at_ms + LIMIT_MS)
     warm = params.is_warm(suspect, cause.at_s) and rules.mode("limit") == "enforce"

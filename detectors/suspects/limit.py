@@ -35,6 +35,7 @@ WINDOWS: Final = (
 PLATFORMS_MAX: Final = 256
 """Maximum number of platforms of a platform lease, as the contract says."""
 
+_TOTAL_RULES: Final = frozenset(limit.rule for limit in LIMITS_TOTAL)
 _NEVER: Final = (-(1 << 62),) * 2
 
 
@@ -129,6 +130,10 @@ class PlatformLease:
     def refuses(self, platform: int, at_ms: int) -> bool:
         """Return true if this lease refuses an untrusted code at this time."""
         return self.issued_ms < at_ms < self.expires_ms and platform in self.refused
+
+    def is_total(self, at_ms: int) -> bool:
+        """Return true if this lease lasts because of all platforms together: see `judge_total`."""
+        return at_ms < self.expires_ms and self.limit.rule in _TOTAL_RULES
 
     def is_caused_by(self, platform: int, at_ms: int) -> bool:
         """Return true if a code of this time caused the lease: this is a second delivery."""

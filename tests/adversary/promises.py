@@ -38,15 +38,9 @@ flood that trickles out."""
 
 UNKNOWN_HOUR_MAX: Final = 120
 UNKNOWN_DAY_MAX: Final = 350
-"""Codes of platforms that the victim does not use and that reach it, in the worst plan that a
-search of 100 plans finds, and by 48 platforms that an attacker taught on two days."""
-
-LONG_HOUR_MAX: Final = 130
-LONG_DAY_MAX: Final = 350
-"""The same for the worst plans that a search of 2,000 (seed 1) found with earlier rules: 53
-platforms, most of them taught, at a gateway that gives times in whole minutes. Each platform's
-first code of a day is free, so more platforms bring more. Of twelve codes in a minute, one shares
-its counted second with another code."""
+"""Codes of platforms that the victim does not use and that reach it: in the worst plan that a
+search of 2,000 plans finds, in the worst plans of searches with earlier rules, and by 48 platforms
+that an attacker taught on two days."""
 
 OWN_DAY_MAX: Final = 0
 """Own codes of used platforms that are refused in the worst day: the plans abuse none of these."""

@@ -46,7 +46,7 @@ RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
 # Window -> codes of all platforms, without each first of a day, that new and known ones may reach.
-TOTAL = {3600: (54, 62), DAY: (165, 165)}
+TOTAL = {3600: (54, 62), DAY: (155, 155)}
 TOTAL_ENOUGH = {3600: 6, DAY: 3}  # codes that are always enough
 TOTAL_OVER = {3600: 8, DAY: 24}  # so many past the limit, one code is enough
 RETRY = 90_000
@@ -103,6 +103,7 @@ class Alone:
     ends: dict[str, int] = field(default_factory=dict)  # platform -> end of what refuses it
     # What further codes prolong: when the newest row of them began, the last of it, and the rows.
     limited: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    total: bool = False  # the newest limit that was reached is the one on all platforms together
 
     def refuses(self, platform: str, at_ms: int) -> bool:
         inside = self.issued < at_ms < max(self.ends.values(), default=0)
@@ -428,10 +429,12 @@ class Naive:
             if own and platform not in alone.limited:
                 return
             began, rows = (began, rows) if row else (at_ms, rows + 1)
+            total = alone.total
             alone.limited[platform] = began, max(at_ms, last), rows
             over = own and ((not row and rows >= 3) or at_ms - began >= 1_800_000)
             over = over and at_ms >= alone.ends[platform] - 1_800_000
         else:
+            total = False
             if row:
                 alone.limited[platform] = began, at_ms - RETRY + 1, rows
             times = person.codes.setdefault(platform, set())
@@ -448,15 +451,16 @@ class Naive:
             )
             if not event.trust and self.settled(person, at):
                 newest = event.at_ms // 1000 - EPOCH if first or row else max(times)
-                self.total(offset, event, newest, platform)
+                total = self.total(offset, event, newest, platform)
         if over and not event.trust and self.settled(person, at):
-            self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
+            end = at_ms + 3_600_000
+            self.refuse(offset, event, {platform}, end, prolongs=True, total=total)
 
-    def total(self, offset: int, event: Event, newest: int, platform: str) -> None:
+    def total(self, offset: int, event: Event, newest: int, platform: str) -> bool:
         """Too many codes of all platforms: refused is what is new, and later what is known."""
         person, at = self.people[event.recipient], event.at_ms // 1000 - EPOCH
         if platform in self.trusted:
-            return
+            return False
         every_one = person.seen.keys() | {h.platform for h in self.counted_messages(person)}
         own = {
             p
@@ -484,12 +488,13 @@ class Naive:
                     if (number and many) or (over and came and window < DAY):
                         ends[p] = max(ends.get(p, 0), every[-most] + window)
         if ends:  # the lease is told again, also where all of these are trusted
-            self.refuse(offset, event, set(), 0, prolongs=False)
+            self.refuse(offset, event, set(), 0, prolongs=False, total=True)
         for p in ends.keys() - self.trusted:
             end = min((ends[p] + EPOCH) * 1000, event.at_ms + 3_600_000)
             self.refuse(offset, event, {p}, end, prolongs=False)
             if p in own:
                 self.refuse(offset, event, {p}, event.at_ms + 3_600_000, prolongs=True)
+        return bool(ends)
 
     def counted_messages(self, person: Person) -> list[Heard]:
         """Messages of novel platforms that long windows count, also of floods that ended."""
@@ -513,12 +518,15 @@ class Naive:
             if len(newest) >= most:
                 ends.append(newest[-most] + window)
         if ends:
-            self.refuse(offset, event, {event.platform}, (max(ends) + EPOCH) * 1000, prolongs=False)
+            self.refuse(offset, event, {event.platform}, (max(ends) + EPOCH) * 1000,
+                        prolongs=False, total=False)  # fmt: skip
 
     def refuse(
-        self, offset: int, event: Event, platforms: set[str], end: int, *, prolongs: bool
-    ) -> None:
+        self, offset: int, event: Event, platforms: set[str], end: int,
+        *, prolongs: bool, total: bool | None = None,
+    ) -> None:  # fmt: skip
         alone, at_ms = self.people[event.recipient].alone, event.at_ms
+        total = alone.total if total is None else total
         ends = dict(alone.ends)
         for platform in platforms:
             ends[platform] = max(end, ends.get(platform, 0))
@@ -527,7 +535,7 @@ class Naive:
             p: rows for p, rows in alone.limited.items() if p in ends or at_ms - rows[1] < RETRY
         }
         limited |= {p: (at_ms, at_ms, 0) for p in platforms if prolongs}
-        self.people[event.recipient].alone = Alone(at_ms, ends, limited)
+        self.people[event.recipient].alone = Alone(at_ms, ends, limited, total)
         named = tuple(sorted(map(platform_id, ends)))
         if self.limited and self.limited[-1][:2] == (offset, event.recipient):
             self.limited.pop()
@@ -559,8 +567,10 @@ class Naive:
         calm = calm and person.relapsing and key not in person.uncounted
         person.uncounted.add(key)
         if self.settled(person, event.at_ms // 1000 - EPOCH) and (many or calm):
-            found.append((*self.volume(person, event.at_ms), False))
-            found.append((*self.returns(person, event.at_ms), False))
+            passed = person.alone.total and event.at_ms < max(person.alone.ends.values(), default=0)
+            divisor = 3 if person.relapsing or passed else 1
+            found.append((*self.volume(person, event.at_ms, divisor), False))
+            found.append((*self.returns(person, event.at_ms, divisor), False))
         return max(found, key=lambda by: by[0], default=(Level.CLEAR, 0, False))
 
     def settling(self, person: Person, at: int) -> bool:
@@ -650,14 +660,14 @@ class Naive:
                 best = max(best, (level, first), key=lambda found: found[0])
         return best
 
-    def volume(self, person: Person, at_ms: int) -> tuple[Level, int]:
+    def volume(self, person: Person, at_ms: int, divisor: int) -> tuple[Level, int]:
         for window, throttle in VOLUME.items():
             later = {h.at_ms for h in person.heard if 0 <= h.at_ms - at_ms < window}
             for end in sorted(later | {at_ms}):
                 inside = [h for h in person.heard if end - window < h.at_ms <= end]
                 each = [h.platform for h in inside if h.many]
                 score = sum(min(9, each.count(p)) for p in set(each))
-                if score >= Fraction(throttle, 3 if person.relapsing else 1):
+                if score >= Fraction(throttle, divisor):
                     part = ((h.platform, h.at_ms) for h in inside if h.many or h.loud)
                     first = min(h.at_ms for h in inside) // 1000 - EPOCH
                     return Level.THROTTLE, self.first_of(person, part, first)
@@ -668,7 +678,7 @@ class Naive:
         held = [(person.seen[p].at, ms // 1000 - EPOCH) for p, ms in part if p in person.seen]
         return min((seen for seen, at in held if at - seen < DAY), default=otherwise)
 
-    def returns(self, person: Person, at_ms: int) -> tuple[Level, int]:
+    def returns(self, person: Person, at_ms: int, divisor: int) -> tuple[Level, int]:
         """Platforms with a second code 10 min to 3 h after the one before, in the last 3 h."""
         came = sorted((h.at_ms, h.platform) for h in person.heard if h.many)
         newest = max([at_ms, *(ms for ms, _ in came)])
@@ -680,7 +690,7 @@ class Naive:
             for before, after in pairwise(times):
                 if 600_000 <= after - before < 10_800_000 and after > newest - 10_800_000:
                     found.add(platform)
-        if len(found) < Fraction(RETURNS, 3 if person.relapsing else 1):
+        if len(found) < Fraction(RETURNS, divisor):
             return Level.CLEAR, 0
         newest = max(s.at for s in person.seen.values())
         part = ((p, ms) for ms, p in came if p in found)

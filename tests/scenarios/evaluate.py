@@ -242,7 +242,7 @@ SHAPES: Final = {FAST: "fast list", ROUND: "one in 30 s round and round", REPEAT
 """The floods that people of each class are measured under: numbers of tools and their names."""
 
 PEOPLE: Final = tuple(
-    Row(f"{classes[memory]}: {shape}", "A20", 20, 20,
+    Row(f"{classes[memory]}: {shape}", "A20", 80, 20,
         {"family": family, "memory": memory, "own_codes": 9, "bank_codes": 4, **more})
     for classes, more in (
         ({memory: f"{memory} platforms" for memory in CLASSES}, {"wordings": 1, "together": 0}),
