@@ -548,8 +548,8 @@ def _scope(suspect: Suspect, episode: Episode, at_s: int) -> Scope:
 
     A platform passes by its id if the id is known, because an attacker can forge a name that has a
     given print. A platform passes by its print if only the print is known. The print of a known id
-    is left out, unless the id came during the episode, or in the days of an earlier flood: such an
-    id may be forged, and the platform that the print stands for must pass.
+    is left out, unless the id came during the episode, or in the days of an earlier flood: another
+    platform of this print may be the one that the recipient knows, and it must pass.
 
     A platform becomes known a day after its first code. This day may end while the lease runs. So
     the scope uses the end of the lease, not the present time.
@@ -557,9 +557,8 @@ def _scope(suspect: Suspect, episode: Episode, at_s: int) -> Scope:
     known = suspect.list_known(max(at_s, seconds(episode.expires_ms)))
     since_s = min(episode.since_s, at_s - RELAPSE_S) if suspect.barred else episode.since_s
     before = {platform_print(p) for p in known if suspect.seen[p] >> 33 < since_s}
-    # A row has an id in place of its print, so the memory may lack the print of such an id.
-    again = {platform_print(p) for p in known if suspect.seen[p] >> 33 < episode.since_s}
-    prints = {*suspect.memory.prints, *again} - before - {0}
+    # The memory may lack the print of such an id, as a row has an id in place of its print.
+    prints = {*suspect.memory.prints, *map(platform_print, known)} - before - {0}
     return Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(prints)))
 
 

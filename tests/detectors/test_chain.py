@@ -162,6 +162,21 @@ def test_a_platform_that_shares_a_print_does_not_take_its_place_in_a_flood(day: 
     assert own not in held
 
 
+def test_a_platform_whose_place_its_twin_takes_in_the_flood_passes_by_its_print() -> None:
+    """It leaves the row while its twin is in it, so no print stands for it in the memory."""
+    before = [
+        Event(START_MS - (60 - 20 * day - i) * DAY_MS, VICTIM, f"known {i}")
+        for day in range(2)
+        for i in range(8)
+    ]
+    twin = Event(START_MS + 100, VICTIM, twin_of("known 0"))
+    own = Event(START_MS + 9 * MINUTE_MS, VICTIM, "known 0")
+    events = sorted([*before, twin, *flood(30), own])
+    held = refused(events, throttles(run(ENFORCE, events)))
+    assert len(held) >= 20
+    assert own not in held
+
+
 def test_a_twin_that_came_in_an_earlier_flood_does_not_take_a_platform_s_place_either() -> None:
     before = [Event(START_MS - (30 - i) * DAY_MS, VICTIM, f"known {i}") for i in range(14)]
     twin = Event(START_MS + 3 * MINUTE_MS, VICTIM, twin_of("known 0"))
