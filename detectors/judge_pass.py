@@ -117,7 +117,7 @@ def judge_events(
         flood = novel and trust == Trust.NONE and heard is not Heard.AGAIN
         # Fewer platforms reach WATCH at most, which is no change if the level is WATCH.
         if heard is Heard.COUNTED and (not level or is_varied(suspect)):
-            finding = _by_messages(params, suspect, relapse, at_ms, finding)
+            finding = _by_messages(params, suspect, relapse, cause, moment_s, finding)
         finding = observe_relapse(relapse if flood else None, platform, at_ms, finding)
         if episode is None and finding is CALM:
             counted.met.extend([platform] * strange)
@@ -154,13 +154,19 @@ def _is_young(params: Params, suspect: Suspect, platform: int, at_s: int) -> boo
 
 def _hear(params: Params, suspect: Suspect, cause: Cause, code: _Code) -> Heard:
     """Record a code of a novel or young platform, and return how it counts."""
-    _, platform, own, _, novel, held, loud, _, _ = code
-    at_ms = cause.at_ms
+    _, platform, own, _, novel, held, loud, _, moment_s = code
+    at_ms, counted_ms = cause.at_ms, _counted_ms(cause, moment_s)
     if novel:
-        return hear(suspect, own, at_ms, refused=held, loud=loud, page=own != platform)
+        page = own != platform
+        return hear(suspect, own, at_ms, counted_ms, refused=held, loud=loud, page=page)
     if _is_young(params, suspect, platform, cause.at_s) and many(suspect, cause.at_s):
-        return hear(suspect, own, at_ms, refused=False, loud=False)
+        return hear(suspect, own, at_ms, counted_ms, refused=False, loud=False)
     return Heard.AGAIN
+
+
+def _counted_ms(cause: Cause, moment_s: int) -> int:
+    """Return the time under which a message counts: its own, or one within its whole minute."""
+    return cause.at_ms + (moment_s - cause.at_s) * 1000
 
 
 def _is_refused(
@@ -173,7 +179,7 @@ def _is_refused(
     seen, platform, own, trust, novel, held, _, relapse, moment_s = code
     if held:
         return not _asked_again(params, book, suspect, own, cause.at_ms)
-    forgotten = seen is not Seen.REPEAT and has_heard(suspect, own, cause.at_ms)
+    forgotten = seen is not Seen.REPEAT and has_heard(suspect, own, _counted_ms(cause, moment_s))
     repeats = forgotten or seen is Seen.REPEAT
     if not repeats and suspect.episode is None and suspect.platforms is None:
         return False  # no lease, and only repeats reach a limit
@@ -202,19 +208,25 @@ def _is_refused(
 
 
 def _by_messages(
-    params: Params, suspect: Suspect, relapse: Relapse | None, at_ms: int, other: Finding
+    params: Params,
+    suspect: Suspect,
+    relapse: Relapse | None,
+    cause: Cause,
+    moment_s: int,
+    other: Finding,
 ) -> Finding:
     """Return the strongest of `other` and the findings of `mass`, `volume` and `returns`.
 
     The last two need fewer messages after an earlier flood, and while a lease of the limit on all
     platforms together lasts.
     """
-    lease = suspect.platforms
-    passed = lease is not None and params.judge.mode("limit") == "enforce" and lease.is_total(at_ms)
+    lease, at_s = suspect.platforms, cause.at_s
+    passed = lease is not None and lease.is_total(cause.at_ms)
+    passed = passed and params.judge.mode("limit") == "enforce"
     factor = RELAPSE_DIVISOR if relapse is not None or passed else 1
     if len(suspect.heard) < RETURNS.throttle / factor:  # no other rule of messages needs fewer
         return other
-    at_s, volume, again = seconds(at_ms), 0, 0
+    at_ms, volume, again = _counted_ms(cause, moment_s), 0, 0
     counts = (relapse is not None and suspect.episode is None) or many(suspect, at_s)
     if counts and is_settled(params.judge, suspect, at_s):
         volume, again = (factor * (params.judge.mode(r) != "off") for r in ("volume", "returns"))

@@ -7,9 +7,10 @@ short windows (`mass_10min` to `mass_1h`). Two long windows (`volume_6h`, `volum
 that are slow or that pause.
 
 A message counts once, however often it is delivered: one platform and one event time are one
-message. Messages that a lease refuses do not count, nor do the sender's retries of them: a throttle
-must not extend itself. Many counted messages of many platforms are a flood (THROTTLE). Many
-messages of any number of platforms are a nuisance (WATCH).
+message. At gateways with times in whole minutes the message id tells messages apart. Messages that
+a lease refuses do not count, nor do the sender's retries of them: a throttle must not extend
+itself. Many counted messages of many platforms are a flood (THROTTLE). Many messages of any number
+of platforms are a nuisance (WATCH).
 """
 
 from bisect import bisect_left, bisect_right
@@ -87,9 +88,19 @@ class Heard(Enum):
 
 
 def hear(
-    suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bool, page: bool = False
+    suspect: Suspect,
+    platform: int,
+    at_ms: int,
+    counted_ms: int,
+    *,
+    refused: bool,
+    loud: bool,
+    page: bool = False,
 ) -> Heard:
     """Record one message of a novel or young platform, and return how it counts.
+
+    `counted_ms`: the time under which it counts. At a gateway that gives times in whole minutes it
+    differs from `at_ms` and tells the messages of a minute apart (`repeats.spread_s`).
 
     `refused`: a lease in force refuses the message. `loud`: the sieve counted many messages of the
     recipient (`LOUD_MESSAGES`). A message counts for THROTTLE if the day had `MASS_NOVEL` novel
@@ -109,7 +120,7 @@ def hear(
     if retry and abs(at_ms - suspect.retried_ms.get(platform, last_ms)) < _RETRIES_MS:
         return Heard.AGAIN
     heard = suspect.heard
-    key = at_ms << _TIME | platform << _PLATFORM
+    key = counted_ms << _TIME | platform << _PLATFORM
     counts = (page and loud) or many(suspect, seconds(at_ms))
     word = key | (_MANY if counts else 0) | (_LOUD if loud else 0)
     place = bisect_left(heard, key)

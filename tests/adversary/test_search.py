@@ -68,7 +68,13 @@ LATE = (
     *[Phase(platforms=53, first=200, taught=48, teach_days=8, gap_s=15, wave=24, hours=48,
             repeats=9, rest_h=1, clock_min=45, whole_minutes=True)] * 2,
 )  # fmt: skip
-"""The worst of 2,000 plans when they brought 195 and 124 codes in an hour, and 570, 406 and 365 in
+STAMPED = (
+    Phase(platforms=26, taught=24, teach_days=2, gap_s=5, wave=1000, hours=1, repeats=20, rest_h=1,
+          clock_min=10),
+    Phase(platforms=400, taught=24, gap_s=5, wave=1000, hours=6, repeats=10, rest_h=1,
+          clock_min=10, whole_minutes=True),
+)  # fmt: skip
+"""The worst of 2,000 plans when they brought 195, 124 and 129 codes in an hour, and 570, 406 and 365 in
 a day."""
 
 
@@ -91,7 +97,9 @@ def test_two_thousand_plans_find_no_more() -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize(
-    "plan", [MANY, TURNS, FEW, BESIDE, LATE], ids=["many", "turns", "few", "beside", "late"]
+    "plan",
+    [MANY, TURNS, FEW, BESIDE, LATE, STAMPED],
+    ids=["many", "turns", "few", "beside", "late", "stamped"],
 )
 def test_the_worst_plans_of_a_long_search_bring_less(plan: Plan) -> None:
     found = score(plan, 6000)

@@ -344,7 +344,8 @@ class Naive:
         level, since, by_mass, evident = Level.CLEAR, 0, False, False
         # At a whole minute a message counts once for its id, not for its time.
         number = zlib.crc32((event.message_id or f"id {offset}").encode())
-        when = at + (event.at_ms % 60_000 == 0) * (number % 59)
+        spread = (event.at_ms % 60_000 == 0) * (number % 59)
+        when, when_ms = at + spread, event.at_ms + spread * 1000
         if held is None or abs(at - held.at) >= DAY:
             person.firsts[platform] = when
             tainted = self.days(held, at, refused=idle) if not known else -1
@@ -364,7 +365,7 @@ class Naive:
             counts = held is not None and abs(at - held.at) < DAY and when != held.at
             counts = counts and when != person.firsts.get(platform)
             counts |= (held is None or abs(at - held.at) >= DAY) and any(
-                0 < event.at_ms - h.at_ms < DAY * 1000 and h.platform == event.platform
+                0 < when_ms - h.at_ms < DAY * 1000 and h.platform == event.platform
                 for h in self.counted_messages(person)
             )
             first = not counts and (held is None or abs(at - held.at) >= DAY)
@@ -377,10 +378,11 @@ class Naive:
             self.known_limit(offset, event, known=known, at=when)
         if not known or (young and self.many(person, at)):
             fresh, counts = self.hear(
-                person, event, refused=refused, loud=loud and not young, page=paged and not young
-            )
+                person, event, refused=refused, loud=loud and not young, page=paged and not young,
+                at_ms=when_ms,
+            )  # fmt: skip
             calm = flood is None and fresh and not refused
-            by = self.by_messages(person, event, counts=counts, calm=calm)
+            by = self.by_messages(person, event, counts=counts, calm=calm, at_ms=when_ms)
             if by[0] > level:
                 level, since, by_mass = by
                 evident = True
@@ -555,22 +557,22 @@ class Naive:
         return flood.live(event.at_ms) and event.platform not in flood.passes
 
     def by_messages(
-        self, person: Person, event: Event, *, counts: bool, calm: bool
+        self, person: Person, event: Event, *, counts: bool, calm: bool, at_ms: int
     ) -> tuple[Level, int, bool]:
         """Mass, volume and returns, and if it is the mass.
 
         `calm`: a message that no lease refuses, outside a flood.
         """
-        found = [(*self.mass(person, event.at_ms), True)] if counts else []
-        key = event.at_ms, event.platform
+        found = [(*self.mass(person, at_ms), True)] if counts else []
+        key = at_ms, event.platform
         many = counts and any(h[:3] == (*key, True) for h in person.heard)
         calm = calm and person.relapsing and key not in person.uncounted
         person.uncounted.add(key)
         if self.settled(person, event.at_ms // 1000 - EPOCH) and (many or calm):
             passed = person.alone.total and event.at_ms < max(person.alone.ends.values(), default=0)
             divisor = 3 if person.relapsing or passed else 1
-            found.append((*self.volume(person, event.at_ms, divisor), False))
-            found.append((*self.returns(person, event.at_ms, divisor), False))
+            found.append((*self.volume(person, at_ms, divisor), False))
+            found.append((*self.returns(person, at_ms, divisor), False))
         return max(found, key=lambda by: by[0], default=(Level.CLEAR, 0, False))
 
     def settling(self, person: Person, at: int) -> bool:
@@ -611,21 +613,20 @@ class Naive:
         return event.platform
 
     def hear(
-        self, person: Person, event: Event, *, refused: bool, loud: bool, page: bool
+        self, person: Person, event: Event, *, refused: bool, loud: bool, page: bool, at_ms: int
     ) -> tuple[bool, bool]:
         """Whether a message of a novel platform is evidence of a flood, and whether it counts."""
-        at_ms = event.at_ms
         first, last = person.refused.get(event.platform, (-RETRY, -RETRY))
-        retry = abs(at_ms - last) < RETRY
+        retry = abs(event.at_ms - last) < RETRY
         if refused:
-            if not retry and at_ms >= last:
-                first = at_ms
-            person.refused[event.platform] = first, max(at_ms, last)
+            if not retry and event.at_ms >= last:
+                first = event.at_ms
+            person.refused[event.platform] = first, max(event.at_ms, last)
             return not retry, False
-        if retry and abs(at_ms - first) < RETRIES:
+        if retry and abs(event.at_ms - first) < RETRIES:
             return False, False
         several = self.many(person, event.at_ms // 1000 - EPOCH) or (page and loud)
-        message = Heard(event.at_ms, event.platform, several, loud)
+        message = Heard(at_ms, event.platform, several, loud)
         for h in person.heard:
             if h[:2] == message[:2]:
                 if h.many or h.loud or h.past or not (several or loud):

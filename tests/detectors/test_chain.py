@@ -177,6 +177,21 @@ def test_a_platform_whose_place_its_twin_takes_in_the_flood_passes_by_its_print(
     assert own not in held
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_messages_of_one_whole_minute_count_one_by_one(times: int) -> None:
+    """One platform and one minute were one message, so nothing throttled 24 platforms an hour."""
+    exact = [
+        Event(START_MS + n * 5_000, VICTIM, f"new {n // 12}", message_id=str(n)) for n in range(160)
+    ]
+    whole = [e._replace(at_ms=e.at_ms - e.at_ms % MINUTE_MS) for e in exact for _ in range(times)]
+    params = replace(ENFORCE, judge=JudgeParams(rules={"limit": "off"}))
+    first = throttles(run(params, calm_history() + whole, size=1))[0]
+    plain = throttles(run(params, calm_history() + exact))[0]
+    assert first.reason.rule == plain.reason.rule == "mass_10min"
+    after = len(calm_history())
+    assert abs((first.revision - after) // times - (plain.revision - after)) <= 2
+
+
 def test_a_twin_that_came_in_an_earlier_flood_does_not_take_a_platform_s_place_either() -> None:
     before = [Event(START_MS - (30 - i) * DAY_MS, VICTIM, f"known {i}") for i in range(14)]
     twin = Event(START_MS + 3 * MINUTE_MS, VICTIM, twin_of("known 0"))

@@ -72,8 +72,8 @@ def test_a_platform_was_heard_for_a_day_after_its_message_also_when_the_flood_en
     sightings = [word(START_S - 60 - n, 1, n) for n in range(5, 0, -1)]
     suspect = Suspect(VICTIM, "", 0, sightings, Memory(0))
     at_ms = utc_ms(START_S)
-    hear(suspect, 1, at_ms, refused=False, loud=False)
-    hear(suspect, 2, at_ms, refused=True, loud=False)
+    hear(suspect, 1, at_ms, at_ms, refused=False, loud=False)
+    hear(suspect, 2, at_ms, at_ms, refused=True, loud=False)
     for _ in range(2):
         assert not has_heard(suspect, 1, at_ms), "the message itself"
         assert has_heard(suspect, 1, at_ms + 1)
@@ -88,7 +88,7 @@ def test_evidence_does_not_begin_with_a_sighting_of_an_earlier_day() -> None:
     sightings = [word(START_S - DAY_S - 60, 1, 7), word(START_S - DAY_S + 60, 1, 8)]
     suspect = Suspect(VICTIM, "", 0, sightings, Memory(0))
     for platform in (7, 8):
-        hear(suspect, platform, utc_ms(START_S), refused=False, loud=True)
+        hear(suspect, platform, utc_ms(START_S), utc_ms(START_S), refused=False, loud=True)
     assert first_sighting_s(suspect, suspect.heard) == START_S - DAY_S + 60
     assert first_sighting_s(suspect, suspect.heard[:1]) == START_S
 
