@@ -74,8 +74,8 @@ STAMPED = (
     Phase(platforms=400, taught=24, gap_s=5, wave=1000, hours=6, repeats=10, rest_h=1,
           clock_min=10, whole_minutes=True),
 )  # fmt: skip
-"""The worst of 2,000 plans when they brought 195, 129 and 124 codes in an hour, and 570, 406 and 365
-in a day."""
+"""The worst of 2,000 plans when they brought 195, 129 and 124 codes in an hour, and 570, 406 and
+365 in a day."""
 
 
 def held(found: Search) -> None:
