@@ -73,7 +73,7 @@ TABLES: Final = (
     "streams.common.foreign:SENTENCES",
     "streams.cli.shadow_report:FIGURES",
     "streams.tools.demo.run_report:LOOK_ALIKES",
-    "streams.tools.demo.report_pictures:TRAFFIC",
+    "streams.tools.demo.play:ANNOUNCED",
     "streams.tools.demo.report_pictures:LANE_NAMES",
     "streams.cli.metrics_command:COLUMNS",
     "streams.cli.desk:CHECKED",

@@ -1,14 +1,14 @@
 """Explains an episode record to a person: what was seen, which rule applied, what passes. Pure.
 
-An explanation has two forms: lines for a terminal, and a document for JSON. No codes and no texts
-appear, because none are stored.
+An explanation is lines for a terminal, or their parts for a page. No codes and no texts appear,
+because none are stored.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from rich.cells import cell_len, set_cell_size
 
@@ -136,48 +136,6 @@ def _add_header(
     if not sightings or record.kind != "flood" or partial(record):
         return sightings
     return (head, *sightings)
-
-
-def document(record: EpisodeRecord) -> dict[str, Any]:
-    """Return the explanation as a dict for JSON."""
-    return asdict(explain(record))
-
-
-def format_lease(action: Action) -> str:
-    """Return a lease as one line of text.
-
-    The line names no sightings: these are in the episode record with the same cause.
-    """
-    reason = action.reason
-    form = tr(
-        "{verb} of {recipient}, {mode}, {issued} to {expires}, by {rule} {score} of {bar}: {why}"
-    )
-    if action.verb == "throttle_platforms" and not action.ends:
-        form = tr(
-            "codes of {platforms} to {recipient} are refused until {expires}, {mode}, by {rule} "
-            "{score} of {bar}: {why}"
-        )
-    elif action.verb != "throttle":
-        form = tr("{verb} of {recipient}, {mode}, at {issued}")
-    said = escape_unprintable(
-        form.format(
-            verb=tr(action.verb),
-            platforms=_platforms(len(action.refused_ids)),
-            recipient=action.recipient,
-            mode=tr(action.mode),
-            issued=moment(action.issued_at_ms),
-            expires=moment(action.expires_at_ms),
-            rule=reason.rule,
-            score=f"{reason.score:g}",
-            bar=f"{reason.threshold:g}",
-            why=because(action),
-        )
-    )
-    if not action.again:
-        return said
-    last = moment(max(window.until_ms for window in action.again))
-    more = tr("passes once if asked for again until {until}: {platforms}")
-    return f"{said}; {more.format(until=last, platforms=_platforms(len(action.again)))}"
 
 
 def because(record: EpisodeRecord | Action) -> str:

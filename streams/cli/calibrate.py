@@ -105,6 +105,7 @@ def calibrate(
     Measures codes per subscriber-day, the pace of log-ins, how many platforms are new to a person,
     the time stamps of each gateway; counts alarms per subscriber-day, with intervals; proposes
     settings and runs them too; shows who came nearest to a throttle, for a person to judge.
+    Does not measure hot platforms: detect.hot_lead and detect.hot_cold_half stay as they are.
     Enforces nothing and writes to no topic.
 
     \b

@@ -317,14 +317,14 @@ def _print(file: answers.CaseFile, named: str, *, as_json: bool) -> None:
         typer.echo(fold_line(each))
 
 
-def refuse_nobody(named: str, before: str = "") -> None:
-    """Raise UsageError if this cannot name a case; `before` names what else was tried."""
+def refuse_nobody(named: str) -> None:
+    """Raise UsageError if this cannot name a case."""
     if not standing.can_name_case(named):
         raise UsageError(
             tr(
-                "{named!r}: {before}no recipient (a number or token), and no action or episode "
+                "{named!r}: no recipient (a number or token), and no action or episode "
                 "(such as 1:sms.delivery.v1:7:123456)"
-            ).format(named=named, before=before)
+            ).format(named=named)
         )
 
 

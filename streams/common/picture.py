@@ -77,13 +77,11 @@ def draw_chart(
     head: Sequence[str] = (),
     rows: Sequence[Sequence[str]] = (),
     table: str = "",
-    left: float | None = None,
 ) -> Picture:
-    """Draw a chart. `left`: left margin of the wide version in inches, to align several charts."""
+    """Draw a chart in two sizes."""
     label = f"{title}: {note}" if note else title
     large, small = (
-        _svg(f"{name}-{which}", which, label, description, draw, size,
-             narrow=which == "narrow", left=left if which == "wide" else None)
+        _svg(f"{name}-{which}", which, label, description, draw, size, narrow=which == "narrow")
         for which, size in (("wide", wide), ("narrow", narrow))
     )  # fmt: skip
     return Picture(name, title, note, description, large, small, head, rows, table)
@@ -98,17 +96,12 @@ def _svg(
     size: Size,
     *,
     narrow: bool,
-    left: float | None,
 ) -> Markup:
     with mpl.rc_context({**STYLE, "svg.hashsalt": id_}), warnings.catch_warnings():
         # The browser uses the page's fonts, so a glyph missing in the layout font is harmless.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure = Figure(figsize=size, layout=None if left is not None else "constrained")
-        axes = figure.subplots()
-        if left is not None:
-            width, height = size
-            figure.subplots_adjust(left / width, 0.3 / height, 1 - 0.9 / width, 1 - 0.12 / height)
-        draw(axes, narrow)
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.subplots(), narrow)
         sink = io.StringIO()
         figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
     svg = sink.getvalue()

@@ -124,7 +124,6 @@ def feeds_and_files(on: Bench) -> Iterator[Callable[[], Outcome]]:
     yield lambda: _nameless(on, "feed", "csv")
     yield lambda: _nameless(on, "calibrate")
     yield lambda: on.otpguard("recognise", "482913")
-    yield lambda: on.otpguard("explain", "nofile")
     yield lambda: on.otpguard("cases", "show", "nobody")
     yield lambda: on.otpguard("replay", "-", given="{}\n{}\n")
     yield lambda: _full_disk(on)

@@ -208,13 +208,13 @@ class Detect(Section):
         le=HOT_LEAD_MOST,
         description="threshold of the hot score: hot novel platforms of a day minus other "
         "novel platforms. Use 10 where people differ much in how many hot "
-        "platforms they use, as `calibrate` measures",
+        "platforms they use",
     )
     hot_cold_half: bool = Field(
         default=False,
         description="let a platform that is not hot subtract half a point from the hot score "
         "instead of one; finds more floods where the list covers half of a tool. "
-        "Use it if `calibrate` recommends it",
+        "Use it only where people differ little in how many hot platforms they use",
     )
     episode_max_s: int = Field(
         EPISODE_MOST_S,

@@ -32,13 +32,11 @@ KNOWN_MAX: Final = RING + PRINTS + PLACES_MAX - 1
 class Subscriber:
     """One recipient of the sample. Times: seconds since `EPOCH_S`."""
 
-    __slots__ = ("hot", "met", "novel", "platforms", "sighted_s", "size")
+    __slots__ = ("novel", "platforms", "sighted_s", "size")
 
     def __init__(self) -> None:
         self.sighted_s = 0  # Time of its newest sighting.
         self.size = self.novel = 0  # Platforms, and novel platforms, in the present sitting.
-        # Novel platforms while there was a list of hot platforms, and how many were on the list.
-        self.met = self.hot = 0
         # Platform -> time of its sighting; the longest unseen first.
         self.platforms: dict[int, int] = {}
 
@@ -63,23 +61,12 @@ class Cohort:
         """The number of recipients; exact until the sample is full, then within 1 %."""
         return len(self.people) + len(self.left_out) << self.zeros
 
-    @property
-    def hot_counts(self) -> NDArray[np.int64]:
-        """Counts for people of the sample, shape (n, 2).
-
-        Column 0: novel platforms that came while there was a list of hot platforms. Column 1: how
-        many of these were on the list.
-        """
-        counts = [(person.met, person.hot) for person in self.people.values() if person.met]
-        return np.array(counts, np.int64).reshape(-1, 2)
-
     def observe(
         self,
         recipient: NDArray[np.uint64],
         at_s: NDArray[np.int64],
         platform: NDArray[np.uint32],
         otp: NDArray[np.bool_],
-        hot: frozenset[int] = frozenset(),
     ) -> None:
         """Add messages in log order; times are seconds since `EPOCH_S`."""
         chosen = np.flatnonzero(zeros_of(recipient) >= self.zeros)
@@ -96,7 +83,7 @@ class Cohort:
                     continue
                 person = self.people[who] = Subscriber()
             if code:
-                self._sight(person, at, what, hot)
+                self._sight(person, at, what)
         while len(self.people) + len(self.left_out) > self.people_max:
             self.zeros += 1
             self.people = {who: self.people[who] for who in self._keep_sampled(self.people)}
@@ -118,7 +105,7 @@ class Cohort:
         keys = np.fromiter(recipients, np.uint64, len(recipients))
         return [int(key) for key in keys[zeros_of(keys) >= self.zeros].tolist()]
 
-    def _sight(self, person: Subscriber, at_s: int, platform: int, hot: frozenset[int]) -> None:
+    def _sight(self, person: Subscriber, at_s: int, platform: int) -> None:
         """Count one code, unless it repeats a sighting of the last day."""
         platforms = person.platforms
         held = platforms.pop(platform, None)
@@ -136,9 +123,6 @@ class Cohort:
         person.sighted_s = max(person.sighted_s, at_s)
         person.size += 1
         person.novel += held is None
-        if hot and held is None:
-            person.met += 1
-            person.hot += platform in hot
 
     def _end_sitting(self, person: Subscriber) -> None:
         if not person.size:

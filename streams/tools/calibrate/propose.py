@@ -1,6 +1,5 @@
 """Proposes settings from the measurements of a calibration, each with its reason. Pure."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,26 +9,15 @@ import numpy as np
 
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
-from detectors.thresholds import BURST_MARGIN_MAX, HOT_LEAD
+from detectors.thresholds import BURST_MARGIN_MAX
 from streams.common import tr
 from streams.config import Settings
 from streams.tools.calibrate.alarm_rates import THROTTLE_TARGET, Rate, format_rate
-from streams.tools.calibrate.leads import kappa_of, spread
 from streams.tools.calibrate.peaks import LEVEL_STEP, Peaks
 from streams.tools.calibrate.survey import Survey, aside
 
 SPREE_SIGHTINGS_MIN: Final = 1000
 """Minimum number of sightings in log-in sprees from which P(novel) is proposed: +-3 % at 95 %."""
-
-KAPPA_MUCH: Final = 20
-"""Kappa (see `streams.tools.calibrate.leads.Spread`) below which people differ so much that the
-higher threshold of the lead is proposed. At a kappa of 30 the lower threshold has a wide margin. At
-10 it uses half of the budget for false throttles."""
-
-KAPPA_LITTLE: Final = 30
-"""Kappa from which people differ so little that half a point per other platform is proposed."""
-
-BAR_MUCH: Final = 10
 
 LAST_DAYS: Final = 7
 """P(novel) is the share of platforms in log-in sprees that are new to the person. It is measured in
@@ -55,7 +43,6 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Pro
     yield from _stamps(settings, survey)
     yield from _p_novel(settings, survey)
     yield from _margin(settings, survey.peaks, throttles)
-    yield from _lead(settings, survey)
     yield from _propose_shared(settings, survey)
     if survey.messages and survey.texts < TEXTLESS * survey.messages:
         was = settings.recognise.confidence_min
@@ -154,54 +141,6 @@ def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[Propo
                 "them was an attack: check them first, and name attacks with --judged"
             ).format(n=throttles.alarms, days=f"{throttles.days:,.0f}"),
         )  # fmt: skip
-
-
-def _lead(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
-    """Propose the threshold of the lead, and whether another platform subtracts half a point.
-
-    The reason is a simulation in which one twentieth of the platforms that people meet is hot.
-    Added false throttles per million subscriber-days: a threshold of 8 adds 0.0042 at a kappa of
-    30, and 0.41 at 10. A threshold of 10 adds 0.09 at a kappa of 10. Half a point adds 0.019 at a
-    kappa of 30, and 1.2 at 10.
-    """
-    detect, found = settings.detect, spread(survey.cohort.hot_counts)
-    if detect.hot == "off" or math.isnan(found.rho):
-        return
-    measured = tr(
-        "{share} % of {n} new platforms were hot, and people differ in that by a kappa of {kappa} "
-        "(95 %: {low} to {high}); watch it in shadow first"
-    ).format(
-        share=f"{100 * found.share:.1f}",
-        n=f"{found.sightings:,}",
-        kappa=kappa_told(found.rho),
-        low=kappa_told(found.high),
-        high=kappa_told(found.low),
-    )
-    bar = detect.hot_lead
-    if kappa_of(found.low) < KAPPA_MUCH:
-        bar = max(bar, BAR_MUCH)
-    elif kappa_of(found.high) >= KAPPA_MUCH:
-        bar = int(HOT_LEAD.throttle)
-    if bar != detect.hot_lead:
-        yield ProposedChange("detect.hot_lead", detect.hot_lead, bar, measured)
-    calm = not survey.leads.over(bar)
-    alike = kappa_of(found.high) >= KAPPA_LITTLE
-    half = detect.hot_cold_half
-    if kappa_of(found.low) < KAPPA_LITTLE if half else alike and calm:
-        yield ProposedChange("detect.hot_cold_half", half, not half, measured)
-
-
-def kappa_told(rho: float) -> str:
-    """Return kappa for display: a whole number, or "∞" if people do not differ.
-
-    Kappa says how alike people are: 30 is a small difference, 10 a large one (see `kappa_of`).
-    `rho` is the correlation from which kappa is computed.
-
-    >>> kappa_told(0.05), kappa_told(-0.01)
-    ('19', '∞')
-    """
-    kappa = kappa_of(rho)
-    return "∞" if math.isinf(kappa) else f"{kappa:,.0f}"
 
 
 def _least_margin(was: float, peaks: Peaks, throttles: Rate) -> float | None:

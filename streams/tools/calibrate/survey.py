@@ -28,7 +28,6 @@ from detectors.suspects.clocks import (
     observe,
 )
 from streams.tools.calibrate.cohort import Cohort
-from streams.tools.calibrate.leads import Leads
 from streams.tools.calibrate.near_limits import NearLimits
 from streams.tools.calibrate.peaks import Peaks
 from streams.tools.calibrate.senders import NumberHabits
@@ -138,7 +137,6 @@ class Survey:
         self.alarms = Alarms()
         self.cohort = Cohort()
         self.peaks = Peaks(aside=judged)
-        self.leads = Leads(aside=judged)
         self.near = NearLimits()
         self.fanout = FanOut(recogniser.registry)
         self.numbers = NumberHabits(recogniser.registry)
@@ -160,13 +158,12 @@ class Survey:
                 self._measure(part, piece, codes, decisions)
 
     def close(self) -> None:
-        """Finish open sums, and remove recipients that must not count from the peaks and leads."""
+        """Finish open sums, and remove recipients that must not count from the peaks."""
         self.peaks.close()
         self.cohort.close()
         for name, held in self.alarms.by_recipient.items():
             if aside(name, held, self.judged):
                 self.peaks.set_aside(name)
-                self.leads.aside.add(name)
 
     @property
     def days(self) -> float:
@@ -219,12 +216,10 @@ class Survey:
             episode = part.suspects[recipient].episode
             if episode is not None and episode.level is Level.THROTTLE:
                 self.cohort.leave_out(recipient)
-        hot = part.book.hot.platforms
-        self.cohort.observe(batch.recipient, at_s, codes.platform, otp, hot)
+        self.cohort.observe(batch.recipient, at_s, codes.platform, otp)
         self.fanout.take(batch, codes)
         self.numbers.observe(batch)
         self.near.observe(self.params, part, batch, codes)
-        self.leads.observe(hot, part.suspects, first_s)
         self.peaks.observe(self.params.judge, part.book, part.suspects, first_s)
         self.peaks.close(min(p.watermark_s for p in self.parts.values()) // DAY_S - 1)
 

@@ -73,8 +73,8 @@ def demo(
 
     Starts an embedded broker and a worker, sends a week of ordinary traffic, then 68 codes within
     35 minutes to one subscriber, and plays the gateway that obeys the throttle and the abuse desk,
-    whose address it prints: on a terminal the desk stays open afterwards, and the incident goes on
-    until Enter is pressed. All of it runs on loopback with made-up numbers, and nothing stays
+    whose address it prints. On a terminal the desk stays open afterwards, until Enter is pressed.
+    All of it runs on loopback with made-up numbers, and nothing stays
     behind but the report.
 
     \b
@@ -94,12 +94,12 @@ def demo(
       130  interrupted
     """
     screen = consoles.Console(stderr=True, highlight=False)
-    held: list[bool] = []  # Set when the story is complete; one entry, true if all claims hold.
 
-    def tell(story: stories.Story) -> None:
-        held.append(_tell(story, report, as_json=as_json))
+    def tell(story: stories.Story) -> bool:
+        held = _tell(story, report, as_json=as_json)
         if not no_open:
             _open(report.resolve().as_uri())
+        return held
 
     try:
         desk = not no_desk and _desk(screen)
@@ -107,16 +107,16 @@ def demo(
         browse = (lambda _: None) if no_open else _open
         options = run.Options(seed, subscribers, speed, metrics_port, desk, stay, browse)
         _ = run_report.write_page  # loads its libraries: a missing one is told before the run
-        with audiences.Audience(screen, lambda at: clock(script.UTC_OFFSET_MIN, at)) as audience:
-            run.run(options, audience, tell)
+        audience = audiences.Audience(screen, lambda at: clock(script.UTC_OFFSET_MIN, at))
+        with audience:
+            held = run.run(options, audience, tell)
     except OtpguardError as error:
         screen.print(f"otpguard demo: {error}", markup=False, style="red", soft_wrap=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         screen.print(tr("Stopped. All its processes have ended, its temporary files are gone."))
-        if not held:
-            raise typer.Exit(Exit.INTERRUPTED) from None
-    raise typer.Exit(Exit.DONE if all(held) else Exit.INVARIANT)
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    raise typer.Exit(Exit.DONE if held else Exit.INVARIANT)
 
 
 def _desk(screen: consoles.Console) -> bool:

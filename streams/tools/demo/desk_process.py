@@ -4,7 +4,6 @@ The desk is a separate process, as at a carrier, so that its pages do not slow d
 ends when its standard input closes, so it never outlives its parent process.
 """
 
-import json
 import secrets
 import subprocess
 import sys
@@ -14,12 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Final
 
-from streams.common import UnavailableError, tr
+from streams.common import tr
 from streams.common.extras import MODULES
-from streams.config import Settings
+from streams.config import Console, Settings, load
 from streams.tools.demo.audience import Audience
 from streams.tools.demo.event_clock import EventClock
-from streams.tools.demo.stage import START_S, Child, usual_port
+from streams.tools.demo.stage import Child, is_listening, usual_port
 
 NAME: Final = "demo"
 STALE_S: Final = 600.0
@@ -38,56 +37,39 @@ class DeskProcess(Child):
     def __init__(self, config: Path, log: Path, browse: Callable[[str], None]) -> None:
         """`browse` opens an address in a browser."""
         self._browse = browse
-        self._told: dict[str, str] = {}
-        command = [sys.executable, "-m", "streams.tools.demo.desk_process", str(config)]
-        pipe = subprocess.PIPE
-        super().__init__("otpguard desk", command, log, stdin=pipe, stdout=pipe)
-        self._hears = threading.Thread(target=self._hear, name="demo-desk", daemon=True)
-        self._hears.start()
-
-    def __exit__(self, *_: object) -> None:
-        super().__exit__()
-        self._hears.join()
-        _pipe(self.process.stdout).close()
+        self._port = usual_port(Console().port)
+        self._password = "-".join(secrets.token_hex(2) for _ in range(4))
+        self._ticket = secrets.token_urlsafe(18)
+        module = "streams.tools.demo.desk_process"
+        command = [sys.executable, "-m", module, str(config), str(self._port)]
+        super().__init__("otpguard desk", command, log, stdin=subprocess.PIPE)
+        self._tell(f"{self._password} {self._ticket}")
 
     def show(self, audience: Audience) -> None:
         """Print the address of the desk, and open it in a browser.
 
-        The address has a one-time login for one browser. Raise UnavailableError if the desk did not
+        The address has a one-time login for one browser. Raise OtpguardError if the desk did not
         start.
         """
-        self._hears.join(START_S)
-        if not self._told:
-            self.check()
-            raise UnavailableError(tr("the desk did not start"))
-        link = self._told["link"]
+        self.wait(lambda: is_listening(self._port))
+        link = f"http://127.0.0.1:{self._port}/login/once/{self._ticket}"
         audience.line(tr("The abuse desk, on the incident as it happens: {link}").format(link=link))
         audience.line(
             tr("  the link lets one browser in; others by name {name}, password {password}").format(
-                name=NAME, password=self._told["password"]
+                name=NAME, password=self._password
             )
         )
         self._browse(link)
 
     def follow(self, clock: EventClock) -> None:
         """Send this clock to the desk; raise OtpguardError if the desk has ended."""
-        pipe = _pipe(self.process.stdin)
+        self._tell(f"{int(clock.now_ms())} {clock.speed:g}")
+
+    def _tell(self, line: str) -> None:
         try:
-            pipe.write(f"{int(clock.now_ms())} {clock.speed:g}\n")
-            pipe.flush()
+            print(line, file=self.process.stdin, flush=True)
         except BrokenPipeError:
             self.check()
-
-    def _hear(self) -> None:
-        """Read the single line that the desk prints: its link and password."""
-        line = _pipe(self.process.stdout).readline()
-        if line:
-            self._told = json.loads(line)
-
-
-def _pipe(pipe: IO[str] | None) -> IO[str]:
-    assert pipe is not None, "it was asked for"
-    return pipe
 
 
 # Code that runs in the process of the desk
@@ -111,55 +93,41 @@ class StoryTime:
         stop.set()
 
 
-def serve_incident(settings: Settings, start_ms: int) -> None:
-    """Print link and password to standard output, and serve until the input ends.
-
-    The console has one account with all roles needed for an incident.
-    """
-    from streams.cases.store.opening import open_store  # noqa: PLC0415
-    from streams.cases.store.roles import DeskRole  # noqa: PLC0415 - an extra
-    from streams.people.desk.console_server import serve  # noqa: PLC0415
-    from streams.people.desk.desk_context import LoginTicket  # noqa: PLC0415
-
-    password = "-".join(secrets.token_hex(2) for _ in range(4))
-    store = open_store(settings)
-    store.accounts.add(NAME, (DeskRole.LEAD, DeskRole.ANALYST, DeskRole.AUDITOR), password=password)
-    store.close()
-    ticket, at, stop = LoginTicket(NAME), StoryTime(start_ms), threading.Event()
-
-    def on_start(address: str) -> None:
-        link = f"{address}/login/once/{ticket.secret}"
-        sys.stdout.write(json.dumps({"link": link, "password": password}) + "\n")
-        sys.stdout.flush()
-
-    threading.Thread(target=at.read_line, args=(sys.stdin, stop), daemon=True).start()
-    serve(settings, started=on_start, stop=stop, clock=at, ticket=ticket)
-
-
-def settings_of_demo(config: Path) -> Settings:
-    """Return the settings of the run, with a desk beside its worker."""
-    from streams.config import load  # noqa: PLC0415 - of the other process
-
+def settings_of_demo(config: Path, port: int) -> Settings:
+    """Return the settings of the run, with a desk on this port beside its worker."""
     settings = load(config)
     changes: dict[str, Any] = {
         "desk": settings.desk.model_copy(
             update={"store": f"sqlite:///{config.parent / 'desk.db'}", "stale_s": STALE_S}
         ),
-        "console": settings.console.model_copy(
-            update={"port": usual_port(settings.console.port), "idle_s": 43_200.0}
-        ),
+        "console": settings.console.model_copy(update={"port": port, "idle_s": 43_200.0}),
         "http": settings.http.model_copy(update={"port": 0}),
     }
     return settings.model_copy(update=changes)
 
 
 def main() -> None:
-    """Serve the desk for the run whose settings file is the command-line argument."""
+    """Serve the desk until the input ends; arguments are the run's settings file, and the port.
+
+    The first line of the input has the password of the only account, which has all roles needed
+    for an incident, and the secret of its one-time login.
+    """
+    from streams.cases.store.opening import open_store  # noqa: PLC0415
+    from streams.cases.store.roles import DeskRole  # noqa: PLC0415 - an extra
     from streams.common.logs import to_stderr  # noqa: PLC0415
+    from streams.people.desk.console_server import serve  # noqa: PLC0415
+    from streams.people.desk.desk_context import LoginTicket  # noqa: PLC0415
     from streams.tools.demo.script import LIVE_MS  # noqa: PLC0415 - a second of imports
 
     to_stderr()
-    serve_incident(settings_of_demo(Path(sys.argv[1])), LIVE_MS)
+    settings = settings_of_demo(Path(sys.argv[1]), int(sys.argv[2]))
+    password, secret = sys.stdin.readline().split()
+    store = open_store(settings)
+    store.accounts.add(NAME, (DeskRole.LEAD, DeskRole.ANALYST, DeskRole.AUDITOR), password=password)
+    store.close()
+    at, stop = StoryTime(LIVE_MS), threading.Event()
+    threading.Thread(target=at.read_line, args=(sys.stdin, stop), daemon=True).start()
+    serve(settings, stop=stop, clock=at, ticket=LoginTicket(NAME, secret))
 
 
 if __name__ == "__main__":

@@ -41,13 +41,16 @@ request carries enough data."""
 QUIET_S = 2.0
 """Seconds without a new record after which the output topics count as read to the end."""
 
-COUNTS_S = 1.0
-"""Real seconds between the gateway's reports of refusal counts: a minute of the incident."""
-
 COUNT_S = 180.0
 """Longest time in seconds that a worker may be behind. Measured: 4 to 8 s after the history of a
 week; a busy machine takes many times longer."""
 
+
+ANNOUNCED = {
+    "watch": "WATCH: the detector has noticed",
+    "throttle": "THROTTLE: the detector has asked for a lease",
+}
+"""Levels of the victim's episode that are announced when it reaches them."""
 
 _partition_of = cache(partition_of)
 
@@ -110,10 +113,8 @@ class Player:
         self.worker, self.gateway, self.desk = worker, gateway, desk
         self.victim, self.audience = victim, audience
         self.record = Record()
-        self.announced: set[str] = set()
         self.history = 0
         self.heard = asyncio.Event()  # Set by every record of the worker.
-        self._counts_at = 0.0  # Monotonic time in seconds.
 
     def pack(self, value: Mapping[str, Any]) -> Offer:
         """Return one message, encoded, with the partition that any producer would choose."""
@@ -152,7 +153,7 @@ class Player:
                 await self._pour(map(self.pack, history))
                 self.history = self.record.offered
                 offers = list(map(self.pack, live))
-                audience.step("Starting the worker")
+                audience.step(tr("Starting the worker"))
                 await asyncio.to_thread(self.worker.wait_ready)
                 audience.line(
                     tr("Metrics while it runs: {url}").format(url=f"{self.worker.address}/metrics")
@@ -179,27 +180,17 @@ class Player:
         if self.desk is not None:
             self.desk.follow(clock)
 
-    def check(self) -> None:
-        """Raise OtpguardError if the worker or the desk has ended."""
-        self.worker.check()
-        if self.desk is not None:
-            self.desk.check()
-
-    async def offer(self, offer: Offer) -> tuple[Ruling, asyncio.Future[Any]]:
-        """Send a message; return the gateway's ruling, and the future of the record's place."""
-        ruling = self.gateway.ask(offer.recipient, offer.value)
+    async def _send(self, offer: Offer) -> asyncio.Future[Any]:
+        """Send a message; return the future of the record's place."""
         key, topic = offer.recipient.encode(), self.topics.input
-        sent = await self.producer.send(topic, offer.body, key=key, partition=offer.partition)
-        return ruling, sent
+        return await self.producer.send(topic, offer.body, key=key, partition=offer.partition)
 
     async def _pour(self, offers: Iterable[Offer]) -> None:
-        producer, topic = self.producer, self.topics.input
         self.audience.step(tr("Writing the days before"))
         for offer in offers:
-            key = offer.recipient.encode()
-            await producer.send(topic, offer.body, key=key, partition=offer.partition)
+            await self._send(offer)
             self.record.offered += 1
-        await producer.flush()
+        await self.producer.flush()
 
     async def _wait_counted(self) -> None:
         deadline = time.monotonic() + COUNT_S
@@ -241,7 +232,7 @@ class Player:
                     at_ms - first_ms, last_ms - first_ms, f"{audience.clock(at_ms)}  {note}"
                 )
                 self.worker.check()
-                await self.tell(clock.now_ms())
+                await self._publish_counts(clock.now_ms())
                 await clock.reach(at_ms)
             gap_ms = second_requests.get(offer.value["message_id"])
             began = time.monotonic()
@@ -250,7 +241,8 @@ class Player:
                 clock.began += time.monotonic() - began  # It stood still.
                 self.follow(clock)
                 began = time.monotonic()
-            answer, sending = await self.offer(offer)
+            answer = self.gateway.ask(offer.recipient, offer.value)
+            sending = await self._send(offer)
             if offer.recipient != self.victim:
                 record.refused += answer is Ruling.REFUSE
                 continue
@@ -259,7 +251,7 @@ class Player:
             record.sent[written.partition, written.offset] = began
             if answer is Ruling.TRUSTED:
                 audience.moment(at_ms, tr("a code of a bank passes the throttle"))
-        await self.tell(clock.now_ms(), wait=False)
+        await self._publish_counts(clock.now_ms())
         await self.producer.flush()
         record.offered += len(offers)
 
@@ -271,12 +263,7 @@ class Player:
                     self.heard.clear()
                     await self.heard.wait()
 
-    async def tell(self, now_ms: float, *, wait: bool = True) -> None:
-        """Publish the gateway's new refusal counts; `wait`: only if a report is due."""
-        now = time.monotonic()
-        if wait and now - self._counts_at < COUNTS_S:
-            return
-        self._counts_at = now
+    async def _publish_counts(self, now_ms: float) -> None:
         for counts in self.gateway.counts(int(now_ms)):
             key, value = counts.action_id.encode(), encode_counts(counts)
             await self.producer.send(self.topics.counts, key=key, value=value)
@@ -309,35 +296,18 @@ class Player:
         if message.topic in (self.topics.override, self.topics.everyone):
             return self.gateway.obey(decode_override(message.value), message.offset)
         if message.key == self.victim.encode():
-            self.record.episodes.append(msgspec.json.decode(message.value))
-            self._announce()
+            episode = msgspec.json.decode(message.value)
+            self.record.episodes.append(episode)
+            if episode["change"] in ("opened", "raised"):
+                self.audience.moment(episode["at_ms"], tr(ANNOUNCED[episode["level"]]))
         return None
 
     def _hear(self, action: Action) -> Ack:
         ack = self.gateway.learn(action)
         if action.recipient == self.victim:
             self.record.actions.append(action)
-            self._announce()
             cause = action.cause
             self.record.heard.setdefault((cause.partition, cause.offset), time.monotonic())
         else:
             self.record.strangers += 1
         return ack
-
-    def _announce(self) -> None:
-        """Print that the flood was noticed, and then that it is throttled.
-
-        The order is fixed, although the records come from two topics and the second may arrive
-        first.
-        """
-        opened = [each["at_ms"] for each in self.record.episodes if each["change"] == "opened"]
-        leased = [action.issued_at_ms for action in self.record.actions]
-        for level, text, times in (
-            ("WATCH", tr("WATCH: the detector has noticed"), opened),
-            ("THROTTLE", tr("THROTTLE: the gateway has its lease"), leased),
-        ):
-            if not times:
-                return
-            if level not in self.announced:
-                self.announced.add(level)
-                self.audience.moment(times[0], text)

@@ -1,9 +1,9 @@
-"""Draws the pictures of the report: each message of the flood, and other traffic."""
+"""Draws the picture of the report: each message to the victim."""
 
 from typing import Any, Final
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from streams.common import tr
 from streams.common.page import PALETTE
@@ -34,56 +34,32 @@ MARKS: Final[dict[str, dict[str, Any]]] = {
     "bank": {"marker": "*", "color": PALETTE["good"], "s": 190, "linewidths": 0},
 }
 
-LEFT: Final = 2.3
-"""Inches left of the axes, for the lane names. Equal in all pictures, so that their time axes
-align."""
-
 MESSAGES: Final = "messages"
 """HTML id of the page's message table, which contains the data of the first picture."""
 
 
-TRAFFIC: Final = ("minutes", "messages", "codes")
-
-
-def pictures(story: Story) -> list[Picture]:
-    """Return the two pictures of the page, with a common time axis."""
-    codes, refused = story.of(Role.ATTACK), story.list_refused(Role.ATTACK)
+def draw_lanes(story: Story) -> Picture:
+    """Return the picture of the page: each message at its time, in a lane for its kind."""
     first, last = (clock_of(story, story.codes[at].event_time_ms) for at in (0, -1))
-    minutes = story.background.minutes
-    return [
-        draw_chart(
-            "lanes",
-            tr("Every code sent to this number"),
-            lambda axes, narrow: _draw_lanes(axes, story, narrow=narrow),
-            wide=(11.4, 2.9),
-            narrow=(4.3, 3.6),
-            left=LEFT,
-            table=MESSAGES,
-            note=tr("One mark for each message; a red cross: refused."),
-            description=tr(
-                "{n} codes from {first} to {last} in five lanes: {flood} of the flood, {refused} "
-                "of them refused, and the number's own."
-            ).format(
-                n=len(story.codes), first=first, last=last, flood=len(codes), refused=len(refused)
-            ),
+    return draw_chart(
+        "lanes",
+        tr("Every code sent to this number"),
+        lambda axes, narrow: _draw_lanes(axes, story, narrow=narrow),
+        wide=(11.4, 2.9),
+        narrow=(4.3, 3.6),
+        table=MESSAGES,
+        note=tr("One mark for each message; a red cross: refused."),
+        description=tr(
+            "{n} codes from {first} to {last} in five lanes: {flood} of the flood, {refused} of "
+            "them refused, and the number's own."
+        ).format(
+            n=len(story.codes),
+            first=first,
+            last=last,
+            flood=len(story.of(Role.ATTACK)),
+            refused=len(story.list_refused(Role.ATTACK)),
         ),
-        draw_chart(
-            "traffic",
-            tr("Meanwhile, {n} other subscribers").format(n=f"{story.background.subscribers:,}"),
-            lambda axes, narrow: _draw_traffic(axes, story, narrow=narrow),
-            wide=(11.4, 1.5),
-            narrow=(4.3, 1.8),
-            left=LEFT,
-            note=tr("Messages a minute; verification codes darker."),
-            description=tr(
-                "One column for each of {minutes} minutes, {n} messages on average."
-            ).format(minutes=len(minutes), n=f"{story.background.per_minute:,.0f}"),
-            head=TRAFFIC,
-            rows=[
-                (clock_of(story, m.start_ms), f"{m.messages:,}", f"{m.codes:,}") for m in minutes
-            ],
-        ),
-    ]
+    )
 
 
 def clock_of(story: Story, event_time_ms: float) -> str:
@@ -105,29 +81,19 @@ def _hour(minutes: float, _position: object = None) -> str:
     return f"{int(minutes) // 60 % 24:02}:{int(minutes) % 60:02}"
 
 
-def _span(story: Story) -> tuple[int, int]:
-    """Return the first and last minute of the picture, in event time (ms UTC)."""
-    minutes = story.background.minutes
-    times = [m.event_time_ms for m in story.messages] + [m.start_ms for m in minutes]
-    return min(times), max(times) + 60_000
-
-
-def _frame(axes: Axes, story: Story, *, narrow: bool) -> None:
+def _frame(axes: Axes, *, narrow: bool) -> None:
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.xaxis.set_major_locator(MultipleLocator(10 if narrow else 5))
     axes.xaxis.set_major_formatter(FuncFormatter(_hour))
-    axes.set_xlim(*(_x(story, at) for at in _span(story)))
 
 
 def _tint_levels(axes: Axes, story: Story) -> None:
     """Shade the time at each level, and mark the moment at which it was reached."""
-    _, end = _span(story)
-    for i, change in enumerate(story.changes):
-        until = story.changes[i + 1].event_time_ms if i + 1 < len(story.changes) else end
-        start = _x(story, change.event_time_ms)
-        tint = LEVEL_TINTS[change.level]
-        axes.axvspan(start, _x(story, until), color=tint, linewidth=0, zorder=0)
+    starts = [_x(story, change.event_time_ms) for change in story.changes]
+    ends = [*starts[1:], _x(story, story.messages[-1].event_time_ms)]
+    for change, start, end in zip(story.changes, starts, ends, strict=False):
+        axes.axvspan(start, end, color=LEVEL_TINTS[change.level], linewidth=0, zorder=0)
         if change.level != "CLEAR":
             axes.axvline(start, color=LEVEL_INKS[change.level], linewidth=1.1, zorder=1)
 
@@ -139,7 +105,7 @@ def _lane(message: OfferedMessage) -> str:
 
 
 def _draw_lanes(axes: Axes, story: Story, *, narrow: bool) -> None:
-    _frame(axes, story, narrow=narrow)
+    _frame(axes, narrow=narrow)
     _tint_levels(axes, story)
     labels = {}
     for lane, y in LANES.items():
@@ -163,13 +129,3 @@ def _draw_lanes(axes: Axes, story: Story, *, narrow: bool) -> None:
     for label, lane in zip(axes.get_yticklabels(), LANES, strict=True):
         label.set_color(str(MARKS[lane]["color"]))
         label.set_fontsize(10)
-
-
-def _draw_traffic(axes: Axes, story: Story, *, narrow: bool) -> None:
-    _frame(axes, story, narrow=narrow)
-    minutes = story.background.minutes
-    xs = [_x(story, minute.start_ms + 30_000) for minute in minutes]
-    axes.bar(xs, [m.messages for m in minutes], 0.8, color=PALETTE["pale"], zorder=2)
-    axes.bar(xs, [m.codes for m in minutes], 0.8, color=PALETTE["known"], zorder=3)
-    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

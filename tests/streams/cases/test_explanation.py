@@ -8,21 +8,17 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner, Result
 
 from detectors.episodes.episode import REASONS
 from detectors.model.event import Trust, platform_id
-from detectors.model.records import EpisodeRecord, Level, refuses
+from detectors.model.records import EpisodeRecord, Level, merge_renewal, refuses
 from streams.cases import explanation as explain
 from streams.cases.log_replay import outputs, replay
-from streams.cli.explain import explain as command
 from streams.config import Settings
 from streams.tools.scenarios import generate
 from streams.wire import decode_episode
 from tests.builders.detectors.chain import ENFORCE, flood, many_platforms
 from tests.detectors.stand_in import run as decide
-from tests.enforce.records import action
 
 SETTINGS = Settings()
 GOLDEN = Path(__file__).parents[2] / "golden" / "otpguard.episode.v1.jsonl"
@@ -35,26 +31,13 @@ def replayed(name: str, seed: int = 3) -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def decisions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("decisions") / "decisions.jsonl"
-    path.write_bytes(b"".join(replayed("A1")))
-    return path
+def episodes() -> list[EpisodeRecord]:
+    return [decode_episode(line) for line in replayed("A1") if line.startswith(b'{"topic"')]
 
 
 @pytest.fixture(scope="module")
-def throttled(decisions: Path) -> EpisodeRecord:
-    records = [
-        decode_episode(line)
-        for line in decisions.read_bytes().splitlines()
-        if line.startswith(b'{"topic"')
-    ]
-    return next(record for record in records if record.level is Level.THROTTLE)
-
-
-def run(*arguments: str, stdin: bytes | None = None) -> Result:
-    app = typer.Typer()
-    app.command()(command)
-    return CliRunner().invoke(app, arguments, input=stdin)
+def throttled(episodes: list[EpisodeRecord]) -> EpisodeRecord:
+    return next(record for record in episodes if record.level is Level.THROTTLE)
 
 
 def test_every_sighting_is_told_with_its_fate(throttled: EpisodeRecord) -> None:
@@ -85,23 +68,22 @@ def test_platforms_beyond_the_row_are_told_as_known_and_pass(known: int) -> None
     assert refuses(record.scope, platform_id("new 1"), Trust.NONE)
 
 
-def test_lines_and_json_say_the_same(throttled: EpisodeRecord) -> None:
-    told, document = explain.explain(throttled), explain.document(throttled)
+def test_cells_of_a_sighting_are_the_same_in_lines_and_in_parts(throttled: EpisodeRecord) -> None:
     page = "\n".join(explain.lines(throttled))
-    assert list(map(tuple, document["sightings"])) == list(told.sightings)
-    for cell in chain.from_iterable(told.sightings):
+    for cell in chain.from_iterable(explain.explain(throttled).sightings):
         assert cell in page
-    json.dumps(document)
 
 
-def test_a_renewal_in_a_file_is_explained_with_the_records_before_it(decisions: Path) -> None:
-    told = json.loads(run(str(decisions), "--json").stdout)
-    renewals = [t for t in told if not isinstance(t, str) and ", renewed at " in t["facts"][0]]
-    assert renewals
-    for each in renewals:
-        assert [each["path"], each["rungs"], each["passes"]].count([]) == 0
-        assert {fate for *_, fate in each["sightings"]} >= {"refuses it"}
-        assert len(each["sightings"]) > 5
+def test_a_renewal_is_explained_with_the_records_before_it(episodes: list[EpisodeRecord]) -> None:
+    first, renewed = (
+        next(each for each in episodes if each.change == change) for change in ("raised", "renewed")
+    )
+    told = explain.explain(merge_renewal(renewed, first))
+    assert ", renewed at " in told.facts[0]
+    assert told.path
+    assert told.rungs
+    assert told.passes
+    assert "refuses it" in {fate for *_, fate in told.sightings}
 
 
 def test_resending_is_told_as_what_it_is() -> None:
@@ -111,32 +93,6 @@ def test_resending_is_told_as_what_it_is() -> None:
     assert "nothing: the platform is reported, the recipient is not throttled" in text
     assert "known" not in text, "whether the recipient knows the platform was never asked"
     assert "it knew" not in text
-
-
-def test_replays_output_is_explained_from_a_file_and_from_standard_input(decisions: Path) -> None:
-    from_file = run(str(decisions))
-    assert from_file.exit_code == 0, from_file.output
-    assert from_file.output == run("-", stdin=decisions.read_bytes()).output
-    assert "throttle of 8617000000000, shadow" in from_file.output
-    assert run(str(decisions), "--last").output.count("levels\n") == 1
-    assert run(str(decisions), "--only", "8617000000000", "--json").exit_code == 0
-    assert run(str(decisions), "--only", "861").exit_code != 0
-
-
-def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
-    path.write_text('\n{"schema_version": 1}\n')
-    result = run(str(path))
-    assert "line 2" in str(result.exception)
-
-
-def test_a_platform_lease_is_told_in_words_of_its_own() -> None:
-    lease = replace(action(verb="throttle_platforms"), refused_ids=(1, 2))
-    assert explain.format_lease(lease).startswith(
-        "codes of 2 platforms to 8613900000001 are refused until"
-    )
-    assert "throttle_platforms of" in explain.format_lease(replace(lease, refused_ids=()))
-    assert "retry_windows of" in explain.format_lease(replace(lease, verb="retry_windows"))
 
 
 def test_a_limit_on_single_platforms_is_told_with_its_rule_and_its_platforms() -> None:

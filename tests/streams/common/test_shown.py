@@ -100,7 +100,6 @@ def test_no_explanation_holds_a_control_character_whatever_its_form() -> None:
     for line in explain.lines(case.last):
         assert harmless(line)
         assert "\n" not in line
-    assert harmless(explain.format_lease(case.actions[0]))
     assert all(harmless(row[1]) for row in explain.explain(case.last).sightings)
     assert list(explanation(case, case.last))
 

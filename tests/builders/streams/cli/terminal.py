@@ -12,15 +12,19 @@ import termios
 from tests.builders.streams.cli.cli import ROOT
 
 
-def in_a_terminal(columns: int, *arguments: str) -> str:
-    """Return what Python, called with these arguments, writes to a terminal of this width."""
+def in_a_terminal(columns: int, *arguments: str, **changes: str) -> str:
+    """Return what Python, called with these arguments, writes to a terminal of this width.
+
+    `changes`: further variables of the environment.
+    """
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
     # A terminal's own size is asked for, not what this process was told of another.
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
     ran = subprocess.Popen(
         [sys.executable, *arguments],
-        stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env={**environment, "TERM": "xterm"},
+        stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT,
+        env={**environment, "TERM": "xterm", **changes},
     )  # fmt: skip
     os.close(theirs)
     written = b""

@@ -8,14 +8,11 @@ from random import Random
 import pytest
 
 from detectors.suspects.clocks import ClockClass
-from streams.config import Detect, Settings
+from streams.config import Settings
 from streams.tools.calibrate.alarm_rates import Rate
-from streams.tools.calibrate.cohort import Subscriber
 from streams.tools.calibrate.propose import ProposedChange, apply_changes, find_unreached, propose
-from streams.tools.calibrate.survey import Survey
 from streams.tools.scenarios import DEFAULT_START_MS, generate, merge_streams
 from tests.builders.detectors.recognise.fanout import BRANDS
-from tests.builders.streams.tools.calibrate.leads import people as drawn
 from tests.builders.streams.tools.calibrate.survey import DAY_MS, SETTINGS, people, surveyed
 from tests.scenarios import catalog
 
@@ -150,42 +147,3 @@ def test_a_change_touches_its_setting_alone_and_is_checked() -> None:
     assert isinstance(settings, Settings)
     with pytest.raises(ValueError, match="burst_margin"):
         apply_changes(SETTINGS, [ProposedChange("detect.burst_margin", 0.0, 99.0, "so")])
-
-
-def of_people(kappa: float, settings: Settings) -> Survey:
-    """A survey whose sample of 25,000 people differs by so much."""
-    survey = Survey(settings.params(), settings.recogniser())
-    for recipient, (met, hot) in enumerate(drawn(25_000, kappa).tolist()):
-        person = survey.cohort.people[recipient] = Subscriber()
-        person.met, person.hot = met, hot
-    return survey
-
-
-@pytest.mark.parametrize(
-    ("kappa", "detect", "wanted"),
-    [
-        (5, {}, {"detect.hot_lead": 10}),
-        (5, {"hot_lead": 10}, {}),
-        (5, {"hot_cold_half": True}, {"detect.hot_lead": 10, "detect.hot_cold_half": False}),
-        (5, {"hot": "off"}, {}),
-        (1e9, {"hot_lead": 10}, {"detect.hot_lead": 8, "detect.hot_cold_half": True}),
-        (1e9, {}, {"detect.hot_cold_half": True}),
-        (1e9, {"hot_cold_half": True}, {}),
-    ],
-)
-def test_people_who_differ_raise_the_bar_of_the_lead(
-    kappa: float, detect: dict[str, object], wanted: dict[str, object]
-) -> None:
-    settings = Settings(detect=Detect.model_validate(detect))
-    changes = list(propose(settings, of_people(kappa, settings), Rate(0, 1e6)))
-    assert {c.name: c.value for c in changes if c.name.startswith("detect.hot")} == wanted
-    assert all("kappa of" in c.because for c in changes)
-    assert apply_changes(settings, changes).params().judge.hot_lead == wanted.get(
-        "detect.hot_lead", settings.detect.hot_lead
-    )
-
-
-def test_a_day_that_came_near_with_half_a_point_speaks_against_it() -> None:
-    survey = of_people(1e9, SETTINGS)
-    survey.leads.peaks["8613800000001", 1] = 8
-    assert not list(propose(SETTINGS, survey, Rate(0, 1e6)))

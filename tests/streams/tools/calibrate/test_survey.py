@@ -126,18 +126,3 @@ def test_nothing_read_covers_no_days() -> None:
     survey = surveyed([])
     assert (survey.days, survey.messages) == (0.0, 0)
     assert survey.stamps() == {}
-
-
-def test_leads_are_measured_where_floods_made_a_list() -> None:
-    """A campaign's victims vote, and lead; once they are judged nobody does."""
-    start_ms = DEFAULT_START_MS + DAY_MS * 9 // 5
-    campaign = generate("A6", 5, recipient=1, start_ms=start_ms, recipients=40, platforms=40)
-    calm = ordinary(5000, DEFAULT_START_MS, 1, duration_ms=2 * DAY_MS)
-    values = [event.value for event in merge_streams(calm, campaign)]
-    survey = surveyed(values)
-    assert survey.leads.peaks
-    assert survey.leads.over(8) > 10
-    assert len(survey.cohort.hot_counts)
-    judged = frozenset(n for n, each in survey.alarms.by_recipient.items() if each.throttle)
-    assert len(judged) > 20
-    assert surveyed(values, judged=judged).leads.over(8) == 0

@@ -28,10 +28,10 @@ def test_the_clock_is_that_of_whoever_plays() -> None:
 def test_the_desk_has_files_and_ports_of_its_own(tmp_path: Path) -> None:
     config = tmp_path / "otpguard.toml"
     config.write_text("[http]\nport = 9464\n")
-    settings = settings_of_demo(config)
+    settings = settings_of_demo(config, 8123)
     assert settings.desk.store == f"sqlite:///{tmp_path}/desk.db"
     assert settings.http.port == 0, "not the worker's"
-    assert settings.console.host == "127.0.0.1"
+    assert (settings.console.host, settings.console.port) == ("127.0.0.1", 8123)
 
 
 def test_without_its_packages_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

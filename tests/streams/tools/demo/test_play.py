@@ -8,7 +8,6 @@ import json
 import time
 from dataclasses import replace
 from io import StringIO
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -85,32 +84,19 @@ def test_episodes_of_others_are_not_kept(player: Player) -> None:
     assert len(player.record.episodes) == 1
 
 
-WATCHED = replace(OPENED, level=Level.WATCH, at_ms=START_MS)
-LEASE = action(at_ms=START_MS + 2_000)
-
-
-def message(topic: str, value: bytes) -> Any:
-    return SimpleNamespace(topic=topic, key=RECIPIENT.encode(), value=value)
-
-
-@pytest.mark.parametrize("lease_first", [True, False])
-def test_a_flood_is_noticed_before_it_is_throttled_whichever_topic_is_read_first(
-    *, lease_first: bool
-) -> None:
+def test_a_level_is_announced_once_as_the_episode_reaches_it() -> None:
     screen = io.StringIO()
     audience = Audience(Console(file=screen), lambda at: f"{at:.0f}")
     gateway = StandInGateway(Registry.load_shipped(), 1)
     player = Player("", TOPICS, None, gateway, RECIPIENT, audience)  # type: ignore[arg-type]
-    messages = [
-        message("throttle", encode_action(LEASE)),
-        message("episode", encode_episode(WATCHED)),
-    ]
-    for each in messages if lease_first else reversed(messages):
-        player._take(each)
-    player._take(messages[0])  # a renewal is no news
+    opened = replace(OPENED, level=Level.WATCH, at_ms=START_MS)
+    raised = replace(opened, level=Level.THROTTLE, change="raised")
+    for record in (opened, raised, replace(raised, change="renewed")):
+        heard(player, "episode", encode_episode(record))
     said = screen.getvalue().splitlines()
-    assert [line.split()[1] for line in said] == ["WATCH:", "THROTTLE:"]
-    assert len(player.record.actions) == 2
+    assert [line.split()[:2] for line in said] == [
+        [str(START_MS), "WATCH:"], [str(START_MS), "THROTTLE:"]
+    ]  # fmt: skip
 
 
 SECOND_MS = 90_000

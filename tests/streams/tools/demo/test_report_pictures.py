@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from streams.tools.demo.report_pictures import LANES, _hour, _lane, _span, pictures
+from streams.tools.demo.report_pictures import LANES, _hour, _lane, draw_lanes
 from streams.tools.demo.story import Story
 from streams.tools.scenarios.labelled_events import Role
-from tests.builders.streams.tools.demo.story import MESSAGES, OTHERS, STORY, message
+from tests.builders.streams.tools.demo.story import MESSAGES, STORY, message
 from tests.streams.told import assert_tells
 
 LATE = replace(
@@ -23,27 +23,20 @@ LATE = replace(
         STORY,
         LATE,
         replace(STORY, changes=[]),
-        replace(STORY, background=replace(OTHERS, minutes=[])),
         replace(STORY, messages=[*MESSAGES, message(6, Role.NEW, refused=True)]),
     ],
-    ids=["usual", "an hour", "unnoticed", "alone", "own code refused"],
+    ids=["usual", "an hour", "unnoticed", "own code refused"],
 )
 def test_a_picture_is_well_formed_the_same_again_and_links_to_nothing(story: Story) -> None:
-    drawn = pictures(story)
-    assert drawn == pictures(story)
-    assert len(drawn) == 2
-    for picture in drawn:
-        assert_tells(picture)
+    drawn = draw_lanes(story)
+    assert drawn == draw_lanes(story)
+    assert_tells(drawn)
 
 
 def test_every_code_has_a_lane() -> None:
     lanes = [_lane(each) for each in MESSAGES if each.code]
     assert lanes == ["delivered", "refused", "bank", "known"]
     assert set(lanes) <= set(LANES)
-
-
-def test_the_picture_spans_all_that_was_sent() -> None:
-    assert _span(STORY) == (0, 120_000)
 
 
 def test_an_hour_goes_round_the_clock() -> None:

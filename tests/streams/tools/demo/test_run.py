@@ -38,9 +38,8 @@ def test_a_renewal_is_no_change_of_level() -> None:
 def test_a_story_of_a_run_names_nobody_and_holds_no_digit_of_a_code() -> None:
     story = rehearse(seed=2, subscribers=300)
     assert "•" in story.victim
-    assert story.episode["recipient"] == story.victim
     assert not any(letter.isdigit() for message in story.messages for letter in message.text)
-    assert story.background.messages == sum(m.messages for m in story.background.minutes)
+    assert story.background.messages > story.background.codes > 0
     assert replace(story) == rehearse(seed=2, subscribers=300), "a seed decides all"
 
 

@@ -16,7 +16,7 @@ from streams.cases.explanation import platform_name
 from streams.common.errors import UnavailableError
 from streams.common.language import tr, use
 from streams.tools.demo.command import SEED
-from streams.tools.demo.report_pictures import pictures
+from streams.tools.demo.report_pictures import draw_lanes
 from streams.tools.demo.run_report import headline, lead, print_report, write_page
 from streams.tools.demo.script import script
 from streams.tools.demo.story import Story, claims
@@ -45,7 +45,7 @@ def test_a_full_disk_under_the_page_is_said_of_its_file(story: Story) -> None:
 def unthrottled(story: Story) -> Story:
     """The same run, had the detector said nothing."""
     messages = [replace(message, ruling=Ruling.NO_LEASE) for message in story.messages]
-    return replace(story, messages=messages, changes=[], episode={}, leases=0, lease_end_ms=None)
+    return replace(story, messages=messages, changes=[], lease_end_ms=None)
 
 
 def refusing(story: Story, role: Role) -> Story:
@@ -136,16 +136,21 @@ def test_every_message_has_its_row_and_its_mark(page: str, story: Story) -> None
         assert platform_name(message.platform) in page
 
 
-def test_pictures_are_well_formed_and_the_same_again(story: Story) -> None:
-    drawn = pictures(story)
-    assert pictures(story) == drawn
-    for picture in drawn:
-        assert_tells(picture)
+def test_the_picture_is_well_formed_and_the_same_again(story: Story) -> None:
+    drawn = draw_lanes(story)
+    assert draw_lanes(story) == drawn
+    assert_tells(drawn)
 
 
 def test_a_flood_that_nobody_noticed_can_be_drawn_too(story: Story) -> None:
-    for picture in pictures(unthrottled(story)):
-        assert_tells(picture)
+    assert_tells(draw_lanes(unthrottled(story)))
+
+
+def test_the_page_gives_the_reason_of_the_throttle(page: str, story: Story) -> None:
+    throttle = story.change("THROTTLE")
+    assert throttle is not None
+    (quoted,) = re.findall("<blockquote>(.*?)</blockquote>", page, re.DOTALL)
+    assert quoted in throttle.text
 
 
 def test_the_terminal_says_the_same_as_the_page(page: str, story: Story) -> None:

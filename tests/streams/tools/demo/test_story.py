@@ -29,9 +29,8 @@ def test_the_first_change_of_a_level_is_told_and_none_where_there_was_none() -> 
     assert STORY.change("CLEAR") is None
 
 
-def test_everybody_else_is_summed_over_minutes() -> None:
-    assert (OTHERS.messages, OTHERS.codes, OTHERS.per_minute) == (40, 8, 20.0)
-    assert replace(OTHERS, minutes=[]).per_minute == 0.0
+def test_the_rate_of_everybody_else_is_a_mean() -> None:
+    assert OTHERS.per_minute == 20.0
 
 
 def test_a_run_as_promised_keeps_every_claim() -> None:

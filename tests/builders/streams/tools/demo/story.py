@@ -7,7 +7,6 @@ from streams.tools.demo.story import (
     Background,
     LevelChange,
     Machinery,
-    Minute,
     OfferedMessage,
     Story,
 )
@@ -30,11 +29,11 @@ MESSAGES = [
 ]
 
 
-OTHERS = Background(20, {}, [Minute(0, 30, 6), Minute(60_000, 10, 2)], 0, 0)
+OTHERS = Background(20, {}, 2, 40, 8, 0, 0)
 
 
 STORY = Story(
     "+86 170 •••• 0000", 480, 14, MESSAGES,
     [LevelChange("WATCH", 2, "burst", 2, 1.6, ""), LevelChange("THROTTLE", 3, "burst", 3, 2.6, "")],
-    9, 1, {}, OTHERS, MACHINERY,
+    9, OTHERS, MACHINERY,
 )  # fmt: skip
