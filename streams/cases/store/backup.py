@@ -101,8 +101,7 @@ def restore(store: CaseStore, path: Path) -> Counter[str]:
 
 def saved_ms(path: Path) -> int:
     """Return the time of a backup (ms). Raise UsageError if the file is not a valid backup."""
-    at_ms: int = _check_digest(path)["at_ms"]
-    return at_ms
+    return _check_digest(path)["at_ms"]
 
 
 def _fill(

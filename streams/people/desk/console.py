@@ -207,8 +207,7 @@ async def _respond(desk: Desk, door: Door, visit: Visit) -> Response:
         await to_thread.run_sync(lambda: desk.audit(visit, "view", "done", detail=door.view))
     try:
         if iscoroutinefunction(door.endpoint):
-            found: Response = await door.endpoint(visit)
-            return found
+            return await door.endpoint(visit)
         return await to_thread.run_sync(door.endpoint, visit)
     except UsageError as error:
         if door.again is None:

@@ -315,12 +315,11 @@ def pdf(page: str, records: bytes, chosen: Chosen, seal: Seal) -> bytes:
         relationship="Source",
         url_fetcher=nowhere,
     )
-    made: bytes = weasyprint.HTML(string=page, url_fetcher=nowhere).write_pdf(
+    return weasyprint.HTML(string=page, url_fetcher=nowhere).write_pdf(
         pdf_variant="pdf/a-3u",
         attachments=[attached],
         pdf_identifier=seal.sha256.encode(),
     )
-    return made
 
 
 def _quote_css(text: str) -> str:
