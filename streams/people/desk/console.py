@@ -30,7 +30,6 @@ from streams.people.desk.guard import Guard
 from streams.people.desk.handing import EvidencePages
 from streams.people.desk.list_pages import ListPages
 from streams.people.desk.live import LiveFeed
-from streams.people.desk.oidc import OidcEntry
 from streams.people.desk.oversight import OversightPages
 from streams.people.desk.render import Flash, static_files
 from streams.people.desk.rights import DeskRight
@@ -60,17 +59,16 @@ class Door:
 
 
 def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
-    """Return all routes of the console. A test requests each of them with every role."""
+    """Return all routes of the console. A test requests each of them with every role.
+
+    Log-in by OpenID Connect has routes only where it is switched on.
+    """
     entry, cases, lists = EntryPages(desk), CasePages(desk), ListPages(desk)
-    oversight, oidc = OversightPages(desk), OidcEntry(desk, entry)
-    shifts = ShiftPages(desk, cases)
+    oversight, shifts = OversightPages(desk), ShiftPages(desk, cases)
     wide = (DeskRight.PROPOSE, DeskRight.APPROVE)
-    return [
+    made = [
         Door("GET", "/login", OPEN, entry.login_page),
         Door("POST", "/login", OPEN, entry.login),
-        Door("GET", "/login/oidc", OPEN, oidc.start),
-        Door("GET", "/login/oidc/back", OPEN, oidc.back),
-        Door("GET", "/login/once/{secret}", OPEN, entry.by_ticket),
         Door("POST", "/language", OPEN, entry.language),
         Door("POST", "/logout", (), entry.logout),
         Door("GET", "/account", (), entry.account_page),
@@ -107,6 +105,15 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("GET", "/users", (DeskRight.USERS,), oversight.users, view="people"),
         Door("POST", "/users", (DeskRight.USERS,), oversight.change_user, oversight.users),
     ]  # fmt: skip
+    if "oidc" in desk.settings.console.enter:
+        from streams.people.desk.oidc import OidcEntry  # noqa: PLC0415 - its libraries load slowly
+
+        oidc = OidcEntry(desk, entry)
+        made += [
+            Door("GET", "/login/oidc", OPEN, oidc.start),
+            Door("GET", "/login/oidc/back", OPEN, oidc.back),
+        ]
+    return made
 
 
 def application(desk: Desk) -> ASGIApp:
