@@ -3,8 +3,6 @@
 import hashlib
 import hmac
 import logging
-import secrets
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -56,28 +54,6 @@ def limits_of(settings: Settings) -> dict[str, RateLimit]:
 
 
 @dataclass(slots=True)
-class LoginTicket:
-    """A one-time secret that logs one browser in as the account `name`. Threads may share it."""
-
-    name: str
-    secret: str = field(default_factory=lambda: secrets.token_urlsafe(18))
-    _spent: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def spend(self, secret: str) -> bool:
-        """Use the ticket. Return true if the secret is right and was not used before.
-
-        >>> ticket = LoginTicket("visitor")
-        >>> ticket.spend("guessed"), ticket.spend(ticket.secret), ticket.spend(ticket.secret)
-        (False, True, False)
-        """
-        with self._lock:
-            right = hmac.compare_digest(secret.encode(), self.secret.encode())
-            good, self._spent = right and not self._spent, self._spent or right
-            return good
-
-
-@dataclass(slots=True)
 class Desk:
     """The shared parts of the console. Threads may share it."""
 
@@ -92,7 +68,6 @@ class Desk:
     limits: dict[str, RateLimit]
     # Returns checks of the installation (`otpguard doctor`); true: also of brokers and topics.
     examine: Callable[[bool], Iterable[Any]] = lambda _: ()
-    ticket: LoginTicket | None = None  # one-time log-in link, only in the demo
     pages: Pages = field(init=False)
     _banners: dict[str, tuple[int, Sequence[Banner], str]] = field(default_factory=dict)
     """Per language: when they were read (ms), the banners, and the age of the index."""

@@ -53,8 +53,7 @@ class DeskProcess(Child):
     def show(self, audience: Audience) -> None:
         """Print the address of the desk, and open it in a browser.
 
-        The address has a one-time login for one browser. Raise UnavailableError if the desk did not
-        start.
+        Raise UnavailableError if the desk did not start.
         """
         self._hears.join(START_S)
         if not self._told:
@@ -63,7 +62,7 @@ class DeskProcess(Child):
         link = self._told["link"]
         audience.line(tr("The abuse desk, on the incident as it happens: {link}").format(link=link))
         audience.line(
-            tr("  the link lets one browser in; others by name {name}, password {password}").format(
+            tr("  log in by name {name}, password {password}").format(
                 name=NAME, password=self._told["password"]
             )
         )
@@ -103,12 +102,15 @@ class StoryTime:
         """Return the time of the incident, in ms UTC."""
         return int(self.clock.now_ms())
 
-    def read_line(self, lines: IO[str], stop: threading.Event) -> None:
-        """Set the clock from each line of the player: present event time in ms, and speed."""
+    def read_line(self, lines: IO[str], server: Any) -> None:
+        """Set the clock from each line of the player: present event time in ms, and speed.
+
+        When the lines end, the server (uvicorn's) exits.
+        """
         for line in lines:
             at_ms, speed = line.split()
             self.clock = EventClock(int(at_ms), float(speed))
-        stop.set()
+        server.should_exit = True
 
 
 def serve_incident(settings: Settings, start_ms: int) -> None:
@@ -119,21 +121,19 @@ def serve_incident(settings: Settings, start_ms: int) -> None:
     from streams.cases.store.opening import open_store  # noqa: PLC0415
     from streams.cases.store.roles import DeskRole  # noqa: PLC0415 - an extra
     from streams.people.desk.console_server import serve  # noqa: PLC0415
-    from streams.people.desk.desk_context import LoginTicket  # noqa: PLC0415
 
     password = "-".join(secrets.token_hex(2) for _ in range(4))
     store = open_store(settings)
     store.accounts.add(NAME, (DeskRole.LEAD, DeskRole.ANALYST, DeskRole.AUDITOR), password=password)
     store.close()
-    ticket, at, stop = LoginTicket(NAME), StoryTime(start_ms), threading.Event()
+    at = StoryTime(start_ms)
 
-    def on_start(address: str) -> None:
-        link = f"{address}/login/once/{ticket.secret}"
-        sys.stdout.write(json.dumps({"link": link, "password": password}) + "\n")
+    def on_start(address: str, server: Any) -> None:
+        sys.stdout.write(json.dumps({"link": address, "password": password}) + "\n")
         sys.stdout.flush()
+        threading.Thread(target=at.read_line, args=(sys.stdin, server), daemon=True).start()
 
-    threading.Thread(target=at.read_line, args=(sys.stdin, stop), daemon=True).start()
-    serve(settings, started=on_start, stop=stop, clock=at, ticket=ticket)
+    serve(settings, started=on_start, clock=at)
 
 
 def settings_of_demo(config: Path) -> Settings:
