@@ -7,7 +7,6 @@ appear, because none are stored.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
@@ -21,39 +20,37 @@ from detectors.suspects.volume import RULES as MASS
 from detectors.thresholds import MASS_EACH
 from streams.common import escape_unprintable, join_list, moment, tr, trc, trn
 
-KINDS: Final = MappingProxyType({"sig": "", "from": "sender ", "id": "platform "})
+KINDS: Final = {"sig": "", "from": "sender ", "id": "platform "}
 """Words for the prefix of a platform's key."""
 
-RULES: Final = MappingProxyType(
-    {
-        "burst": "level of the bucket: a platform adds 1, a minute takes 1.5 away",
-        "burst_novel": "new platforms since the bucket was last empty",
-        "raw_35min": "new platforms within 35 minutes",
-        "raw_24h": "new platforms within 24 hours",
-        "spaced_50s_3h": "moments with a new platform, 50 s apart or more, within 3 hours",
-        "spaced_2min_3h": "moments with a new platform, 2 min apart or more, within 3 hours",
-        "spaced_5min_3h": "moments with a new platform, 5 min apart or more, within 3 hours",
-        "spaced_10min_24h": "moments with a new platform, 10 min apart or more, within 24 hours",
-        "mass_10min": "messages of new platforms, repeats and all, within 10 minutes",
-        "mass_35min": "messages of new platforms, repeats and all, within 35 minutes",
-        "mass_1h": "messages of new platforms, repeats and all, within an hour",
-        "volume_6h": "messages of new platforms, at most 9 of each, within 6 hours",
-        "volume_24h": "messages of new platforms, at most 9 of each, within 24 hours",
-        "limit_35min": "codes of one new platform after its first one, within 35 minutes",
-        "limit_24h": "codes of one new platform after its first one, within 24 hours",
-        "limit_total_1h": "codes of all platforms after their first of the day, within an hour",
-        "limit_total_24h": "codes of all platforms after their first of the day, within 24 hours",
-        "known_10min": "codes of one known platform during a flood, within 10 minutes",
-        "known_1h": "codes of one known platform during a flood, within an hour",
-        "known_24h": "codes of one known platform during a flood, within 24 hours",
-        "returns": "new platforms that sent again after 10 minutes or more, within 3 hours",
-        "relapse": "platforms of the flood of the last 3 days, within 10 minutes",
-        "hot": "new platforms that other floods abuse, less those that none does, within 24 hours",
-        "hot_burst": "the same, while new platforms come faster than people log in",
-        "resend": "messages of one platform",
-        "quiet": "no further message of the flood came, or the episode reached its longest",
-    }
-)
+RULES: Final = {
+    "burst": "level of the bucket: a platform adds 1, a minute takes 1.5 away",
+    "burst_novel": "new platforms since the bucket was last empty",
+    "raw_35min": "new platforms within 35 minutes",
+    "raw_24h": "new platforms within 24 hours",
+    "spaced_50s_3h": "moments with a new platform, 50 s apart or more, within 3 hours",
+    "spaced_2min_3h": "moments with a new platform, 2 min apart or more, within 3 hours",
+    "spaced_5min_3h": "moments with a new platform, 5 min apart or more, within 3 hours",
+    "spaced_10min_24h": "moments with a new platform, 10 min apart or more, within 24 hours",
+    "mass_10min": "messages of new platforms, repeats and all, within 10 minutes",
+    "mass_35min": "messages of new platforms, repeats and all, within 35 minutes",
+    "mass_1h": "messages of new platforms, repeats and all, within an hour",
+    "volume_6h": "messages of new platforms, at most 9 of each, within 6 hours",
+    "volume_24h": "messages of new platforms, at most 9 of each, within 24 hours",
+    "limit_35min": "codes of one new platform after its first one, within 35 minutes",
+    "limit_24h": "codes of one new platform after its first one, within 24 hours",
+    "limit_total_1h": "codes of all platforms after their first of the day, within an hour",
+    "limit_total_24h": "codes of all platforms after their first of the day, within 24 hours",
+    "known_10min": "codes of one known platform during a flood, within 10 minutes",
+    "known_1h": "codes of one known platform during a flood, within an hour",
+    "known_24h": "codes of one known platform during a flood, within 24 hours",
+    "returns": "new platforms that sent again after 10 minutes or more, within 3 hours",
+    "relapse": "platforms of the flood of the last 3 days, within 10 minutes",
+    "hot": "new platforms that other floods abuse, less those that none does, within 24 hours",
+    "hot_burst": "the same, while new platforms come faster than people log in",
+    "resend": "messages of one platform",
+    "quiet": "no further message of the flood came, or the episode reached its longest",
+}
 """The rules with the unit that each score counts."""
 
 

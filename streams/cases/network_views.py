@@ -3,7 +3,6 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from detectors.campaigns.campaign import MEMBER_LEAST, Campaign
@@ -16,16 +15,14 @@ from streams.cluster.read import newest_records, readable
 from streams.common import UsageError, join_list, moment, tr, trn
 from streams.wire import decode_campaign, decode_platform
 
-ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyType(
-    {
-        "floods": lambda each: each.flood_share,
-        "flood-codes": lambda each: sum(day.flood_codes for day in each.days),
-        "strangers": lambda each: each.strangers_share,
-        "codes": lambda each: each.codes,
-        "trend": lambda each: each.trend or 0.0,
-        "sweeps": lambda each: sum(sweep.strangers for sweep in each.sweeps),
-    }
-)
+ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = {
+    "floods": lambda each: each.flood_share,
+    "flood-codes": lambda each: sum(day.flood_codes for day in each.days),
+    "strangers": lambda each: each.strangers_share,
+    "codes": lambda each: each.codes,
+    "trend": lambda each: each.trend or 0.0,
+    "sweeps": lambda each: sum(sweep.strangers for sweep in each.sweeps),
+}
 """Sort keys of a ranking; the highest values come first."""
 
 

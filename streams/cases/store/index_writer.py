@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -83,21 +82,19 @@ Source = Literal[
 ]  # fmt: skip
 """Kind of a topic's records. Overrides for all recipients have their own topic, but this kind."""
 
-SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
-    {
-        "episode": "episode",
-        "throttle": "throttle",
-        "acks": "acks",
-        "override": "override",
-        "everyone": "override",
-        "incident": "incident",
-        "counts": "counts",
-        "notice": "notice",
-        "audit": "audit",
-        "campaign": "campaign",
-        "platform": "platform",
-    }
-)
+SOURCES: Final[Mapping[str, Source]] = {
+    "episode": "episode",
+    "throttle": "throttle",
+    "acks": "acks",
+    "override": "override",
+    "everyone": "override",
+    "incident": "incident",
+    "counts": "counts",
+    "notice": "notice",
+    "audit": "audit",
+    "campaign": "campaign",
+    "platform": "platform",
+}
 """Name of a topic's setting -> kind of its records."""
 
 LOGGED_MAX: Final = 10
@@ -115,7 +112,7 @@ of such counts still fits into a 64-bit column. Real gateways stay far below."""
 
 PLATFORM_MAX: Final = (1 << 32) - 1  # Largest platform id: an unsigned integer of 32 bits.
 
-ERASED: Final = MappingProxyType({"subject": "[erased]", "detail": "", "reason": "", "ticket": ""})
+ERASED: Final = {"subject": "[erased]", "detail": "", "reason": "", "ticket": ""}
 """Values that replace the texts of an audit log line after its subject was erased."""
 
 
@@ -393,23 +390,21 @@ def _add_counts(put: Any, table: Table) -> Any:
     )
 
 
-GUARDS: Final[Mapping[str, tuple[Table, _Guard | None]]] = MappingProxyType(
-    {
-        "changes": (changes, None),
-        "links": (links, None),
-        "leases": (leases, None),
-        "acks": (acks, _over("at_ms", "refused_count")),
-        "counts": (counts, _over("refused", "at_ms")),
-        "incidents": (incidents, None),
-        "notices": (notices, _over("at_ms", "settled")),
-        "audit": (audit, None),
-        "words": (words, None),
-        "cases": (cases, _over("revision")),
-        "platform_days": (platform_days, _add_counts),
-        "campaigns": (campaigns, _over("written_ms", "offset")),
-        "platform_weeks": (platform_weeks, _over("written_ms", "offset")),
-    }
-)
+GUARDS: Final[Mapping[str, tuple[Table, _Guard | None]]] = {
+    "changes": (changes, None),
+    "links": (links, None),
+    "leases": (leases, None),
+    "acks": (acks, _over("at_ms", "refused_count")),
+    "counts": (counts, _over("refused", "at_ms")),
+    "incidents": (incidents, None),
+    "notices": (notices, _over("at_ms", "settled")),
+    "audit": (audit, None),
+    "words": (words, None),
+    "cases": (cases, _over("revision")),
+    "platform_days": (platform_days, _add_counts),
+    "campaigns": (campaigns, _over("written_ms", "offset")),
+    "platform_weeks": (platform_weeks, _over("written_ms", "offset")),
+}
 """Table name -> the table, and the guard for a row that exists already. None: that row stays."""
 
 
@@ -545,29 +540,23 @@ def _check_refused(*numbers: int) -> None:
         raise UnreadableError("a count that no gateway can have")
 
 
-_OF_CASES: Final[Mapping[Source, tuple[Callable[[bytes], Any], Table]]] = MappingProxyType(
-    {
-        "episode": (decode_episode, changes),
-        "throttle": (decode_action, leases),
-        "acks": (decode_ack, acks),
-        "counts": (decode_counts, counts),
-        "incident": (decode_incident, incidents),
-        "notice": (decode_notice, notices),
-    }
-)
+_OF_CASES: Final[Mapping[Source, tuple[Callable[[bytes], Any], Table]]] = {
+    "episode": (decode_episode, changes),
+    "throttle": (decode_action, leases),
+    "acks": (decode_ack, acks),
+    "counts": (decode_counts, counts),
+    "incident": (decode_incident, incidents),
+    "notice": (decode_notice, notices),
+}
 """Kinds of records about one case: the decoder, and the table of their rows."""
 
-_READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], Any]]] = (
-    MappingProxyType(
-        {
-            **dict.fromkeys(_OF_CASES, _take_record),
-            "override": _take_word,
-            "audit": _take_audit,
-            "campaign": _take_campaign,
-            "platform": _take_platform,
-        }
-    )
-)
+_READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], Any]]] = {
+    **dict.fromkeys(_OF_CASES, _take_record),
+    "override": _take_word,
+    "audit": _take_audit,
+    "campaign": _take_campaign,
+    "platform": _take_platform,
+}
 
 
 def case_row(record: Any, before: Mapping[str, Any] | None, written_ms: int) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -25,12 +24,10 @@ log = logging.getLogger(__name__)
 CASE_TOPICS: Final = ("episode", "throttle", "acks", "counts", "override", "everyone")
 """Settings of the topics from which a case is built: its events, leases, counts and overrides."""
 
-OPTIONAL: Final = MappingProxyType(
-    {
-        "counts": "refused messages of leases that run are not counted: %s",
-        "incident": "messages that followed a platform's first are not shown: %s",
-    }
-)
+OPTIONAL: Final = {
+    "counts": "refused messages of leases that run are not counted: %s",
+    "incident": "messages that followed a platform's first are not shown: %s",
+}
 """Topics that may be missing or hidden from this user, and what is logged then."""
 
 

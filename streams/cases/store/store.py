@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
@@ -106,16 +105,14 @@ LINES_MAX: Final = 500
 CHUNK: Final = 400
 """Values in one SQL `IN` list. Older SQLite versions allow at most 999 variables."""
 
-ORDERS: Final[Mapping[str, ColumnElement[Any]]] = MappingProxyType(
-    {
-        "worst": cases.c.level != "throttle",
-        "pace": -cases.c.messages / (cases.c.last_ms - cases.c.first_ms + MINUTE_MS),
-        "newest": cases.c.last_ms.desc(),
-        "longest": cases.c.first_ms.asc(),
-        "messages": cases.c.messages.desc(),
-        "platforms": cases.c.platforms.desc(),
-    }
-)
+ORDERS: Final[Mapping[str, ColumnElement[Any]]] = {
+    "worst": cases.c.level != "throttle",
+    "pace": -cases.c.messages / (cases.c.last_ms - cases.c.first_ms + MINUTE_MS),
+    "newest": cases.c.last_ms.desc(),
+    "longest": cases.c.first_ms.asc(),
+    "messages": cases.c.messages.desc(),
+    "platforms": cases.c.platforms.desc(),
+}
 """Orders of the live floods; of equal ones the flood with the most messages comes first.
 
 `worst`: throttled first; `pace`: messages a minute since the flood began; `newest`: the newest

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -35,32 +34,31 @@ from streams.people.desk.rights import DeskRight
 from streams.people.desk.visit import RefusedError, Visit
 from streams.wire import Override
 
-IDENTIFIED: Final = MappingProxyType(
-    {
-        "own_line": "calls from this number, and the network says so",
-        "called_back": "was called back on this number",
-        "questions": "answered the questions of the account",
-        "papers": "is in a shop, with papers",
-        "none": "is not identified",
-    }
-)
+IDENTIFIED: Final = {
+    "own_line": "calls from this number, and the network says so",
+    "called_back": "was called back on this number",
+    "questions": "answered the questions of the account",
+    "papers": "is in a shop, with papers",
+    "none": "is not identified",
+}
 """Ways in which a caller proves that a number is theirs. The texts are translated."""
 
-DECIDED: Final = MappingProxyType(
-    {
-        "granted": "the subscriber was right",
-        "refused": "the chart's unit",
-        "withdrawn": "the appeal was withdrawn",
-    }
-)
+DECIDED: Final = {
+    "granted": "the subscriber was right",
+    "refused": "the chart's unit",
+    "withdrawn": "the appeal was withdrawn",
+}
 """Outcomes of an appeal. The texts are translated."""
 
 NOBODY: Final = "none"  # Key in `IDENTIFIED` of a caller who is not identified.
 
-RELEASES_S: Final[Mapping[str, int]] = MappingProxyType({"10m": 600, "1h": 3_600, "1d": 86_400})
-EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
-    {"1d": 86_400, "7d": 604_800, "30d": 2_592_000, "90d": 7_776_000}
-)
+RELEASES_S: Final[Mapping[str, int]] = {"10m": 600, "1h": 3_600, "1d": 86_400}
+EXEMPTS_S: Final[Mapping[str, int]] = {
+    "1d": 86_400,
+    "7d": 604_800,
+    "30d": 2_592_000,
+    "90d": 7_776_000,
+}
 """Choices for how long an override lasts, in seconds."""
 
 REASON_MAX: Final = 200

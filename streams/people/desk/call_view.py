@@ -6,7 +6,6 @@ it separately.
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, Final
 
 from detectors.model.event import Trust
@@ -33,36 +32,32 @@ from streams.wire import Override
 
 MARKS_MAX: Final = 12  # Maximum number of labelled moments in the chart. The newest are shown.
 
-STATES: Final = MappingProxyType(
-    {
-        Doing.THROTTLED: "throttled",
-        Doing.UNCONFIRMED: "not confirmed yet",
-        Doing.FAILED: "no gateway obeys",
-        Doing.RELEASED: "released",
-        Doing.EXEMPT: "exempt",
-        Doing.OFF: "kill switch on",
-        Doing.SHADOW: "only observed",
-        Doing.LAPSED: "lease ended",
-        Doing.WATCHED: "watched",
-        Doing.OVER: "over",
-    }
-)
+STATES: Final = {
+    Doing.THROTTLED: "throttled",
+    Doing.UNCONFIRMED: "not confirmed yet",
+    Doing.FAILED: "no gateway obeys",
+    Doing.RELEASED: "released",
+    Doing.EXEMPT: "exempt",
+    Doing.OFF: "kill switch on",
+    Doing.SHADOW: "only observed",
+    Doing.LAPSED: "lease ended",
+    Doing.WATCHED: "watched",
+    Doing.OVER: "over",
+}
 """Short text for each state. The texts are translated."""
 
-TONES: Final = MappingProxyType(
-    {
-        **dict.fromkeys(Doing, "plain"),
-        Doing.THROTTLED: "throttle",
-        Doing.UNCONFIRMED: "watch",
-        Doing.FAILED: "watch",
-        Doing.SHADOW: "watch",
-        Doing.OFF: "watch",
-        Doing.WATCHED: "watch",
-        Doing.RELEASED: "good",
-        Doing.EXEMPT: "good",
-        Doing.OVER: "good",
-    }
-)
+TONES: Final = {
+    **dict.fromkeys(Doing, "plain"),
+    Doing.THROTTLED: "throttle",
+    Doing.UNCONFIRMED: "watch",
+    Doing.FAILED: "watch",
+    Doing.SHADOW: "watch",
+    Doing.OFF: "watch",
+    Doing.WATCHED: "watch",
+    Doing.RELEASED: "good",
+    Doing.EXEMPT: "good",
+    Doing.OVER: "good",
+}
 """Colour class of each state in the style sheet."""
 
 

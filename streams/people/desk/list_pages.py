@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -32,14 +31,12 @@ floods, but has its own page."""
 
 PAGE: Final = 50  # Maximum number of campaigns or platforms on a page.
 
-LIVE_ORDERS: Final = MappingProxyType(
-    {
-        "newest": "newest message first",
-        "longest": "longest first",
-        "messages": "most messages first",
-        "platforms": "most platforms first",
-    }
-)
+LIVE_ORDERS: Final = {
+    "newest": "newest message first",
+    "longest": "longest first",
+    "messages": "most messages first",
+    "platforms": "most platforms first",
+}
 """Orders of the live list, by the keys of the store. The texts are translated."""
 
 PLAIN: Final = {"order": "newest", "platform_id": None, "state": None}

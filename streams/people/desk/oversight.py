@@ -5,7 +5,6 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -31,16 +30,14 @@ VERBS: Final = (
 )  # fmt: skip
 """Verbs that the filter of the audit log offers. The log may have other verbs too."""
 
-STATES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "open": "waits for a second person",
-        "approved": "approved",
-        "rejected": "rejected",
-        "expired": "nobody decided in time",
-        "used": "approved and done",
-    }
-)
-OUTCOMES: Final[Mapping[str, str]] = MappingProxyType({"refused": "not permitted"})
+STATES: Final[Mapping[str, str]] = {
+    "open": "waits for a second person",
+    "approved": "approved",
+    "rejected": "rejected",
+    "expired": "nobody decided in time",
+    "used": "approved and done",
+}
+OUTCOMES: Final[Mapping[str, str]] = {"refused": "not permitted"}
 """Texts for states of proposals and outcomes in the audit log. On other pages the same key has
 another text."""
 
@@ -54,9 +51,14 @@ GIVEN_MS: Final = DAY_MS
 this long (ms). Otherwise that other person could log in with it and approve her own proposal. One
 day is enough for the owner to notice that her password no longer works."""
 
-SPANS_S: Final[Mapping[str, int]] = MappingProxyType(
-    {"1h": 3_600, "4h": 14_400, "1d": 86_400, "7d": 604_800, "30d": 2_592_000, "180d": 15_552_000}
-)
+SPANS_S: Final[Mapping[str, int]] = {
+    "1h": 3_600,
+    "4h": 14_400,
+    "1d": 86_400,
+    "7d": 604_800,
+    "30d": 2_592_000,
+    "180d": 15_552_000,
+}
 """Choices for how long a proposed override lasts, in seconds."""
 
 DIGEST: Final = 16  # Length of a proposal's digest in hex digits.

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Any, Final
 
 import jinja2
@@ -174,35 +173,31 @@ def when(at_ms: float, now_ms: float = 0) -> Markup:
     )
 
 
-DARK: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "ink": "#e8edf2",
-        "muted": "#a9b6c3",
-        "line": "#33404d",
-        "paper": "#1a222b",
-        "page": "#11171d",
-        "watch": "#f2b45c",
-        "throttle": "#ff9299",
-        "good": "#6fd3ab",
-        "known": "#8fc1f2",
-        "new": "#c9aef0",
-        "pale": "#7d90a3",
-        "faint": "#2a3540",
-        "watch_tint": "#33280f",
-        "throttle_tint": "#3a1a1e",
-        "good_tint": "#12301f",
-    }
-)
+DARK: Final[Mapping[str, str]] = {
+    "ink": "#e8edf2",
+    "muted": "#a9b6c3",
+    "line": "#33404d",
+    "paper": "#1a222b",
+    "page": "#11171d",
+    "watch": "#f2b45c",
+    "throttle": "#ff9299",
+    "good": "#6fd3ab",
+    "known": "#8fc1f2",
+    "new": "#c9aef0",
+    "pale": "#7d90a3",
+    "faint": "#2a3540",
+    "watch_tint": "#33280f",
+    "throttle_tint": "#3a1a1e",
+    "good_tint": "#12301f",
+}
 """Colours for dark mode, with the same contrasts as `PALETTE` for light mode."""
 
-_KINDS: Final = MappingProxyType(
-    {
-        "css": "text/css; charset=utf-8",
-        "js": "text/javascript; charset=utf-8",
-        "svg": "image/svg+xml",
-        "txt": "text/plain; charset=utf-8",
-    }
-)
+_KINDS: Final = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",
+}
 
 SHIPPED: Final = ("htmx.js", "htmx-sse.js", "desk.js", "icon.svg", "htmx.LICENSE.txt")
 """Files that are served unchanged. The style sheet is rendered from a template."""
@@ -228,9 +223,7 @@ def static_files() -> Mapping[str, StaticFile]:
     sheet = jinja2.Template(folder.joinpath("desk.css.j2").read_text("utf-8"))
     bodies = {name: folder.joinpath(name).read_bytes() for name in SHIPPED}
     bodies["desk.css"] = sheet.render(light=PALETTE, dark=DARK).encode()
-    return MappingProxyType(
-        {
-            name: StaticFile(name, body, _KINDS[name.rpartition(".")[2]])
-            for name, body in bodies.items()
-        }
-    )
+    return {
+        name: StaticFile(name, body, _KINDS[name.rpartition(".")[2]])
+        for name, body in bodies.items()
+    }
