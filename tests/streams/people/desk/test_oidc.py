@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 import pytest
+from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from starlette.testclient import TestClient
 
@@ -208,7 +209,7 @@ def test_a_code_is_redeemed_with_the_verifier_of_its_challenge(
 ) -> None:
     redeemed: list[dict[str, Any]] = []
 
-    class Watched(oidc.OAuth2Client):  # type: ignore[misc] # Authlib has no types
+    class Watched(OAuth2Client):
         def fetch_token(self, url: str, **given: Any) -> Any:
             redeemed.append(given)
             return super().fetch_token(url, **given)
