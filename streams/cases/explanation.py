@@ -103,24 +103,18 @@ def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
     # The name comes last, because a terminal of 80 columns breaks the longest ones.
     scores = [(*each[1:], each[0]) for each in told.rungs]
     heads = (tr("score"), tr("watch"), tr("throttle"), "")
+    form = tr("{name}: {why}")
     for heading, rows in (
-        (tr("levels"), told.path),
-        (tr("scores"), (heads, *scores) if scores else ()),
-        (tr("platforms"), _add_header(record, told.sightings)),
+        (tr("levels"), _columns(told.path)),
+        (tr("scores"), _columns([heads, *scores] if scores else ())),
+        (tr("platforms"), _columns(_add_header(record, told.sightings))),
+        (tr("why it is not"), [form.format(name=n, why=w) for n, w in told.look_alikes]),
+        (tr("passes"), told.passes),
     ):
         if rows:
             yield ""
             yield heading
-            yield from (f"  {row}" for row in _columns(rows))
-    if told.look_alikes:
-        yield ""
-        yield tr("why it is not")
-        form = tr("{name}: {why}")
-        yield from (f"  {form.format(name=n, why=w)}" for n, w in told.look_alikes)
-    if told.passes:
-        yield ""
-        yield tr("passes")
-        yield from (f"  {each}" for each in told.passes)
+            yield from (f"  {row}" for row in rows)
     if told.refused:
         yield ""
         yield trc("messages", "refused: {what}").format(what=told.refused)
@@ -434,9 +428,6 @@ def _platforms(n: int) -> str:
     return trn("{n} platform", "{n} platforms", n)
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(
-            set_cell_size(cell, w) for cell, w in zip(row, widths, strict=True)
-        ).rstrip()
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(set_cell_size, row, widths)).rstrip() for row in rows]
