@@ -33,7 +33,7 @@ from sqlalchemy.exc import DataError
 
 from detectors.model.records import Action, EpisodeRecord, Level, Sighting
 from detectors.model.times import DAY_MS
-from streams.cases.store.engine import writing
+from streams.cases.store.engine import rows_of, writing
 from streams.cases.store.index_tables import (
     acks,
     audit,
@@ -103,8 +103,6 @@ only their total is logged."""
 
 _Guard = Callable[[Any, Table], Any]
 """Function that turns an `INSERT` into an upsert, which replaces a row only if it is older."""
-
-CHUNK: Final = 400
 
 REFUSED_MAX: Final = 1 << 40
 """Maximum plausible count of messages that a gateway refused under one lease. The sum of millions
@@ -274,11 +272,8 @@ class Writer:
     ) -> None:
         """Update the rows of cases with these episode records."""
         ids = list({record.episode_id for _, record in episodes})
-        for at in range(0, len(ids), CHUNK):
-            for row in connection.execute(
-                select(cases).where(cases.c.episode_id.in_(ids[at : at + CHUNK]))
-            ).mappings():
-                rows.cases[row["episode_id"]] = dict(row)
+        for row in rows_of(connection, select(cases), cases.c.episode_id, ids):
+            rows.cases[row["episode_id"]] = dict(row)
         for taken, record in episodes:
             before: dict[str, Any] | None = rows.cases.get(record.episode_id)
             if before is not None and before["revision"] >= record.revision:
@@ -625,17 +620,13 @@ def _count(connection: Connection, rows: _Rows) -> list[dict[str, Any]]:
 
     A gateway may count from 0 again after a restart, so the highest count is kept.
     """
-    if not rows.counts:
-        return []
-    found: dict[tuple[str, str], dict[str, Any]] = {}
     actions = list({told.action_id for _, told in rows.counts})
-    for at in range(0, len(actions), CHUNK):
-        for row in connection.execute(
-            select(counts).where(counts.c.action_id.in_(actions[at : at + CHUNK]))
-        ).mappings():
-            found[row["action_id"], row["gateway_id"]] = {
-                **row, "by_platform": platform_counts(row["by_platform"]),
-            }  # fmt: skip
+    found: dict[tuple[str, str], dict[str, Any]] = {
+        (row["action_id"], row["gateway_id"]): {
+            **row, "by_platform": platform_counts(row["by_platform"]),
+        }
+        for row in rows_of(connection, select(counts), counts.c.action_id, actions)
+    }  # fmt: skip
     touched = set()
     refused: Counter[tuple[int, int]] = Counter()
     for taken, told in rows.counts:
