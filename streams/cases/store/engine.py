@@ -38,8 +38,9 @@ second."""
 
 LOCK: Final = 0x6F74_7067  # key of the PostgreSQL advisory lock: "otpg" in ASCII
 
-CHUNK: Final = 400
-"""Values in one SQL `IN` list. Older SQLite versions allow at most 999 variables."""
+CHUNK: Final = 300
+"""Values in one SQL `IN` list. Older SQLite versions allow at most 999 variables, and a primary key
+may have three columns."""
 
 AWAY: Final = (DBAPIError, NoConnectionError)
 """Errors of a database that does not answer. `NoConnectionError` means that all connections of the

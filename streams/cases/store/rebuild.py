@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, func, inspect, select, text, tuple_, update
 
-from streams.cases.store.engine import AWAY, SCHEMAS, away, files, writing
+from streams.cases.store.engine import AWAY, SCHEMAS, away, files, rows_of, writing
 from streams.cases.store.index_tables import (
     INDEX,
     acks,
@@ -218,12 +218,10 @@ def _compare_table(live: Connection, fresh: Connection, table: Table) -> TableCh
     whole = not _more_changes(live, fresh, None)
     for some in pieces(fresh, table):
         asked = [tuple(row[key.name] for key in keys) for row in some]
-        found: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for at in range(0, len(asked), 200):
-            for held in live.execute(
-                select(table).where(tuple_(*keys).in_(asked[at : at + 200]))
-            ).mappings():
-                found[tuple(held[key.name] for key in keys)] = dict(held)
+        found = {
+            tuple(held[key.name] for key in keys): held
+            for held in rows_of(live, select(table), tuple_(*keys), asked)
+        }
         for key, row in zip(asked, some, strict=True):
             compared += 1
             if key not in found:

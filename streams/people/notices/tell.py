@@ -17,6 +17,8 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from detectors.model.incidents import IncidentRecord
 from detectors.model.times import DAY_MS
 from streams.cluster.prompt import PromptProducer, say as publish
@@ -127,33 +129,31 @@ def send(
     """
     check_reporter(settings)
     for report in reports:
-        channel = "webhook" if report.contact.webhook else settings.mail
-        day = report.from_ms
-
-        def record(
-            state: NoticeState, why: str, report: PlatformReport = report, channel: str = channel,
-            day: int = day,
-        ) -> Notice:  # fmt: skip
-            key = report.use.key
-            return Notice(
-                notice_id=f"platform:{day}:{key[:KEY_MAX]}", episode_id="", kind="platform",
-                to=key[:256], channel=channel, template="xarf-4.2", state=state, why=why,
-                at_ms=now_ms(),
-            )  # fmt: skip
-
+        key = report.use.key
+        sending = Notice(
+            notice_id=f"platform:{report.from_ms}:{key[:KEY_MAX]}",
+            episode_id="",
+            kind="platform",
+            to=key[:256],
+            channel="webhook" if report.contact.webhook else settings.mail,
+            template="xarf-4.2",
+            state="sending",
+            why="",
+            at_ms=now_ms(),
+        )
         state: NoticeState = "failed"
         try:
             content = write_report(report, settings)
         except Exception as error:  # noqa: BLE001 - one bad report must not stop the others
             why = type(error).__name__
         else:
-            say(record("sending", ""))
+            say(sending)
             try:
                 state, why = deliver(report, content, settings)
             except Exception as error:  # noqa: BLE001 - for the same reason
                 log.warning("a report met %s on its way", type(error).__name__)
                 why = Unsent.UNKNOWN
-        say(record(state, why))
+        say(msgspec.structs.replace(sending, state=state, why=why, at_ms=now_ms()))
         yield report, state, why
 
 
