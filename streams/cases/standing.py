@@ -3,8 +3,6 @@
 `streams.cases.store` finds the case, and counts what belongs to it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

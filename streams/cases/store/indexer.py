@@ -149,8 +149,8 @@ class Indexer:
         batch: list[LogRecord] = []
         moved: list[PlaceRead] = []
         for place, records in polled.records.items():
-            source, until = self._sources[place.topic], self._until_of(place)
-            told = [log_record(source, record) for record in records]
+            until = None if self._until is None else self._until.get(place, 0)
+            told = [log_record(self._sources[place.topic], record) for record in records]
             batch += [each for each in told if until is None or each.offset < until]
             at = self._at[place]
             at.next_offset = told[-1].offset + 1
@@ -161,9 +161,6 @@ class Indexer:
             self._at[place].next_offset = position
         if moved:
             self._written(len(batch), writer.take(batch, moved))
-
-    def _until_of(self, place: TopicPartition) -> int | None:
-        return None if self._until is None else self._until.get(place, 0)
 
     def _beat(self, reader: LogReader, writer: Writer) -> None:
         """Read the end offsets, and store which partitions are read to the end at this time.

@@ -219,7 +219,7 @@ def _compare_table(live: Connection, fresh: Connection, table: Table) -> TableCh
     for some in pieces(fresh, table):
         asked = [tuple(row[key.name] for key in keys) for row in some]
         found = {
-            tuple(held[key.name] for key in keys): held
+            tuple(held[key.name] for key in keys): dict(held)
             for held in rows_of(live, select(table), tuple_(*keys), asked)
         }
         for key, row in zip(asked, some, strict=True):

@@ -8,14 +8,12 @@ class, every command and page chooses the same case of a number and shows the sa
 Each query reads in one transaction and reads the clock once, so its answer is consistent.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -94,9 +92,6 @@ from streams.wire import (
     decode_override,
     decode_platform,
 )
-
-if TYPE_CHECKING:
-    from streams.cases.store.accounts import Accounts
 
 LINES_MAX: Final = 500
 """Maximum number of rows in a list. The newest rows come first, and people read no more."""
@@ -495,7 +490,7 @@ class ReadModel:
         connection: Connection,
         line: CaseLine,
         others: Sequence[CaseLine],
-        loaded: _Loaded,
+        loaded: "_Loaded",
         at_ms: int,
     ) -> CaseFile:
         episode_id = line.episode_id
@@ -600,7 +595,7 @@ class CaseStore(ReadModel):
                     "`otpguard desk rebuild` rebuilds it"
                 ).format(found=found, wanted=FORMAT)
             )
-        self.accounts: Accounts = Accounts(self.people, self._wall)
+        self.accounts = Accounts(self.people, self._wall)
         self.papers = Papers(self.people, clock)
 
     def note_behind(self, events: int | None) -> None:

@@ -70,6 +70,9 @@ _OTHERS: Final = {
 """Language of a page -> the language to which it offers to switch."""
 
 
+CSRF_FIELD: Final = Markup('<input type="hidden" name="csrf" value="{}">')
+
+
 class Pages:
     """Renders templates for a visit. `now_ms` is the clock."""
 
@@ -109,7 +112,7 @@ class Pages:
             pages=list(pages.values()),
             home=home_of(roles) if person else "/login",
             here=visit.request.url.path,
-            token=token(visit.csrf),
+            token=CSRF_FIELD.format(visit.csrf),
             banners=banners,
             fresh=fresh,
             flashes=flashes,
@@ -143,11 +146,6 @@ def _templates() -> jinja2.Environment:
         number="{:,}".format,
     )  # fmt: skip
     return made
-
-
-def token(csrf: str) -> Markup:
-    """Return the hidden CSRF field of a form."""
-    return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf)
 
 
 def static(name: str) -> str:

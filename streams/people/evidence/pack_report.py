@@ -4,6 +4,7 @@ The cover sheet has the fields that item 14 of the Chinese opinion on cybercrime
 requires: number of the legal request, electronic seal of the unit, check values, and their method.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -178,8 +179,8 @@ def _form(chosen: Chosen, cover: Cover) -> list[tuple[str, str]]:
     blank = "____________________"
     form = tr("{kind} ({name}) {n}")
     kinds = [
-        form.format(kind=tr(KIND_NAMES[kind]), name=kind, n=len(chosen.of(kind)))
-        for kind in _kinds(chosen)
+        form.format(kind=tr(KIND_NAMES[kind]), name=kind, n=n)
+        for kind, n in Counter(each.kind for each in chosen.records).items()
     ]
     return [
         (tr("Requesting authority"), cover.authority or blank),
@@ -206,10 +207,6 @@ def _origin(chosen: Chosen) -> str:
             "was added by hand"
         )
     return tr("the topics of the system otpguard, read without change; nothing was added by hand")
-
-
-def _kinds(chosen: Chosen) -> list[str]:
-    return list(dict.fromkeys(each.kind for each in chosen.records))
 
 
 def _integrity(seal: Seal) -> list[tuple[str, str]]:

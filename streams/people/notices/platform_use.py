@@ -5,8 +5,6 @@ numbers it sent codes, but it must not learn from us which number is under attac
 victims are written "<5".
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +24,16 @@ IDS_MAX: Final = 1_000
 BETTER: Final = 0.5
 """A platform improves if its messages per day fall to this share of those in an earlier report."""
 QUIET_DAYS: Final = 7  # days without a further report to a platform that improves
+
+
+@dataclass(frozen=True, slots=True)
+class UseWindow:
+    """A period of continuous use. Times are in ms UTC."""
+
+    from_ms: int
+    until_ms: int
+    messages: int
+    most_a_minute: int
 
 
 @dataclass(slots=True)
@@ -73,16 +81,6 @@ class PlatformUse:
 def most(counted: Counter[str]) -> list[str]:
     """Return the most frequent senders or accounts, as many as a report lists."""
     return [name for name, _ in counted.most_common(SENDERS_MAX)]
-
-
-@dataclass(frozen=True, slots=True)
-class UseWindow:
-    """A period of continuous use. Times are in ms UTC."""
-
-    from_ms: int
-    until_ms: int
-    messages: int
-    most_a_minute: int
 
 
 def uses(
