@@ -95,7 +95,7 @@ class CasePages:
 
     def search_page(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
         flashes = [flash] if flash else []
-        return self.desk.pages.page(visit, "search", status=status, flashes=flashes)
+        return self.desk.page(visit, "search", status=status, flashes=flashes)
 
     def search(self, visit: Visit) -> Response:
         """Redirect to the case of a number, or show what is known about a number without a case."""
@@ -156,12 +156,12 @@ class CasePages:
         if len(lines) == 1:
             return RedirectResponse(self.path(visit, lines[0].episode_id), 303)
         found = [(each, self.path(visit, each.episode_id)) for each in lines]
-        return self.desk.pages.page(visit, "found", found=found, states=STATES, tones=TONES)
+        return self.desk.page(visit, "found", found=found, states=STATES, tones=TONES)
 
     def _nothing(
         self, visit: Visit, found: Answer, flashes: Sequence[Flash] = (), status: int = 200
     ) -> Response:
-        return self.desk.pages.page(
+        return self.desk.page(
             visit,
             "nothing",
             status=status,
@@ -220,7 +220,7 @@ class CasePages:
             **self._choices(visit, file.papers.calls),
             **more,
         }
-        return self.desk.pages.page(visit, "case", status=status, flashes=flashes, **values)
+        return self.desk.page(visit, "case", status=status, flashes=flashes, **values)
 
     def unmask(self, visit: Visit) -> Response:
         """Show the full number of a case once. A reason is required, and goes to the audit log."""

@@ -73,7 +73,7 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("POST", "/logout", (), entry.logout),
         Door("GET", "/account", (), entry.account_page),
         Door("POST", "/account/password", (), entry.password),
-        Door("GET", "/help", (), lambda visit: desk.pages.page(visit, "help")),
+        Door("GET", "/help", (), lambda visit: desk.page(visit, "help")),
         Door("GET", "/", (DeskRight.SEARCH,), cases.search_page),
         Door("POST", "/search", (DeskRight.SEARCH,), cases.search),
         Door("POST", "/digits", (DeskRight.BROWSE,), cases.find_digits, cases.search_page),
@@ -131,7 +131,7 @@ def application(desk: Desk) -> ASGIApp:
     def show_refusal(request: Request, error: Exception) -> Response:
         refused = _refusal_for(desk, error)
         headers = {"retry-after": str(round(refused.wait_s) or 1)} if refused.wait_s else {}
-        return desk.pages.page(
+        return desk.page(
             visit_of(request), "refused", status=refused.status, says=refused.says, headers=headers
         )
 

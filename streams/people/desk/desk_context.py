@@ -3,10 +3,12 @@
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from starlette.responses import HTMLResponse
 
 from streams.cases.standing import banner, switch
 from streams.cases.store.store import CaseStore
@@ -17,8 +19,8 @@ from streams.people.desk.call_view import fresh_sentence
 from streams.people.desk.desk_audit import DeskLedger
 from streams.people.desk.guard import Site
 from streams.people.desk.override_publisher import Speaker
-from streams.people.desk.render import Banner, Pages
-from streams.people.desk.rights import ROLE_NAMES, DeskRight, may
+from streams.people.desk.render import CSRF_FIELD, OTHERS, PAGES, Banner, Flash, render
+from streams.people.desk.rights import ROLE_NAMES, DeskRight, home_of, may
 from streams.people.desk.visit import RefusedError, Visit
 from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
 from streams.wire import Override
@@ -68,12 +70,8 @@ class Desk:
     limits: dict[str, RateLimit]
     # Returns checks of the installation (`otpguard doctor`); true: also of brokers and topics.
     examine: Callable[[bool], Iterable[Any]] = lambda _: ()
-    pages: Pages = field(init=False)
     _banners: dict[str, tuple[int, Sequence[Banner], str]] = field(default_factory=dict)
     """Per language: when they were read (ms), the banners, and the age of the index."""
-
-    def __post_init__(self) -> None:
-        self.pages = Pages(self.now_ms, self.shown_on_all, self.unread)
 
     @property
     def stale_ms(self) -> float:
@@ -120,7 +118,40 @@ class Desk:
                 wait_s=wait_s,
             )
 
-    # --- shown on every page -----------------------------------------------------------------
+    # --- pages -------------------------------------------------------------------------------
+
+    def page(
+        self,
+        visit: Visit,
+        template: str,
+        *,
+        status: int = 200,
+        flashes: Sequence[Flash] = (),
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """Render a template as a page, in the language and with the rights of the visitor."""
+        session = visit.session
+        pages = {each.path: each for each in PAGES if visit.may(each.right)}
+        banners, fresh = self.shown_on_all() if session else ((), None)
+        body = render(
+            template,
+            self.now_ms(),
+            other=OTHERS[current_language()],
+            person=session.account if session else None,
+            can=visit.may,
+            Right=DeskRight,
+            pages=list(pages.values()),
+            home=home_of(session.roles) if session else "/login",
+            here=visit.request.url.path,
+            token=CSRF_FIELD.format(visit.csrf),
+            banners=banners,
+            fresh=fresh,
+            flashes=flashes,
+            unread=self.unread(visit),
+            **values,
+        )
+        return HTMLResponse(body, status, dict(headers or {}))
 
     def shown_on_all(self) -> tuple[Sequence[Banner], str]:
         """Return banners for what is true now, and the age of the index as a sentence.

@@ -77,7 +77,7 @@ class EntryPages:
     def _asking(self, visit: Visit, status: int = 200, says: str = "", name: str = "") -> Response:
         enter = self.desk.settings.console.enter
         flashes = [Flash(says, "bad")] if says else []
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "login", status=status, flashes=flashes, name=name,
             by_password="password" in enter, by_oidc="oidc" in enter,
         )  # fmt: skip
@@ -180,7 +180,7 @@ class EntryPages:
     def account_page(self, visit: Visit, status: int = 200, says: str = "") -> Response:
         roles = [tr(ROLE_NAMES[each]) for each in sorted(visit.person.roles)]
         flashes = [Flash(says, "bad")] if says else []
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "account", status=status, flashes=flashes, roles=roles, session=visit.person,
             local=visit.person.account.source == "local",
         )  # fmt: skip

@@ -21,6 +21,7 @@ from streams.common.errors import OtpguardError
 from streams.common.language import current_language, speaking, tr, zone
 from streams.people.desk.desk_context import Desk
 from streams.people.desk.list_pages import LIVE_MAX, live_rows, live_summary
+from streams.people.desk.render import render
 from streams.people.desk.rights import DeskRight
 from streams.people.desk.visit import RefusedError, Visit
 
@@ -144,8 +145,8 @@ class LiveFeed:
         if key not in self._made:
             with speaking(tag, clock):  # type: ignore[arg-type] # what `zone` gave
                 now_ms = self._desk.now_ms()
-                self._made[key] = self._desk.pages.part(
-                    "rows", rows=live_rows(self._lines, now_ms, browse=browse), live=True,
+                self._made[key] = render(
+                    "rows", now_ms, rows=live_rows(self._lines, now_ms, browse=browse), live=True,
                     summary=live_summary(self._lines, self._count),
                 )  # fmt: skip
         return self._made[key]

@@ -96,7 +96,7 @@ class OversightPages:
         if subject and len(found) > limit:
             told = tr("There are more: these are the newest {n}. Ask for a person or an act.")
             flashes.append(Flash(told.format(n=limit), "bad"))
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "audit", flashes=flashes, lines=[_line(each) for each in found[:limit]],
             actor=actor, verb=verb, verbs=VERBS, by_number=bool(subject),
             older=AuditPlace.of(found[limit - 1]) if len(found) > limit and not subject else None,
@@ -105,7 +105,7 @@ class OversightPages:
     # --- proposals ---------------------------------------------------------------------------
 
     def proposals(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
-        return self.desk.pages.page(
+        return self.desk.page(
             visit,
             "proposals",
             status=status,
@@ -237,7 +237,7 @@ class OversightPages:
         POST checks brokers and topics too, which takes some seconds. The page of a GET sends it.
         """
         store, whole = self.desk.store, visit.request.scope["method"] == "POST"
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "health", age=store.freshness(), rails=store.rail_refusals(),
             modes=[each.word for each in store.words_now() if each.word.verb == "mode"],
             mode=self.desk.settings.mode, gateways=store.gateways(), whole=whole,
@@ -247,7 +247,7 @@ class OversightPages:
     # --- accounts ----------------------------------------------------------------------------
 
     def users(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
-        return self.desk.pages.page(
+        return self.desk.page(
             visit,
             "users",
             status=status,

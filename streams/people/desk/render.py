@@ -1,7 +1,7 @@
 """Renders pages from Jinja2 templates. All values are escaped."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -9,17 +9,14 @@ from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup
-from starlette.responses import HTMLResponse
 
 from streams.cases.explanation import platform_name
-from streams.cases.store.roles import Account
 from streams.common import CHINESE, ENGLISH, current_language, moment
 from streams.common.language import zone_name
 from streams.common.page import PALETTE, environment
 from streams.people.desk.masks import mask_recipient
-from streams.people.desk.rights import DeskRight, home_of
+from streams.people.desk.rights import DeskRight
 from streams.people.desk.timeline import hour
-from streams.people.desk.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Flash:
     tone: str = "good"  # good | bad
 
 
-_OTHERS: Final = {
+OTHERS: Final = {
     ENGLISH: {"tag": CHINESE, "name": "中文"},
     CHINESE: {"tag": ENGLISH, "name": "English"},
 }
@@ -73,71 +70,21 @@ _OTHERS: Final = {
 CSRF_FIELD: Final = Markup('<input type="hidden" name="csrf" value="{}">')
 
 
-class Pages:
-    """Renders templates for a visit. `now_ms` is the clock."""
-
-    def __init__(
-        self,
-        now_ms: Callable[[], int],
-        shown_on_all: Callable[[], tuple[Sequence[Banner], str]],
-        unread: Callable[[Visit], int],
-    ) -> None:
-        self._now_ms = now_ms
-        self._shown_on_all = shown_on_all
-        self._unread = unread
-        self._environment = _templates()
-
-    def page(
-        self,
-        visit: Visit,
-        template: str,
-        *,
-        status: int = 200,
-        flashes: Sequence[Flash] = (),
-        headers: Mapping[str, str] | None = None,
-        **values: Any,
-    ) -> HTMLResponse:
-        """Render a template as a page, in the language and with the rights of the visitor."""
-        person: Account | None = visit.session.account if visit.session else None
-        roles = visit.session.roles if visit.session else frozenset()
-        pages = {each.path: each for each in PAGES if visit.may(each.right)}
-        banners, fresh = self._shown_on_all() if visit.session else ((), None)
-        body = self._environment.get_template(f"{template}.html.j2").render(
-            lang=current_language(),
-            other=_OTHERS[current_language()],
-            now_ms=self._now_ms(),
-            person=person,
-            can=visit.may,
-            Right=DeskRight,
-            pages=list(pages.values()),
-            home=home_of(roles) if person else "/login",
-            here=visit.request.url.path,
-            token=CSRF_FIELD.format(visit.csrf),
-            banners=banners,
-            fresh=fresh,
-            flashes=flashes,
-            unread=self._unread(visit),
-            **values,
-        )
-        return HTMLResponse(body, status, dict(headers or {}))
-
-    def part(self, template: str, **values: Any) -> str:
-        """Render a template without the page around it, for an event stream."""
-        return self._environment.get_template(f"{template}.html.j2").render(
-            lang=current_language(), now_ms=self._now_ms(), **values
-        )
+def render(template: str, now_ms: int, **values: Any) -> str:
+    """Render a template in the current language. `now_ms` is the time that the page tells."""
+    found = _templates().get_template(f"{template}.html.j2")
+    return found.render(lang=current_language(), now_ms=now_ms, **values)
 
 
 def page_file(template: str, now_ms: int, **values: Any) -> bytes:
     """Render a template as a page that needs no server and loads nothing from a network."""
     sheet = Markup(static_files()["desk.css"].body.decode())  # noqa: S704 - our own file
-    page = _templates().get_template(f"{template}.html.j2")
-    return page.render(
-        lang=current_language(), now_ms=now_ms, sheet=sheet, can=lambda _: False, Right=DeskRight,
-        **values,
-    ).encode()  # fmt: skip
+    return render(
+        template, now_ms, sheet=sheet, can=lambda _: False, Right=DeskRight, **values
+    ).encode()
 
 
+@cache
 def _templates() -> jinja2.Environment:
     made = environment("streams.people.desk", "templates")
     made.filters.update(masked=mask_recipient, platform=platform_name)
