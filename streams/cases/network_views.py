@@ -39,14 +39,13 @@ def platform_key(registry: Registry, written: str) -> str:
     ['sig:工商银行', 'sig:工商银行']
     """
     # Here, because the lists of names take long to load and few commands need them.
-    from detectors.recognise.fold import name_key  # noqa: PLC0415
-    from detectors.recognise.keys import brand_key, current_key  # noqa: PLC0415
+    from detectors.recognise import fold, keys  # noqa: PLC0415
 
     if _KEY.fullmatch(written):
-        return current_key(registry, written)
-    if not name_key(written):
+        return keys.current_key(registry, written)
+    if not fold.name_key(written):
         raise UsageError(tr("{written!r} names no platform").format(written=written))
-    return brand_key(registry, written)
+    return keys.brand_key(registry, written)
 
 
 def read_platforms(clients: Mapping[str, Any], topic: str) -> list[PlatformFigures]:

@@ -168,7 +168,6 @@ class _Rows:
     counts: list[tuple[LogRecord, Counts]] = field(default_factory=list)
     withdrawn: list[tuple[str, str, int, int]] = field(default_factory=list)
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
     days: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     # Key of a record -> its row. The value of the row is None if the record is a tombstone.
     campaigns: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -272,23 +271,24 @@ class Writer:
     ) -> None:
         """Update the rows of cases with these episode records."""
         ids = list({record.episode_id for _, record in episodes})
-        for row in rows_of(connection, select(cases), cases.c.episode_id, ids):
-            rows.cases[row["episode_id"]] = dict(row)
+        stored = {
+            row["episode_id"]: dict(row)
+            for row in rows_of(connection, select(cases), cases.c.episode_id, ids)
+        }
         for taken, record in episodes:
-            before: dict[str, Any] | None = rows.cases.get(record.episode_id)
+            before = rows.cases.get(record.episode_id) or stored.get(record.episode_id)
             if before is not None and before["revision"] >= record.revision:
                 continue
             after = case_row(record, before, taken.written_ms)
             _platforms(record, before, after, rows.days)
             rows.cases[record.episode_id] = after
-            rows.touched.add(record.episode_id)
 
     def _write(self, connection: Connection, rows: _Rows, counted: list[dict[str, Any]]) -> None:
         for name, some in (
             *rows.tables.items(),
             ("links", [{"action_id": a, "episode_id": e} for a, e in rows.links.items()]),
             ("counts", counted),
-            ("cases", [rows.cases[each] for each in rows.touched]),
+            ("cases", list(rows.cases.values())),
             ("platform_days", list(rows.days.values())),
         ):
             if some:
@@ -351,16 +351,10 @@ def _over(*by: str) -> _Guard:
 
     def put_over(put: Any, table: Table) -> Any:
         new = put.excluded
-        keys = {column.name for column in table.primary_key}
-        higher: Any = None
-        for name in reversed(by):
-            above = new[name] > table.c[name]
-            alike = new[name] == table.c[name]
-            higher = above if higher is None else above | (alike & higher)
         return put.on_conflict_do_update(
             index_elements=list(table.primary_key),
-            set_={c.name: new[c.name] for c in table.c if c.name not in keys},
-            where=higher,
+            set_={c.name: new[c.name] for c in table.c if not c.primary_key},
+            where=tuple_(*(new[each] for each in by)) > tuple_(*(table.c[each] for each in by)),
         )
 
     return put_over

@@ -87,15 +87,14 @@ def log_records(
 
     Arguments and errors are as in `of_topics`. `progress` opens a progress bar for each topic.
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - the desk does not need it
-    from streams.cluster.read import reading  # noqa: PLC0415
+    from streams.cluster import admin, read  # noqa: PLC0415 - the desk does not need it
 
-    clients = client_arguments(settings.kafka)
+    clients = admin.client_arguments(settings.kafka)
     found: list[LogRecord] = []
     for name in names:
         source, topic = SOURCES[name], getattr(settings.topics, name)
         try:
-            with reading(clients, topic) as reader:
+            with read.reading(clients, topic) as reader:
                 spans = reader.spans(None if source == "override" else since_ms)
                 with progress(topic, sum(end - first for first, end in spans.values())) as show:
                     for batch in reader.batches(spans):

@@ -578,15 +578,14 @@ class CaseStore(ReadModel):
         index of another format. Raise UnavailableError if the database does not answer.
         """
         # Both modules need packages that only the desk installs. Commands that read topics do not.
-        from streams.cases.store.accounts import Accounts  # noqa: PLC0415
-        from streams.cases.store.migrate import upgrade  # noqa: PLC0415
+        from streams.cases.store import accounts, migrate  # noqa: PLC0415
 
         index = engine(url, "index", password, aside)
         super().__init__(index, url=url, clock=clock, wall=wall, tokens=tokens)
         self.people = engine(url, "people", password)
         event.listen(self.people, "handle_error", self._people_away, retval=True)
         with self._answering():
-            upgrade(self.people)
+            migrate.upgrade(self.people)
             found = self._prepare()
         if found != FORMAT and not any_format:
             raise ConfigError(
@@ -595,7 +594,7 @@ class CaseStore(ReadModel):
                     "`otpguard desk rebuild` rebuilds it"
                 ).format(found=found, wanted=FORMAT)
             )
-        self.accounts = Accounts(self.people, self._wall)
+        self.accounts = accounts.Accounts(self.people, self._wall)
         self.papers = Papers(self.people, clock)
 
     def note_behind(self, events: int | None) -> None:

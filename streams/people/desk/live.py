@@ -52,8 +52,7 @@ class LiveFeed:
         self._changed = asyncio.Condition()
         self._looking = asyncio.Lock()
         self._made: dict[tuple[int, str, bool], str] = {}
-        self._streams: defaultdict[str, OrderedDict[int, asyncio.Event]] = defaultdict(OrderedDict)
-        self._last = 0
+        self._streams: defaultdict[str, OrderedDict[asyncio.Event, None]] = defaultdict(OrderedDict)
 
     @property
     def open(self) -> int:
@@ -106,11 +105,10 @@ class LiveFeed:
     async def _events(
         self, key: str, secret: str, tag: str, *, browse: bool
     ) -> AsyncGenerator[ServerSentEvent, None]:
-        own, number = self._streams[key], self._last
-        self._last += 1
-        over = own[number] = asyncio.Event()
+        own, over = self._streams[key], asyncio.Event()
+        own[over] = None
         while len(own) > self._desk.settings.console.streams_max:
-            own.popitem(last=False)[1].set()
+            own.popitem(last=False)[0].set()
         clock = zone()
         try:
             if self._turn == 0 or self.open == 1:  # the rows may be old: no stream was open
@@ -125,7 +123,7 @@ class LiveFeed:
                 await self._wait(seen)
             yield ServerSentEvent(event=ENDED, data="-")
         finally:
-            own.pop(number, None)
+            own.pop(over, None)
             if not own:
                 self._streams.pop(key, None)
 
