@@ -190,11 +190,8 @@ class Replies:
 
     def turn(self, now_ms: int) -> None:
         """Forget replies whose effect has ended, and old episodes."""
-        for recipient, opening in list(self.openings.items()):
-            if opening.until_ms <= now_ms:
-                del self.openings[recipient]
-        for episode_id in [e for e, (at, _) in self._asked.items() if at + HOUR_MS <= now_ms]:
-            del self._asked[episode_id]
+        self.openings = {to: each for to, each in self.openings.items() if each.until_ms > now_ms}
+        self._asked = {e: told for e, told in self._asked.items() if told[0] + HOUR_MS > now_ms}
 
     def _are_hot(self, platform_ids: Iterable[int]) -> None:
         for each in platform_ids:
