@@ -269,7 +269,6 @@ class Writer:
     def _fold(
         self, connection: Connection, episodes: list[tuple[LogRecord, Any]], rows: _Rows
     ) -> None:
-        """Update the rows of cases with these episode records."""
         ids = list({record.episode_id for _, record in episodes})
         stored = {
             row["episode_id"]: dict(row)
@@ -440,7 +439,6 @@ def _take_record(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Any
 
 @cache
 def _columns(table: Table, kind: type) -> list[str]:
-    """Return the columns of a table that are fields of a record."""
     return [column.name for column in table.c if hasattr(kind, column.name)]
 
 

@@ -91,5 +91,5 @@ def bars(events: Sequence[CaseEvent]) -> tuple[int, list[TimeBar]]:
 
 def hour(at_ms: int, *, seconds: bool = False) -> str:
     """Format the time of day in the current time zone."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return f"{at.astimezone(zone()):{'%H:%M:%S' if seconds else '%H:%M'}}"
+    at = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone())
+    return at.strftime("%H:%M:%S" if seconds else "%H:%M")

@@ -251,7 +251,6 @@ class Verifier:
         return [self.describe(each) for each in self.findings]
 
     def add(self, form: str, **values: Any) -> None:
-        """Add a problem."""
         self.findings.append(Wrong(form, **values))
 
     def describe(self, each: Wrong) -> str:

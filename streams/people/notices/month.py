@@ -6,7 +6,7 @@ a topic whose oldest record is later than the start of the month has lost a part
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import Any, Final
@@ -206,9 +206,12 @@ def _count_refused(
 
     Counts come from the count records and from `expired` acks.
     """
-    expired = ((ack, ack.refused_count) for ack in acks if ack.state == "expired")
     last: Counter[tuple[str, str]] = Counter()
-    for each, refused in chain(((each, each.refused) for each in counts), expired):
+    told: Iterator[tuple[Counts | Ack, int]] = chain(
+        ((each, each.refused) for each in counts),
+        ((ack, ack.refused_count) for ack in acks if ack.state == "expired"),
+    )
+    for each, refused in told:
         if from_ms <= each.at_ms < until_ms:
             lease = each.action_id, each.gateway_id
             last[lease] = max(refused, last[lease])

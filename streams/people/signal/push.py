@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -251,9 +252,8 @@ class Pusher:
             "actor": sink.client.name, "channel": "api", "auth": "sink", "verb": "push",
             "subject": event.number, "episode_id": event.episode_id, "detail": event.kind,
         }  # fmt: skip
-        tries = 0
         asked = False
-        while True:
+        for pause_s in chain(self._pauses_s, repeat(self._pauses_s[-1])):
             try:
                 if not asked:
                     await self._ledger.write(**line, outcome="asked")
@@ -265,11 +265,9 @@ class Pusher:
             except Exception as error:  # noqa: BLE001 - otherwise this would stop all webhooks
                 told = Delivery(Delivered.UNKNOWN, type(error).__name__)
                 log.warning("a push to %s met %s", sink.client.name, told.why)
-            pause_s = self._pauses_s[min(tries, len(self._pauses_s) - 1)]
             final = told.state in (Delivered.SENT, Delivered.REFUSED)
             if final or time.monotonic() + pause_s > until_s:
                 break
-            tries += 1
             await asyncio.sleep(pause_s)
         sent = told.state is Delivered.SENT
         self._metrics.add("signal_pushes_total", outcome="sent" if sent else "failed")
