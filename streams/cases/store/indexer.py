@@ -15,7 +15,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 from sqlalchemy import select
 
-from streams.cases.store.engine import AWAY, away, writing
+from streams.cases.store.engine import writing
 from streams.cases.store.index_tables import meta, places
 from streams.cases.store.index_writer import SOURCES, LogRecord, PlaceRead, Source, Writer
 from streams.cases.store.log_reader import LogReader, Polled, log_record
@@ -94,25 +94,23 @@ class Indexer:
         self._drive(lambda: self._caught_up, lambda: None)
 
     def _drive(self, ended: Callable[[], bool], each_beat: Callable[[], None]) -> None:
-        try:
-            with (
-                working(tr("cannot read the topics of the desk")),
-                closing(LogReader(self._kafka)) as reader,
-            ):
-                self._start(reader)
-                writer = Writer(self._store.index, self._list_erased())
-                beaten = 0.0
-                while not ended():
-                    polled = reader.poll(self._most)
-                    self._take(writer, polled)
-                    if time.monotonic() - beaten >= BEAT_S or not (
-                        polled.records or self._caught_up
-                    ):
-                        self._beat(reader, writer)
-                        beaten = time.monotonic()
-                        each_beat()
-        except AWAY as error:
-            raise away(error, self._store.url) from None
+        with (
+            self._store.answering(),
+            working(tr("cannot read the topics of the desk")),
+            closing(LogReader(self._kafka)) as reader,
+        ):
+            self._start(reader)
+            with self._store.people.connect() as connection:
+                gone = list(connection.scalars(select(erased.c.identity)))
+            writer = Writer(self._store.index, gone)
+            beaten = 0.0
+            while not ended():
+                polled = reader.poll(self._most)
+                self._take(writer, polled)
+                if time.monotonic() - beaten >= BEAT_S or not (polled.records or self._caught_up):
+                    self._beat(reader, writer)
+                    beaten = time.monotonic()
+                    each_beat()
 
     def _start(self, reader: LogReader) -> None:
         """Begin to read at the stored offsets.
@@ -139,10 +137,6 @@ class Indexer:
             }  # fmt: skip
         self._at = {place: known.get(place, PlaceRead(*place)) for place in found}
         reader.start({place: at.next_offset for place, at in self._at.items()})
-
-    def _list_erased(self) -> list[str]:
-        with self._store.people.connect() as connection:
-            return list(connection.scalars(select(erased.c.identity)))
 
     def _take(self, writer: Writer, polled: Polled) -> None:
         """Write the polled records and the new offsets in one transaction."""

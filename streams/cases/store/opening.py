@@ -5,13 +5,13 @@ import hmac
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from streams.cases.store.engine import AWAY, away, engine, files, in_memory
+from streams.cases.store.engine import engine, files, in_memory
 from streams.cases.store.index_tables import INDEX, places
 from streams.cases.store.index_writer import SOURCES, LogRecord, Writer
 from streams.cases.store.store import CaseStore, ReadModel
@@ -125,14 +125,8 @@ def read_ms(settings: Settings) -> int | None:
     """
     desk = settings.desk
     index = engine(desk.store, "index", desk.password.get_secret_value())
-    try:
-        with index.connect() as connection:
-            oldest: int | None = connection.scalar(select(func.min(places.c.read_ms)))
-    except AWAY as error:
-        raise away(error, desk.store) from None
-    finally:
-        index.dispose()
-    return oldest or None
+    with closing(ReadModel(index, url=desk.store)) as model, model.reading() as (connection, _):
+        return connection.scalar(select(func.min(places.c.read_ms))) or None
 
 
 DIGITS_MAX: Final = 15  # Maximum length of an E.164 number.

@@ -303,8 +303,7 @@ class ReadModel:
         """Return the number of floods that go on now, by level."""
         wanted = select(cases.c.level, func.count()).group_by(cases.c.level)
         with self.reading() as (connection, at_ms):
-            found = connection.execute(wanted.where(*_going_on(at_ms)))
-            return {row[0]: row[1] for row in found}
+            return dict(map(tuple, connection.execute(wanted.where(*_going_on(at_ms)))))
 
     def paces(self, ids: Sequence[str], since_ms: int) -> dict[str, list[Evidence]]:
         """Return the counts of cases as their records since then have them, the newest last."""
@@ -538,7 +537,8 @@ class ReadModel:
         )
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def answering(self) -> Iterator[None]:
+        """Turn errors of a database that does not answer into UnavailableError, without a text."""
         try:
             yield
         except AWAY as error:
@@ -550,7 +550,7 @@ class ReadModel:
 
         Raise UnavailableError if the database does not answer, also inside the `with` block.
         """
-        with self._answering(), self.index.connect() as connection, connection.begin():
+        with self.answering(), self.index.connect() as connection, connection.begin():
             yield connection, self._clock()
 
 
@@ -584,7 +584,7 @@ class CaseStore(ReadModel):
         super().__init__(index, url=url, clock=clock, wall=wall, tokens=tokens)
         self.people = engine(url, "people", password)
         event.listen(self.people, "handle_error", self._people_away, retval=True)
-        with self._answering():
+        with self.answering():
             migrate.upgrade(self.people)
             found = self._prepare()
         if found != FORMAT and not any_format:
@@ -599,7 +599,7 @@ class CaseStore(ReadModel):
 
     def note_behind(self, events: int | None) -> None:
         """Store how many overdue events no worker has processed yet; None if it is not known."""
-        with self._answering(), writing(self.index).begin() as connection:
+        with self.answering(), writing(self.index).begin() as connection:
             connection.execute(meta.delete().where(meta.c.key == BEHIND))
             if events is not None:
                 connection.execute(meta.insert().values(key=BEHIND, value=str(events)))

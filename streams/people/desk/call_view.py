@@ -4,7 +4,7 @@ No output of this module has a full phone number. A person with the right to see
 it separately.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -189,7 +189,10 @@ def rows(file: CaseFile, now_ms: int) -> list[dict[str, Any]]:
     named = {each.platform_id: each.platform for each in file.case.last.sightings}
     allowed = {each.word.platform for each in file.words if each.holds}
     newest = file.case.lease(now_ms)
-    for each in _list_events(file):
+    told = {each.platform_id for each in file.events}
+    # In a new flood the platforms are known a little earlier than the messages are recorded.
+    early = [each for each in file.case.last.sightings if each.platform_id not in told]
+    for each in [*map(CaseEvent.seen, early), *file.events]:
         before = found.get(each.platform_id, {"messages": 0, "last_ms": 0})
         key = each.platform or named.get(each.platform_id, "")
         found[each.platform_id] = {
@@ -208,16 +211,6 @@ def rows(file: CaseFile, now_ms: int) -> list[dict[str, Any]]:
     return sorted(
         found.values(), key=lambda row: (row["would"] != "refuse", -row["last_ms"], row["name"])
     )
-
-
-def _list_events(file: CaseFile) -> Iterable[CaseEvent]:
-    """Return sightings of platforms that are in no event yet, then all events.
-
-    In a new flood the platforms are known a little earlier than the messages are recorded.
-    """
-    told = {each.platform_id for each in file.events}
-    early = [each for each in file.case.last.sightings if each.platform_id not in told]
-    return [*map(CaseEvent.seen, early), *file.events]
 
 
 def _name_platform(key: str, trust: Trust, *, novel: bool) -> str:

@@ -89,15 +89,10 @@ def _templates() -> jinja2.Environment:
     made = environment("streams.people.desk", "templates")
     made.filters.update(masked=mask_recipient, platform=platform_name)
     made.globals.update(
-        moment=moment, when=when, static=static, zone_name=zone_name, age=AGE, hour=hour,
-        number="{:,}".format,
+        moment=moment, when=when, zone_name=zone_name, age=AGE, hour=hour, number="{:,}".format,
+        static=lambda name: static_files()[name].path,
     )  # fmt: skip
     return made
-
-
-def static(name: str) -> str:
-    """Return the URL path of a static file."""
-    return static_files()[name].path
 
 
 AGE: Final = Markup('<span data-age="">1</span>')

@@ -141,7 +141,15 @@ def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
         seal=seal,
         form=_form(chosen, cover),
         headline=_headline(chosen),
-        integrity=_integrity(seal),
+        integrity=[
+            (tr("records.jsonl, lines"), f"{seal.lines}"),
+            (tr("records.jsonl, bytes"), f"{seal.bytes}"),
+            ("SHA-256", seal.sha256),
+            ("SM3", seal.sm3),
+            (tr("Last value of the chain"), seal.chain_head),
+            (tr("Root of the tree"), seal.tree_root),
+            (tr("Signer's fingerprint"), seal.signer),
+        ],
         # For a case that is over, "nothing is refused" would read as if nothing had ever been.
         facts=[
             *_facts(chosen),
@@ -207,18 +215,6 @@ def _origin(chosen: Chosen) -> str:
             "was added by hand"
         )
     return tr("the topics of the system otpguard, read without change; nothing was added by hand")
-
-
-def _integrity(seal: Seal) -> list[tuple[str, str]]:
-    return [
-        (tr("records.jsonl, lines"), f"{seal.lines}"),
-        (tr("records.jsonl, bytes"), f"{seal.bytes}"),
-        ("SHA-256", seal.sha256),
-        ("SM3", seal.sm3),
-        (tr("Last value of the chain"), seal.chain_head),
-        (tr("Root of the tree"), seal.tree_root),
-        (tr("Signer's fingerprint"), seal.signer),
-    ]
 
 
 def _headline(chosen: Chosen) -> str:

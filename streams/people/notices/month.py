@@ -249,7 +249,7 @@ def _platforms(
     made = []
     for use in found[:PLATFORMS_MAX]:
         first = min(told.get(use.key, ()), default=None)
-        change = trend(use.days(), first, from_ms, until_ms)
+        before, after = trend(use.days(), first, from_ms, until_ms)
         made.append(
             MonthPlatform(
                 use.key,
@@ -257,8 +257,8 @@ def _platforms(
                 len(use.episodes),
                 few(len(use.victims)),
                 first is not None,
-                change.before,
-                change.after,
+                before,
+                after,
             )
         )
     return tuple(made)

@@ -166,30 +166,25 @@ def to_tell(
     return Telling.DIGEST
 
 
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """Messages per day before and after the first report to a platform. None: no such day."""
+def trend(
+    days: Mapping[int, int], told_ms: int | None, from_ms: int, until_ms: int
+) -> tuple[float | None, float | None]:
+    """Return the messages per day before and after the first report to a platform.
 
-    before: float | None
-    after: float | None
-
-
-def trend(days: Mapping[int, int], told_ms: int | None, from_ms: int, until_ms: int) -> Trend:
-    """Compare the full days before the first report to a platform with the full days after it.
-
-    The day of the first report itself is left out. `told_ms` is None if there was no report.
+    Full days count, without the day of the report; None: no such day. `told_ms` is None if there
+    was no report.
 
     >>> day = 86_400_000
     >>> trend({0: 60, day: 60, 2 * day: 9, 3 * day: 6}, 2 * day, 0, 4 * day)
-    Trend(before=60.0, after=6.0)
+    (60.0, 6.0)
     """
     starts = range(from_ms - from_ms % DAY_MS, until_ms, DAY_MS)
     if told_ms is None:
-        return Trend(None, None)
+        return None, None
     first = told_ms - told_ms % DAY_MS
     before = [days.get(at, 0) for at in starts if at < first]
     after = [days.get(at, 0) for at in starts if at > first]
-    return Trend(_mean(before), _mean(after))
+    return _mean(before), _mean(after)
 
 
 def _mean(values: list[int]) -> float | None:

@@ -27,7 +27,7 @@ from streams.config import Reports
 from streams.people.notices.abuse_reports import PlatformReport, mail, report_id, xarf
 from streams.people.notices.channels import Delivered, WebhookChannel
 from streams.people.notices.contacts import PlatformContact, PlatformContacts
-from streams.people.notices.notice_book import Unsent
+from streams.people.notices.notice_book import Unsent, may_have
 from streams.people.notices.platform_use import PlatformUse, Telling, to_tell, trend, uses
 from streams.wire import Notice, encode_notice
 from streams.wire.notice_records import NoticeState
@@ -91,12 +91,12 @@ def decide(
                 telling = Telling.NOBODY
             else:
                 first = min(told.get(use.key, ()), default=None)
-                change = trend(days, first, since_ms, day_ms + DAY_MS)
+                earlier, since = trend(days, first, since_ms, day_ms + DAY_MS)
                 report = PlatformReport(
                     report_id=report_id(use.key, day_ms), use=use, contact=contact,
                     from_ms=day_ms, until_ms=min(day_ms + DAY_MS, now_ms), made_ms=now_ms,
-                    share=use.messages / total, after=change.after,
-                    before=change.before,
+                    share=use.messages / total, after=since,
+                    before=earlier,
                 )  # fmt: skip
         decisions.append(Decision(telling, use, contact, report))
     return decisions
@@ -113,8 +113,7 @@ def told_days(notices: Iterable[Notice]) -> Mapping[str, set[int]]:
     for notice in newest.values():
         _, _, rest = notice.notice_id.partition(":")
         day = rest.partition(":")[0]
-        may_have = notice.state in ("sending", "sent") or notice.why == Unsent.UNKNOWN
-        if may_have and day.isdecimal():
+        if may_have(notice) and day.isdecimal():
             found[notice.to].add(int(day))
     return found
 
