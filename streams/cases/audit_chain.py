@@ -187,11 +187,6 @@ def deliver(chain: AuditChain, clients: Mapping[str, Any], topic: str) -> None:
     chain.remove_oldest(len(pending))
 
 
-def open_chain(login: str, environment: Mapping[str, str], brokers: str, app_id: str) -> AuditChain:
-    """Return the chain of this login on this machine for the audit log of an installation."""
-    return AuditChain(folder_of(environment, brokers, app_id), login)
-
-
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One defect of an audit log."""

@@ -7,7 +7,6 @@ because none are stored.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -21,39 +20,37 @@ from detectors.suspects.volume import RULES as MASS
 from detectors.thresholds import MASS_EACH
 from streams.common import escape_unprintable, join_list, moment, tr, trc, trn
 
-KINDS: Final = MappingProxyType({"sig": "", "from": "sender ", "id": "platform "})
+KINDS: Final = {"sig": "", "from": "sender ", "id": "platform "}
 """Words for the prefix of a platform's key."""
 
-RULES: Final = MappingProxyType(
-    {
-        "burst": "level of the bucket: a platform adds 1, a minute takes 1.5 away",
-        "burst_novel": "new platforms since the bucket was last empty",
-        "raw_35min": "new platforms within 35 minutes",
-        "raw_24h": "new platforms within 24 hours",
-        "spaced_50s_3h": "moments with a new platform, 50 s apart or more, within 3 hours",
-        "spaced_2min_3h": "moments with a new platform, 2 min apart or more, within 3 hours",
-        "spaced_5min_3h": "moments with a new platform, 5 min apart or more, within 3 hours",
-        "spaced_10min_24h": "moments with a new platform, 10 min apart or more, within 24 hours",
-        "mass_10min": "messages of new platforms, repeats and all, within 10 minutes",
-        "mass_35min": "messages of new platforms, repeats and all, within 35 minutes",
-        "mass_1h": "messages of new platforms, repeats and all, within an hour",
-        "volume_6h": "messages of new platforms, at most 9 of each, within 6 hours",
-        "volume_24h": "messages of new platforms, at most 9 of each, within 24 hours",
-        "limit_35min": "codes of one new platform after its first one, within 35 minutes",
-        "limit_24h": "codes of one new platform after its first one, within 24 hours",
-        "limit_total_1h": "codes of all platforms after their first of the day, within an hour",
-        "limit_total_24h": "codes of all platforms after their first of the day, within 24 hours",
-        "known_10min": "codes of one known platform during a flood, within 10 minutes",
-        "known_1h": "codes of one known platform during a flood, within an hour",
-        "known_24h": "codes of one known platform during a flood, within 24 hours",
-        "returns": "new platforms that sent again after 10 minutes or more, within 3 hours",
-        "relapse": "platforms of the flood of the last 3 days, within 10 minutes",
-        "hot": "new platforms that other floods abuse, less those that none does, within 24 hours",
-        "hot_burst": "the same, while new platforms come faster than people log in",
-        "resend": "messages of one platform",
-        "quiet": "no further message of the flood came, or the episode reached its longest",
-    }
-)
+RULES: Final = {
+    "burst": "level of the bucket: a platform adds 1, a minute takes 1.5 away",
+    "burst_novel": "new platforms since the bucket was last empty",
+    "raw_35min": "new platforms within 35 minutes",
+    "raw_24h": "new platforms within 24 hours",
+    "spaced_50s_3h": "moments with a new platform, 50 s apart or more, within 3 hours",
+    "spaced_2min_3h": "moments with a new platform, 2 min apart or more, within 3 hours",
+    "spaced_5min_3h": "moments with a new platform, 5 min apart or more, within 3 hours",
+    "spaced_10min_24h": "moments with a new platform, 10 min apart or more, within 24 hours",
+    "mass_10min": "messages of new platforms, repeats and all, within 10 minutes",
+    "mass_35min": "messages of new platforms, repeats and all, within 35 minutes",
+    "mass_1h": "messages of new platforms, repeats and all, within an hour",
+    "volume_6h": "messages of new platforms, at most 9 of each, within 6 hours",
+    "volume_24h": "messages of new platforms, at most 9 of each, within 24 hours",
+    "limit_35min": "codes of one new platform after its first one, within 35 minutes",
+    "limit_24h": "codes of one new platform after its first one, within 24 hours",
+    "limit_total_1h": "codes of all platforms after their first of the day, within an hour",
+    "limit_total_24h": "codes of all platforms after their first of the day, within 24 hours",
+    "known_10min": "codes of one known platform during a flood, within 10 minutes",
+    "known_1h": "codes of one known platform during a flood, within an hour",
+    "known_24h": "codes of one known platform during a flood, within 24 hours",
+    "returns": "new platforms that sent again after 10 minutes or more, within 3 hours",
+    "relapse": "platforms of the flood of the last 3 days, within 10 minutes",
+    "hot": "new platforms that other floods abuse, less those that none does, within 24 hours",
+    "hot_burst": "the same, while new platforms come faster than people log in",
+    "resend": "messages of one platform",
+    "quiet": "no further message of the flood came, or the episode reached its longest",
+}
 """The rules with the unit that each score counts."""
 
 
@@ -106,24 +103,18 @@ def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
     # The name comes last, because a terminal of 80 columns breaks the longest ones.
     scores = [(*each[1:], each[0]) for each in told.rungs]
     heads = (tr("score"), tr("watch"), tr("throttle"), "")
+    form = tr("{name}: {why}")
     for heading, rows in (
-        (tr("levels"), told.path),
-        (tr("scores"), (heads, *scores) if scores else ()),
-        (tr("platforms"), _add_header(record, told.sightings)),
+        (tr("levels"), _columns(told.path)),
+        (tr("scores"), _columns([heads, *scores] if scores else ())),
+        (tr("platforms"), _columns(_add_header(record, told.sightings))),
+        (tr("why it is not"), [form.format(name=n, why=w) for n, w in told.look_alikes]),
+        (tr("passes"), told.passes),
     ):
         if rows:
             yield ""
             yield heading
-            yield from (f"  {row}" for row in _columns(rows))
-    if told.look_alikes:
-        yield ""
-        yield tr("why it is not")
-        form = tr("{name}: {why}")
-        yield from (f"  {form.format(name=n, why=w)}" for n, w in told.look_alikes)
-    if told.passes:
-        yield ""
-        yield tr("passes")
-        yield from (f"  {each}" for each in told.passes)
+            yield from (f"  {row}" for row in rows)
     if told.refused:
         yield ""
         yield trc("messages", "refused: {what}").format(what=told.refused)
@@ -395,9 +386,6 @@ def _platforms(n: int) -> str:
     return trn("{n} platform", "{n} platforms", n)
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(
-            set_cell_size(cell, w) for cell, w in zip(row, widths, strict=True)
-        ).rstrip()
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(set_cell_size, row, widths)).rstrip() for row in rows]

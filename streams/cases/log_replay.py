@@ -19,7 +19,6 @@ from detectors import chain
 from detectors.model.codes import Codes
 from streams import wire
 from streams.config import Settings
-from streams.wire import Decoded, Reject
 
 CHUNK_BYTES: Final = 4 << 20  # Bytes that are read and decided at once: about 12,000 events.
 
@@ -29,7 +28,7 @@ class Replayed:
     """The decisions for one chunk of lines."""
 
     lines: int
-    decoded: Decoded
+    decoded: wire.Decoded
     codes: Codes  # The recognised codes of the batch.
     decisions: chain.Decisions
 
@@ -137,7 +136,7 @@ def outputs(replayed: Replayed, episode_topic: str | None) -> Iterator[bytes]:
     return (line for _, line in merge(episodes, actions, key=lambda pair: pair[0]))
 
 
-def format_refused(reject: Reject) -> dict[str, object]:
+def format_refused(reject: wire.Reject) -> dict[str, object]:
     """Return one line of a file of refused records; the value is text, cut like a dead letter."""
     value = (reject.value or b"")[: wire.DEAD_LETTER_BYTES_MAX]
     return {

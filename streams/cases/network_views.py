@@ -3,7 +3,6 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from detectors.campaigns.campaign import MEMBER_LEAST, Campaign
@@ -16,16 +15,14 @@ from streams.cluster.read import newest_records, readable
 from streams.common import UsageError, join_list, moment, tr, trn
 from streams.wire import decode_campaign, decode_platform
 
-ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyType(
-    {
-        "floods": lambda each: each.flood_share,
-        "flood-codes": lambda each: sum(day.flood_codes for day in each.days),
-        "strangers": lambda each: each.strangers_share,
-        "codes": lambda each: each.codes,
-        "trend": lambda each: each.trend or 0.0,
-        "sweeps": lambda each: sum(sweep.strangers for sweep in each.sweeps),
-    }
-)
+ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = {
+    "floods": lambda each: each.flood_share,
+    "flood-codes": lambda each: sum(day.flood_codes for day in each.days),
+    "strangers": lambda each: each.strangers_share,
+    "codes": lambda each: each.codes,
+    "trend": lambda each: each.trend or 0.0,
+    "sweeps": lambda each: sum(sweep.strangers for sweep in each.sweeps),
+}
 """Sort keys of a ranking; the highest values come first."""
 
 
@@ -42,14 +39,13 @@ def platform_key(registry: Registry, written: str) -> str:
     ['sig:工商银行', 'sig:工商银行']
     """
     # Here, because the lists of names take long to load and few commands need them.
-    from detectors.recognise.fold import name_key  # noqa: PLC0415
-    from detectors.recognise.keys import brand_key, current_key  # noqa: PLC0415
+    from detectors.recognise import fold, keys  # noqa: PLC0415
 
     if _KEY.fullmatch(written):
-        return current_key(registry, written)
-    if not name_key(written):
+        return keys.current_key(registry, written)
+    if not fold.name_key(written):
         raise UsageError(tr("{written!r} names no platform").format(written=written))
-    return brand_key(registry, written)
+    return keys.brand_key(registry, written)
 
 
 def read_platforms(clients: Mapping[str, Any], topic: str) -> list[PlatformFigures]:

@@ -69,10 +69,9 @@ class Shadow:
             if (recipient, platform_id(platform)) in self.used_later
         )
         by_platform: Counter[str] = Counter()
-        reach: Counter[str] = Counter()
         for (_, platform), count in self.refused.items():
             by_platform[platform] += count
-            reach[platform] += 1
+        reach = Counter(platform for _, platform in self.refused)
         throttles = {
             action.action_id: action
             for actions in self.leases.values()

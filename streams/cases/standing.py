@@ -3,14 +3,11 @@
 `streams.cases.store` finds the case, and counts what belongs to it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 
 from detectors.leases.gateway_rule import Lease
@@ -172,30 +169,26 @@ def standing(
     return Doing.FAILED if states else Doing.UNCONFIRMED
 
 
-_WITHOUT: Final = MappingProxyType(
-    {
-        NoLease.RELEASE: Doing.OVER,
-        NoLease.OVER: Doing.LAPSED,
-        NoLease.SHADOW: Doing.SHADOW,
-        NoLease.EXEMPT: Doing.EXEMPT,
-        NoLease.RELEASED: Doing.RELEASED,
-    }
-)
+_WITHOUT: Final = {
+    NoLease.RELEASE: Doing.OVER,
+    NoLease.OVER: Doing.LAPSED,
+    NoLease.SHADOW: Doing.SHADOW,
+    NoLease.EXEMPT: Doing.EXEMPT,
+    NoLease.RELEASED: Doing.RELEASED,
+}
 
-SAYS: Final = MappingProxyType(
-    {
-        Doing.THROTTLED: "throttled: codes of platforms new to this recipient are refused",
-        Doing.UNCONFIRMED: "a lease is in force, and no gateway has confirmed it yet",
-        Doing.FAILED: "a lease is in force, but no gateway enforces it: nothing is refused",
-        Doing.RELEASED: "released by the operator: nothing is refused",
-        Doing.EXEMPT: "exempt by an operator's override: nothing is refused",
-        Doing.OFF: "the kill switch is on: nothing is refused",
-        Doing.SHADOW: "only observed: nothing is refused",
-        Doing.LAPSED: "its last lease has ended: nothing is refused",
-        Doing.WATCHED: "watched: nothing is refused",
-        Doing.OVER: "over: nothing is refused",
-    }
-)
+SAYS: Final = {
+    Doing.THROTTLED: "throttled: codes of platforms new to this recipient are refused",
+    Doing.UNCONFIRMED: "a lease is in force, and no gateway has confirmed it yet",
+    Doing.FAILED: "a lease is in force, but no gateway enforces it: nothing is refused",
+    Doing.RELEASED: "released by the operator: nothing is refused",
+    Doing.EXEMPT: "exempt by an operator's override: nothing is refused",
+    Doing.OFF: "the kill switch is on: nothing is refused",
+    Doing.SHADOW: "only observed: nothing is refused",
+    Doing.LAPSED: "its last lease has ended: nothing is refused",
+    Doing.WATCHED: "watched: nothing is refused",
+    Doing.OVER: "over: nothing is refused",
+}
 
 
 def banner(word: Override) -> str:

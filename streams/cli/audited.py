@@ -33,7 +33,8 @@ def actor() -> str:
 @contextmanager
 def audit_chain(settings: configs.Settings) -> Iterator[chains.AuditChain]:
     """Yield the audit chain of the current login, for the topic in these settings."""
-    with chains.open_chain(login(), os.environ, settings.kafka.bootstrap, settings.app_id) as chain:
+    folder = chains.folder_of(os.environ, settings.kafka.bootstrap, settings.app_id)
+    with chains.AuditChain(folder, login()) as chain:
         yield chain
 
 

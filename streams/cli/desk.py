@@ -82,7 +82,7 @@ def serve(
     console_server.serve(
         settings,
         index=not no_index,
-        started=lambda address: typer.echo(told.format(address=address), err=True),
+        started=lambda address, _: typer.echo(told.format(address=address), err=True),
         examine=lambda whole: (diagnosis.examine if whole else local_checks.examine_role)(
             settings, "desk", now_ms()
         ),

@@ -313,7 +313,7 @@ TABLE: Final = (
            {"verb": DESK_VERBS, "outcome": DESK_OUTCOMES}, roles=("desk",)),
     Metric("desk_logins_total", "counter", "log-ins",
            "Log-ins by the way in and their outcome.",
-           {"door": ("password", "oidc", "proxy", "once"),
+           {"door": ("password", "oidc", "proxy"),
             "outcome": ("done", "refused", "limited")}, roles=("desk",)),
     Metric("desk_limited_total", "counter", "acts",
            "Acts refused because one person did too many in a short time.",

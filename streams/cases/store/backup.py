@@ -94,15 +94,14 @@ def restore(store: CaseStore, path: Path) -> Counter[str]:
         with writing(engine).begin() as connection:
             if engine is store.index:
                 connection.execute(meta.delete())
-            done += _fill(connection, by_name, _lines(path))
+            done += _fill(connection, by_name, (line for _, line in _lines(path)))
             _counted_on(connection, tables)
     return done
 
 
 def saved_ms(path: Path) -> int:
     """Return the time of a backup (ms). Raise UsageError if the file is not a valid backup."""
-    at_ms: int = _check_digest(path)["at_ms"]
-    return at_ms
+    return _check_digest(path)["at_ms"]
 
 
 def _fill(
@@ -155,10 +154,8 @@ def _empty(store: CaseStore) -> None:
 def _check_digest(path: Path) -> dict[str, Any]:
     """Verify the digest of a backup file, and return its first line."""
     digest = hashlib.sha256()
-    first: Any = None
-    end: Any = None
-    for raw in _raw(path):
-        end = _read(raw, path)
+    first = end = None
+    for raw, end in _lines(path):
         if isinstance(end, dict) and "end" in end:
             break
         digest.update(raw)
@@ -170,25 +167,18 @@ def _check_digest(path: Path) -> dict[str, Any]:
     return first
 
 
-def _lines(path: Path) -> Iterator[Any]:
-    return (_read(raw, path) for raw in _raw(path))
-
-
-def _raw(path: Path) -> Iterator[bytes]:
+def _lines(path: Path) -> Iterator[tuple[bytes, Any]]:
+    """Yield the lines of a backup file, each as bytes and decoded."""
     try:
         with gzip.open(path, "rb") as file:
-            yield from file
+            for raw in file:
+                yield raw, msgspec.json.decode(raw)
+    except UNDECODABLE:
+        raise UsageError(tr("{path} is cut short, or was changed").format(path=path)) from None
     except (OSError, EOFError, zlib.error) as error:
         raise UsageError(
             tr("{path} cannot be read: {kind}").format(path=path, kind=type(error).__name__)
         ) from None
-
-
-def _read(raw: bytes, path: Path) -> Any:
-    try:
-        return msgspec.json.decode(raw)
-    except UNDECODABLE:
-        raise UsageError(tr("{path} is cut short, or was changed").format(path=path)) from None
 
 
 def _tables(metadata: Any) -> list[Table]:

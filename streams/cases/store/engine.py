@@ -9,6 +9,7 @@ two schemas.
 import os
 import sqlite3
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,6 +17,8 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    RowMapping,
+    Select,
     StaticPool,
     create_engine,
     event,
@@ -34,6 +37,10 @@ BUSY_MS: Final = 30_000
 second."""
 
 LOCK: Final = 0x6F74_7067  # key of the PostgreSQL advisory lock: "otpg" in ASCII
+
+CHUNK: Final = 300
+"""Values in one SQL `IN` list. Older SQLite versions allow at most 999 variables, and a primary key
+may have three columns."""
 
 AWAY: Final = (DBAPIError, NoConnectionError)
 """Errors of a database that does not answer. `NoConnectionError` means that all connections of the
@@ -100,6 +107,15 @@ def in_memory() -> Engine:
         poolclass=StaticPool,
         connect_args={"check_same_thread": False},
     )
+
+
+def rows_of(
+    connection: Connection, wanted: Select[Any], column: Any, values: Sequence[Any]
+) -> Iterator[RowMapping]:
+    """Yield the selected rows whose column has one of these values."""
+    for at in range(0, len(values), CHUNK):
+        some = wanted.where(column.in_(values[at : at + CHUNK]))
+        yield from connection.execute(some).mappings()
 
 
 def writing(on: Engine) -> Engine:

@@ -99,8 +99,7 @@ def erase(store: CaseStore, recipient: str, *, even_open: bool = False) -> Erasu
             _truncate(half)
     else:
         _vacuum(store)
-    found = tuple(search_files(store.url, forms))
-    return Erasure(+rows, found, newest)
+    return Erasure(+rows, tuple(search_files(store.url, forms)), newest)
 
 
 def search_files(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:

@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -34,7 +33,7 @@ from sqlalchemy.exc import DataError
 
 from detectors.model.records import Action, EpisodeRecord, Level, Sighting
 from detectors.model.times import DAY_MS
-from streams.cases.store.engine import writing
+from streams.cases.store.engine import rows_of, writing
 from streams.cases.store.index_tables import (
     acks,
     audit,
@@ -83,21 +82,19 @@ Source = Literal[
 ]  # fmt: skip
 """Kind of a topic's records. Overrides for all recipients have their own topic, but this kind."""
 
-SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
-    {
-        "episode": "episode",
-        "throttle": "throttle",
-        "acks": "acks",
-        "override": "override",
-        "everyone": "override",
-        "incident": "incident",
-        "counts": "counts",
-        "notice": "notice",
-        "audit": "audit",
-        "campaign": "campaign",
-        "platform": "platform",
-    }
-)
+SOURCES: Final[Mapping[str, Source]] = {
+    "episode": "episode",
+    "throttle": "throttle",
+    "acks": "acks",
+    "override": "override",
+    "everyone": "override",
+    "incident": "incident",
+    "counts": "counts",
+    "notice": "notice",
+    "audit": "audit",
+    "campaign": "campaign",
+    "platform": "platform",
+}
 """Name of a topic's setting -> kind of its records."""
 
 LOGGED_MAX: Final = 10
@@ -107,15 +104,13 @@ only their total is logged."""
 _Guard = Callable[[Any, Table], Any]
 """Function that turns an `INSERT` into an upsert, which replaces a row only if it is older."""
 
-CHUNK: Final = 400
-
 REFUSED_MAX: Final = 1 << 40
 """Maximum plausible count of messages that a gateway refused under one lease. The sum of millions
 of such counts still fits into a 64-bit column. Real gateways stay far below."""
 
 PLATFORM_MAX: Final = (1 << 32) - 1  # Largest platform id: an unsigned integer of 32 bits.
 
-ERASED: Final = MappingProxyType({"subject": "[erased]", "detail": "", "reason": "", "ticket": ""})
+ERASED: Final = {"subject": "[erased]", "detail": "", "reason": "", "ticket": ""}
 """Values that replace the texts of an audit log line after its subject was erased."""
 
 
@@ -173,7 +168,6 @@ class _Rows:
     counts: list[tuple[LogRecord, Counts]] = field(default_factory=list)
     withdrawn: list[tuple[str, str, int, int]] = field(default_factory=list)
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
     days: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     # Key of a record -> its row. The value of the row is None if the record is a tombstone.
     campaigns: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -275,28 +269,25 @@ class Writer:
     def _fold(
         self, connection: Connection, episodes: list[tuple[LogRecord, Any]], rows: _Rows
     ) -> None:
-        """Update the rows of cases with these episode records."""
         ids = list({record.episode_id for _, record in episodes})
-        for at in range(0, len(ids), CHUNK):
-            for row in connection.execute(
-                select(cases).where(cases.c.episode_id.in_(ids[at : at + CHUNK]))
-            ).mappings():
-                rows.cases[row["episode_id"]] = dict(row)
+        stored = {
+            row["episode_id"]: dict(row)
+            for row in rows_of(connection, select(cases), cases.c.episode_id, ids)
+        }
         for taken, record in episodes:
-            before: dict[str, Any] | None = rows.cases.get(record.episode_id)
+            before = rows.cases.get(record.episode_id) or stored.get(record.episode_id)
             if before is not None and before["revision"] >= record.revision:
                 continue
             after = case_row(record, before, taken.written_ms)
             _platforms(record, before, after, rows.days)
             rows.cases[record.episode_id] = after
-            rows.touched.add(record.episode_id)
 
     def _write(self, connection: Connection, rows: _Rows, counted: list[dict[str, Any]]) -> None:
         for name, some in (
             *rows.tables.items(),
             ("links", [{"action_id": a, "episode_id": e} for a, e in rows.links.items()]),
             ("counts", counted),
-            ("cases", [rows.cases[each] for each in rows.touched]),
+            ("cases", list(rows.cases.values())),
             ("platform_days", list(rows.days.values())),
         ):
             if some:
@@ -359,16 +350,10 @@ def _over(*by: str) -> _Guard:
 
     def put_over(put: Any, table: Table) -> Any:
         new = put.excluded
-        keys = {column.name for column in table.primary_key}
-        higher: Any = None
-        for name in reversed(by):
-            above = new[name] > table.c[name]
-            alike = new[name] == table.c[name]
-            higher = above if higher is None else above | (alike & higher)
         return put.on_conflict_do_update(
             index_elements=list(table.primary_key),
-            set_={c.name: new[c.name] for c in table.c if c.name not in keys},
-            where=higher,
+            set_={c.name: new[c.name] for c in table.c if not c.primary_key},
+            where=tuple_(*(new[each] for each in by)) > tuple_(*(table.c[each] for each in by)),
         )
 
     return put_over
@@ -393,23 +378,21 @@ def _add_counts(put: Any, table: Table) -> Any:
     )
 
 
-GUARDS: Final[Mapping[str, tuple[Table, _Guard | None]]] = MappingProxyType(
-    {
-        "changes": (changes, None),
-        "links": (links, None),
-        "leases": (leases, None),
-        "acks": (acks, _over("at_ms", "refused_count")),
-        "counts": (counts, _over("refused", "at_ms")),
-        "incidents": (incidents, None),
-        "notices": (notices, _over("at_ms", "settled")),
-        "audit": (audit, None),
-        "words": (words, None),
-        "cases": (cases, _over("revision")),
-        "platform_days": (platform_days, _add_counts),
-        "campaigns": (campaigns, _over("written_ms", "offset")),
-        "platform_weeks": (platform_weeks, _over("written_ms", "offset")),
-    }
-)
+GUARDS: Final[Mapping[str, tuple[Table, _Guard | None]]] = {
+    "changes": (changes, None),
+    "links": (links, None),
+    "leases": (leases, None),
+    "acks": (acks, _over("at_ms", "refused_count")),
+    "counts": (counts, _over("refused", "at_ms")),
+    "incidents": (incidents, None),
+    "notices": (notices, _over("at_ms", "settled")),
+    "audit": (audit, None),
+    "words": (words, None),
+    "cases": (cases, _over("revision")),
+    "platform_days": (platform_days, _add_counts),
+    "campaigns": (campaigns, _over("written_ms", "offset")),
+    "platform_weeks": (platform_weeks, _over("written_ms", "offset")),
+}
 """Table name -> the table, and the guard for a row that exists already. None: that row stays."""
 
 
@@ -456,7 +439,6 @@ def _take_record(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Any
 
 @cache
 def _columns(table: Table, kind: type) -> list[str]:
-    """Return the columns of a table that are fields of a record."""
     return [column.name for column in table.c if hasattr(kind, column.name)]
 
 
@@ -545,29 +527,23 @@ def _check_refused(*numbers: int) -> None:
         raise UnreadableError("a count that no gateway can have")
 
 
-_OF_CASES: Final[Mapping[Source, tuple[Callable[[bytes], Any], Table]]] = MappingProxyType(
-    {
-        "episode": (decode_episode, changes),
-        "throttle": (decode_action, leases),
-        "acks": (decode_ack, acks),
-        "counts": (decode_counts, counts),
-        "incident": (decode_incident, incidents),
-        "notice": (decode_notice, notices),
-    }
-)
+_OF_CASES: Final[Mapping[Source, tuple[Callable[[bytes], Any], Table]]] = {
+    "episode": (decode_episode, changes),
+    "throttle": (decode_action, leases),
+    "acks": (decode_ack, acks),
+    "counts": (decode_counts, counts),
+    "incident": (decode_incident, incidents),
+    "notice": (decode_notice, notices),
+}
 """Kinds of records about one case: the decoder, and the table of their rows."""
 
-_READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], Any]]] = (
-    MappingProxyType(
-        {
-            **dict.fromkeys(_OF_CASES, _take_record),
-            "override": _take_word,
-            "audit": _take_audit,
-            "campaign": _take_campaign,
-            "platform": _take_platform,
-        }
-    )
-)
+_READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], Any]]] = {
+    **dict.fromkeys(_OF_CASES, _take_record),
+    "override": _take_word,
+    "audit": _take_audit,
+    "campaign": _take_campaign,
+    "platform": _take_platform,
+}
 
 
 def case_row(record: Any, before: Mapping[str, Any] | None, written_ms: int) -> dict[str, Any]:
@@ -636,17 +612,13 @@ def _count(connection: Connection, rows: _Rows) -> list[dict[str, Any]]:
 
     A gateway may count from 0 again after a restart, so the highest count is kept.
     """
-    if not rows.counts:
-        return []
-    found: dict[tuple[str, str], dict[str, Any]] = {}
     actions = list({told.action_id for _, told in rows.counts})
-    for at in range(0, len(actions), CHUNK):
-        for row in connection.execute(
-            select(counts).where(counts.c.action_id.in_(actions[at : at + CHUNK]))
-        ).mappings():
-            found[row["action_id"], row["gateway_id"]] = {
-                **row, "by_platform": platform_counts(row["by_platform"]),
-            }  # fmt: skip
+    found: dict[tuple[str, str], dict[str, Any]] = {
+        (row["action_id"], row["gateway_id"]): {
+            **row, "by_platform": platform_counts(row["by_platform"]),
+        }
+        for row in rows_of(connection, select(counts), counts.c.action_id, actions)
+    }  # fmt: skip
     touched = set()
     refused: Counter[tuple[int, int]] = Counter()
     for taken, told in rows.counts:

@@ -15,7 +15,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 from sqlalchemy import select
 
-from streams.cases.store.engine import AWAY, away, writing
+from streams.cases.store.engine import writing
 from streams.cases.store.index_tables import meta, places
 from streams.cases.store.index_writer import SOURCES, LogRecord, PlaceRead, Source, Writer
 from streams.cases.store.log_reader import LogReader, Polled, log_record
@@ -94,25 +94,23 @@ class Indexer:
         self._drive(lambda: self._caught_up, lambda: None)
 
     def _drive(self, ended: Callable[[], bool], each_beat: Callable[[], None]) -> None:
-        try:
-            with (
-                working(tr("cannot read the topics of the desk")),
-                closing(LogReader(self._kafka)) as reader,
-            ):
-                self._start(reader)
-                writer = Writer(self._store.index, self._list_erased())
-                beaten = 0.0
-                while not ended():
-                    polled = reader.poll(self._most)
-                    self._take(writer, polled)
-                    if time.monotonic() - beaten >= BEAT_S or not (
-                        polled.records or self._caught_up
-                    ):
-                        self._beat(reader, writer)
-                        beaten = time.monotonic()
-                        each_beat()
-        except AWAY as error:
-            raise away(error, self._store.url) from None
+        with (
+            self._store.answering(),
+            working(tr("cannot read the topics of the desk")),
+            closing(LogReader(self._kafka)) as reader,
+        ):
+            self._start(reader)
+            with self._store.people.connect() as connection:
+                gone = list(connection.scalars(select(erased.c.identity)))
+            writer = Writer(self._store.index, gone)
+            beaten = 0.0
+            while not ended():
+                polled = reader.poll(self._most)
+                self._take(writer, polled)
+                if time.monotonic() - beaten >= BEAT_S or not (polled.records or self._caught_up):
+                    self._beat(reader, writer)
+                    beaten = time.monotonic()
+                    each_beat()
 
     def _start(self, reader: LogReader) -> None:
         """Begin to read at the stored offsets.
@@ -140,17 +138,13 @@ class Indexer:
         self._at = {place: known.get(place, PlaceRead(*place)) for place in found}
         reader.start({place: at.next_offset for place, at in self._at.items()})
 
-    def _list_erased(self) -> list[str]:
-        with self._store.people.connect() as connection:
-            return list(connection.scalars(select(erased.c.identity)))
-
     def _take(self, writer: Writer, polled: Polled) -> None:
         """Write the polled records and the new offsets in one transaction."""
         batch: list[LogRecord] = []
         moved: list[PlaceRead] = []
         for place, records in polled.records.items():
-            source, until = self._sources[place.topic], self._until_of(place)
-            told = [log_record(source, record) for record in records]
+            until = None if self._until is None else self._until.get(place, 0)
+            told = [log_record(self._sources[place.topic], record) for record in records]
             batch += [each for each in told if until is None or each.offset < until]
             at = self._at[place]
             at.next_offset = told[-1].offset + 1
@@ -161,9 +155,6 @@ class Indexer:
             self._at[place].next_offset = position
         if moved:
             self._written(len(batch), writer.take(batch, moved))
-
-    def _until_of(self, place: TopicPartition) -> int | None:
-        return None if self._until is None else self._until.get(place, 0)
 
     def _beat(self, reader: LogReader, writer: Writer) -> None:
         """Read the end offsets, and store which partitions are read to the end at this time.

@@ -93,8 +93,7 @@ class LogReader:
 
         Raise KafkaError if the brokers do not answer.
         """
-        found: dict[TopicPartition, int] = self._looker.end_offsets(list(places))
-        return found
+        return self._looker.end_offsets(list(places))
 
     def first_since(
         self, places: Sequence[TopicPartition], since_ms: int

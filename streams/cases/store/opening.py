@@ -5,14 +5,13 @@ import hmac
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from streams.cases.store.engine import AWAY, away, engine, files, in_memory
+from streams.cases.store.engine import engine, files, in_memory
 from streams.cases.store.index_tables import INDEX, places
 from streams.cases.store.index_writer import SOURCES, LogRecord, Writer
 from streams.cases.store.store import CaseStore, ReadModel
@@ -25,12 +24,10 @@ log = logging.getLogger(__name__)
 CASE_TOPICS: Final = ("episode", "throttle", "acks", "counts", "override", "everyone")
 """Settings of the topics from which a case is built: its events, leases, counts and overrides."""
 
-OPTIONAL: Final = MappingProxyType(
-    {
-        "counts": "refused messages of leases that run are not counted: %s",
-        "incident": "messages that followed a platform's first are not shown: %s",
-    }
-)
+OPTIONAL: Final = {
+    "counts": "refused messages of leases that run are not counted: %s",
+    "incident": "messages that followed a platform's first are not shown: %s",
+}
 """Topics that may be missing or hidden from this user, and what is logged then."""
 
 
@@ -90,15 +87,14 @@ def log_records(
 
     Arguments and errors are as in `of_topics`. `progress` opens a progress bar for each topic.
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - the desk does not need it
-    from streams.cluster.read import reading  # noqa: PLC0415
+    from streams.cluster import admin, read  # noqa: PLC0415 - the desk does not need it
 
-    clients = client_arguments(settings.kafka)
+    clients = admin.client_arguments(settings.kafka)
     found: list[LogRecord] = []
     for name in names:
         source, topic = SOURCES[name], getattr(settings.topics, name)
         try:
-            with reading(clients, topic) as reader:
+            with read.reading(clients, topic) as reader:
                 spans = reader.spans(None if source == "override" else since_ms)
                 with progress(topic, sum(end - first for first, end in spans.values())) as show:
                     for batch in reader.batches(spans):
@@ -129,14 +125,8 @@ def read_ms(settings: Settings) -> int | None:
     """
     desk = settings.desk
     index = engine(desk.store, "index", desk.password.get_secret_value())
-    try:
-        with index.connect() as connection:
-            oldest: int | None = connection.scalar(select(func.min(places.c.read_ms)))
-    except AWAY as error:
-        raise away(error, desk.store) from None
-    finally:
-        index.dispose()
-    return oldest or None
+    with closing(ReadModel(index, url=desk.store)) as model, model.reading() as (connection, _):
+        return connection.scalar(select(func.min(places.c.read_ms))) or None
 
 
 DIGITS_MAX: Final = 15  # Maximum length of an E.164 number.

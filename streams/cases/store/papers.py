@@ -297,7 +297,6 @@ class Papers:
             raise UsageError(tr("it is decided already, over, or not yours to decide"))
 
     def _change(self, table: Any, where: Any, **values: Any) -> int:
-        """Change rows in one transaction, and return their number."""
         with self._writing.begin() as connection:
             return connection.execute(update(table).where(where).values(values)).rowcount
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, func, inspect, select, text, tuple_, update
 
-from streams.cases.store.engine import AWAY, SCHEMAS, away, files, writing
+from streams.cases.store.engine import SCHEMAS, files, rows_of, writing
 from streams.cases.store.index_tables import (
     INDEX,
     acks,
@@ -129,27 +129,21 @@ def _aside(
     With `as_far`, the temporary index reads only up to the offsets of the live index. The temporary
     index is deleted at the end, unless it has replaced the live index.
     """
-    old = opened(any_format=True)
-    try:
+    with closing(opened(any_format=True)) as old, old.answering():
         _drop_aside(old)
         _make_aside(old)
-        new = opened(aside=ASIDE)
         try:
-            Indexer(
-                new,
-                settings.kafka,
-                settings.topics,
-                batch_records_max=settings.desk.batch_records_max,
-                clock=clock,
-            ).catch_up(_read(old) if as_far else None)
-            yield old, new
+            with closing(opened(aside=ASIDE)) as new:
+                Indexer(
+                    new,
+                    settings.kafka,
+                    settings.topics,
+                    batch_records_max=settings.desk.batch_records_max,
+                    clock=clock,
+                ).catch_up(_read(old) if as_far else None)
+                yield old, new
         finally:
-            new.close()
             _drop_aside(old)
-    except AWAY as error:
-        raise away(error, old.url) from None
-    finally:
-        old.close()
 
 
 def _read(store: CaseStore) -> dict[tuple[str, int], int]:
@@ -218,12 +212,10 @@ def _compare_table(live: Connection, fresh: Connection, table: Table) -> TableCh
     whole = not _more_changes(live, fresh, None)
     for some in pieces(fresh, table):
         asked = [tuple(row[key.name] for key in keys) for row in some]
-        found: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for at in range(0, len(asked), 200):
-            for held in live.execute(
-                select(table).where(tuple_(*keys).in_(asked[at : at + 200]))
-            ).mappings():
-                found[tuple(held[key.name] for key in keys)] = dict(held)
+        found = {
+            tuple(held[key.name] for key in keys): dict(held)
+            for held in rows_of(live, select(table), tuple_(*keys), asked)
+        }
         for key, row in zip(asked, some, strict=True):
             compared += 1
             if key not in found:

@@ -103,7 +103,10 @@ def _old_rows(store: ReadModel, limit_ms: int, audit_ms: int, held: Sequence[str
     A case may be missing forever, because retention deletes its episode records before the records
     of its messages and counts.
     """
-    theirs = _cases_of(held)
+    # Episodes of numbers under legal hold. Leases and incident records also have episodes that are
+    # missing in the table `cases`.
+    named = (leases.alias(), incidents.alias())
+    theirs = union(*(select(each.c.episode_id).where(each.c.recipient.in_(held)) for each in named))
 
     def free(episode_id: Any) -> Any:
         """Return a condition: the episode is not stored as a case and not under a legal hold."""
@@ -112,9 +115,6 @@ def _old_rows(store: ReadModel, limit_ms: int, audit_ms: int, held: Sequence[str
 
     def is_unlinked(table: Any) -> Any:
         return ~exists().where(links.c.action_id == table.c.action_id, ~free(links.c.episode_id))
-
-    def is_unnamed(table: Any) -> Any:
-        return ~exists().where(table.c.action_id == links.c.action_id)
 
     # This subquery reads only the key's index. The table is large: it has every message of a flood.
     told = incidents.alias()
@@ -133,7 +133,9 @@ def _old_rows(store: ReadModel, limit_ms: int, audit_ms: int, held: Sequence[str
         (counts, and_(counts.c.written_ms < limit_ms, is_unlinked(counts))),
         (acks, and_(acks.c.written_ms < limit_ms, is_unlinked(acks))),
         (leases, and_(leases.c.written_ms < limit_ms, free(leases.c.episode_id))),
-        (links, and_(free(links.c.episode_id), *map(is_unnamed, (leases, acks, counts)))),
+        (links, and_(free(links.c.episode_id),
+                     *(~exists().where(each.c.action_id == links.c.action_id)
+                       for each in (leases, acks, counts)))),
         (words, and_(ended_ms < limit_ms, ~words.c.recipient.in_(held))),
         (platform_days, platform_days.c.day < limit_ms // DAY_MS),
         (campaigns, campaigns.c.end_ms < limit_ms),
@@ -141,15 +143,6 @@ def _old_rows(store: ReadModel, limit_ms: int, audit_ms: int, held: Sequence[str
                      ~audit.c.episode_id.in_(held))),
     ]  # fmt: skip
     return _delete(store.index, old)
-
-
-def _cases_of(held: Sequence[str]) -> Any:
-    """Select the episode ids of numbers under legal hold, from leases and incident records.
-
-    These two tables also have episodes that are missing in the table `cases`.
-    """
-    told = (leases.alias(), incidents.alias())
-    return union(*(select(each.c.episode_id).where(each.c.recipient.in_(held)) for each in told))
 
 
 def _old_papers(store: CaseStore, limit_ms: int, now_ms: int, held: Sequence[str]) -> Counter[str]:

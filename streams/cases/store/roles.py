@@ -45,7 +45,7 @@ class DeskSession:
 
     account: Account
     roles: frozenset[DeskRole]  # roles at log-in, without those that the account has lost since
-    auth: str  # log-in method: password | oidc | proxy | once
+    auth: str  # log-in method: password | oidc | proxy
     csrf: str  # CSRF token, sent with every form
     created_ms: int
     idle_end_ms: int

@@ -8,15 +8,12 @@ class, every command and page chooses the same case of a number and shows the sa
 Each query reads in one transaction and reads the clock once, so its answer is consistent.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -44,7 +41,6 @@ from detectors.model.records import (
     merge_renewal,
 )
 from detectors.model.times import DAY_MS, MINUTE_MS
-from detectors.platforms.days import PlatformFigures
 from streams.cases.standing import Case, Doing, lease_now, said_by_gateways, standing
 from streams.cases.store.answers import (
     Answer,
@@ -57,7 +53,7 @@ from streams.cases.store.answers import (
     PlatformLine,
     WordLine,
 )
-from streams.cases.store.engine import AWAY, alone, away, engine, writing
+from streams.cases.store.engine import AWAY, alone, away, engine, rows_of, writing
 from streams.cases.store.index_tables import (
     FORMAT,
     INDEX,
@@ -97,25 +93,17 @@ from streams.wire import (
     decode_platform,
 )
 
-if TYPE_CHECKING:
-    from streams.cases.store.accounts import Accounts
-
 LINES_MAX: Final = 500
 """Maximum number of rows in a list. The newest rows come first, and people read no more."""
 
-CHUNK: Final = 400
-"""Values in one SQL `IN` list. Older SQLite versions allow at most 999 variables."""
-
-ORDERS: Final[Mapping[str, ColumnElement[Any]]] = MappingProxyType(
-    {
-        "worst": cases.c.level != "throttle",
-        "pace": -cases.c.messages / (cases.c.last_ms - cases.c.first_ms + MINUTE_MS),
-        "newest": cases.c.last_ms.desc(),
-        "longest": cases.c.first_ms.asc(),
-        "messages": cases.c.messages.desc(),
-        "platforms": cases.c.platforms.desc(),
-    }
-)
+ORDERS: Final[Mapping[str, ColumnElement[Any]]] = {
+    "worst": cases.c.level != "throttle",
+    "pace": -cases.c.messages / (cases.c.last_ms - cases.c.first_ms + MINUTE_MS),
+    "newest": cases.c.last_ms.desc(),
+    "longest": cases.c.first_ms.asc(),
+    "messages": cases.c.messages.desc(),
+    "platforms": cases.c.platforms.desc(),
+}
 """Orders of the live floods; of equal ones the flood with the most messages comes first.
 
 `worst`: throttled first; `pace`: messages a minute since the flood began; `newest`: the newest
@@ -182,7 +170,7 @@ class ReadModel:
         asked = self.forms(recipient)
         with self.reading() as (connection, at_ms):
             rows = _cases(connection, asked)
-            loaded = _load(connection, rows, asked)
+            loaded = _load(connection, rows, at_ms, asked)
             lines = loaded.lines(at_ms)
             newest = self._file(connection, lines[0], lines, loaded, at_ms) if lines else None
             fresh = _freshness(connection, self._wall())
@@ -193,9 +181,6 @@ class ReadModel:
             ((row["at_ms"], row["known"]) for row in rows if row["known"] is not None),
             default=(0, None),
         )[1]
-        told = _describe_overrides(
-            [each for each in loaded.words if each[0]["recipient"] != EVERYONE], at_ms
-        )
         lately = [each for each in lines if each.last_ms > at_ms - DAY_MS]
         return Answer(
             recipient=recipient,
@@ -203,7 +188,7 @@ class ReadModel:
             cases=tuple(lines),
             codes=sum(each.messages for each in lately) if lately else None,
             known=known,
-            words=told,
+            words=tuple(each for each in loaded.words if each.word.recipient != EVERYONE),
             leases_ended=ended,
             calls=(newest.papers if newest else self._about(recipient, "")).calls,
             freshness=fresh,
@@ -222,7 +207,7 @@ class ReadModel:
             # The case may be older than the newest `LINES_MAX` cases of its recipient.
             if all(each["episode_id"] != episode_id for each in rows):
                 rows.append(row)
-            loaded = _load(connection, rows, asked)
+            loaded = _load(connection, rows, at_ms, asked)
             lines = loaded.lines(at_ms)
             line = next(each for each in lines if each.episode_id == episode_id)
             return self._file(connection, line, lines, loaded, at_ms)
@@ -297,10 +282,10 @@ class ReadModel:
                 if platform_id is None or platform_id in ids_of(row["platform_ids"])
             ]
             if state not in (None, Doing.OVER):  # the state is not in the table
-                quick = _load(connection, rows, only=state)
+                quick = _load(connection, rows, at_ms, only=state)
                 rows = [row for row, found, _ in quick.states(at_ms) if found is state]
             some = rows[skip : skip + min(limit, LINES_MAX)]
-            lines = {each.episode_id: each for each in _load(connection, some).lines(at_ms)}
+            lines = {each.episode_id: each for each in _load(connection, some, at_ms).lines(at_ms)}
         return tuple(lines[row["episode_id"]] for row in some), len(rows)
 
     def floods(self, order: str, is_wanted: Callable[[Any], bool], *, limit: int) -> list[Any]:
@@ -318,8 +303,7 @@ class ReadModel:
         """Return the number of floods that go on now, by level."""
         wanted = select(cases.c.level, func.count()).group_by(cases.c.level)
         with self.reading() as (connection, at_ms):
-            found = connection.execute(wanted.where(*_going_on(at_ms)))
-            return {row[0]: row[1] for row in found}
+            return dict(map(tuple, connection.execute(wanted.where(*_going_on(at_ms)))))
 
     def paces(self, ids: Sequence[str], since_ms: int) -> dict[str, list[Evidence]]:
         """Return the counts of cases as their records since then have them, the newest last."""
@@ -377,16 +361,15 @@ class ReadModel:
                 .order_by(floods.desc(), platform_days.c.platform_id)
                 .limit(min(limit, LINES_MAX))
             ).all()
-            named: dict[int, tuple[str, int]] = {}
-            weeks: dict[int, PlatformFigures] = {}
             ids = [row[0] for row in top]
             lately = select(platform_days).where(platform_days.c.day >= first)
-            by_day = lately.order_by(platform_days.c.day)
-            for row in _rows_of(connection, by_day, platform_days.c.platform_id, ids):
-                named[row["platform_id"]] = (row["platform"], row["trust"])
-            told = select(platform_weeks)
-            for row in _rows_of(connection, told, platform_weeks.c.platform_id, ids):
-                weeks[row["platform_id"]] = decode_platform(kept_value(row["value"]))
+            by_day = lately.order_by(platform_days.c.day)  # the name of the newest day counts
+            named = {
+                row["platform_id"]: (row["platform"], row["trust"])
+                for row in rows_of(connection, by_day, platform_days.c.platform_id, ids)
+            }
+            told = rows_of(connection, select(platform_weeks), platform_weeks.c.platform_id, ids)
+            weeks = {row["platform_id"]: decode_platform(kept_value(row["value"])) for row in told}
             told_ms = connection.scalar(select(func.max(platform_weeks.c.written_ms)))
         lines = [
             PlatformLine(
@@ -412,7 +395,7 @@ class ReadModel:
     def words_now(self) -> tuple[WordLine, ...]:
         """Return overrides for all recipients that are in force: kill switch, platform rules."""
         with self.reading() as (connection, at_ms):
-            found = _describe_overrides(_words(connection, (EVERYONE,)), at_ms)
+            found = _words(connection, (EVERYONE,), at_ms)
         return tuple(each for each in found if each.holds)
 
     def rail_refusals(self) -> int:
@@ -439,7 +422,7 @@ class ReadModel:
             ).first()
             if row is None:
                 return None
-            told = _describe_overrides(_words(connection, (row.recipient,)), at_ms)
+            told = _words(connection, (row.recipient,), at_ms)
         return next(each for each in told if each.word_id == word_id)
 
     def gateways(self) -> dict[str, int]:
@@ -495,7 +478,7 @@ class ReadModel:
     def _lines(self, wanted: Select[Any]) -> tuple[CaseLine, ...]:
         with self.reading() as (connection, at_ms):
             rows = connection.execute(wanted).mappings().all()
-            return tuple(_load(connection, rows).lines(at_ms))
+            return tuple(_load(connection, rows, at_ms).lines(at_ms))
 
     def _about(self, _recipient: str, _episode_id: str) -> PapersAbout:
         """Return what people wrote about a number or a case. An index alone has nothing."""
@@ -506,7 +489,7 @@ class ReadModel:
         connection: Connection,
         line: CaseLine,
         others: Sequence[CaseLine],
-        loaded: _Loaded,
+        loaded: "_Loaded",
         at_ms: int,
     ) -> CaseFile:
         episode_id = line.episode_id
@@ -526,11 +509,7 @@ class ReadModel:
             for each in loaded.links.get(episode_id, ())
             if each in loaded.acks
         }
-        told = _describe_overrides(
-            [each for each in loaded.words if each[0]["recipient"] in (line.recipient, EVERYONE)],
-            at_ms,
-        )
-        about = [each for each in told if each.word.recipient == line.recipient]
+        about = [each for each in loaded.words if each.word.recipient == line.recipient]
         case.words = [each.word for each in about]
         told_of = [
             decode_incident(kept_value(value))
@@ -558,7 +537,8 @@ class ReadModel:
         )
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def answering(self) -> Iterator[None]:
+        """Turn errors of a database that does not answer into UnavailableError, without a text."""
         try:
             yield
         except AWAY as error:
@@ -570,7 +550,7 @@ class ReadModel:
 
         Raise UnavailableError if the database does not answer, also inside the `with` block.
         """
-        with self._answering(), self.index.connect() as connection, connection.begin():
+        with self.answering(), self.index.connect() as connection, connection.begin():
             yield connection, self._clock()
 
 
@@ -598,15 +578,14 @@ class CaseStore(ReadModel):
         index of another format. Raise UnavailableError if the database does not answer.
         """
         # Both modules need packages that only the desk installs. Commands that read topics do not.
-        from streams.cases.store.accounts import Accounts  # noqa: PLC0415
-        from streams.cases.store.migrate import upgrade  # noqa: PLC0415
+        from streams.cases.store import accounts, migrate  # noqa: PLC0415
 
         index = engine(url, "index", password, aside)
         super().__init__(index, url=url, clock=clock, wall=wall, tokens=tokens)
         self.people = engine(url, "people", password)
         event.listen(self.people, "handle_error", self._people_away, retval=True)
-        with self._answering():
-            upgrade(self.people)
+        with self.answering():
+            migrate.upgrade(self.people)
             found = self._prepare()
         if found != FORMAT and not any_format:
             raise ConfigError(
@@ -615,12 +594,12 @@ class CaseStore(ReadModel):
                     "`otpguard desk rebuild` rebuilds it"
                 ).format(found=found, wanted=FORMAT)
             )
-        self.accounts: Accounts = Accounts(self.people, self._wall)
+        self.accounts = accounts.Accounts(self.people, self._wall)
         self.papers = Papers(self.people, clock)
 
     def note_behind(self, events: int | None) -> None:
         """Store how many overdue events no worker has processed yet; None if it is not known."""
-        with self._answering(), writing(self.index).begin() as connection:
+        with self.answering(), writing(self.index).begin() as connection:
             connection.execute(meta.delete().where(meta.c.key == BEHIND))
             if events is not None:
                 connection.execute(meta.insert().values(key=BEHIND, value=str(events)))
@@ -645,15 +624,6 @@ class CaseStore(ReadModel):
                 INDEX.create_all(connection)
                 connection.execute(meta.insert().values(key="format", value=FORMAT))
             return connection.scalar(select(meta.c.value).where(meta.c.key == "format"))
-
-
-def _rows_of(
-    connection: Connection, wanted: Select[Any], column: Any, values: Sequence[Any]
-) -> Iterator[RowMapping]:
-    """Yield the selected rows whose column has one of these values."""
-    for at in range(0, len(values), CHUNK):
-        some = wanted.where(column.in_(values[at : at + CHUNK]))
-        yield from connection.execute(some).mappings()
 
 
 def _line(row: Any, state: Doing, gateways: str, refused: int) -> CaseLine:
@@ -691,7 +661,7 @@ class _Loaded:
     """
 
     rows: Sequence[RowMapping]  # rows of the table `cases`
-    words: list[tuple[RowMapping, tuple[Ack, ...]]]  # overrides for these recipients, and for all
+    words: Sequence[WordLine]  # overrides for these recipients, and for all
     leases: list[RowMapping]
     links: Mapping[str, Sequence[str]]  # episode id -> action ids
     acks: Mapping[str, list[Ack]]  # action id -> acknowledgements
@@ -715,7 +685,7 @@ class _Loaded:
             if narrow not in kinds or row["revision"] > kinds[narrow]["revision"]:
                 kinds[narrow] = row
         spoken: dict[str, list[Override]] = defaultdict(list)
-        for told in _describe_overrides(self.words, at_ms):
+        for told in self.words:
             # A release counts for ever: leases from before the release stay ineffective.
             if told.holds or told.word.verb == "release":
                 spoken[told.word.recipient].append(told.word)
@@ -776,6 +746,7 @@ def _going_on(at_ms: int) -> tuple[Any, ...]:
 def _load(
     connection: Connection,
     rows: Sequence[RowMapping],
+    at_ms: int,
     asked: Sequence[str] = (),
     *,
     only: Doing | None = None,
@@ -786,49 +757,36 @@ def _load(
     time, and only `states` may be called.
     """
     asked = asked or list({row["recipient"]: None for row in rows})
-    spoken = _words(connection, (*asked, EVERYONE), acked=False)
-    held = list(_rows_of(connection, select(leases), leases.c.recipient, asked))
+    spoken = _words(connection, (*asked, EVERYONE), at_ms)
+    held = list(rows_of(connection, select(leases), leases.c.recipient, asked))
     linked: dict[str, list[str]] = defaultdict(list)
     ids = [row["episode_id"] for row in rows] if only is None else []
-    for row in _rows_of(connection, select(links), links.c.episode_id, ids):
+    for row in rows_of(connection, select(links), links.c.episode_id, ids):
         linked[row["episode_id"]].append(row["action_id"])
     actions = [each for some in linked.values() for each in some]
     held_ids = [row["action_id"] for row in held] if only in CONFIRMED else []
-    said = _acks(connection, [*actions, *held_ids, *(row["word_id"] for row, _ in spoken)])
+    said = _acks(connection, [*actions, *held_ids])
     counted: dict[str, list[RowMapping]] = defaultdict(list)
-    for row in _rows_of(connection, select(counts), counts.c.action_id, actions):
+    for row in rows_of(connection, select(counts), counts.c.action_id, actions):
         counted[row["action_id"]].append(row)
-    words_ = [(row, tuple(said.get(row["word_id"], ()))) for row, _ in spoken]
-    return _Loaded(rows, words_, held, linked, said, counted)
+    return _Loaded(rows, spoken, held, linked, said, counted)
 
 
 def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[Ack]]:
     """Return the gateways' acknowledgements by action id, the newest last."""
     found: dict[str, list[Ack]] = defaultdict(list)
     wanted = ACKS.order_by(acks.c.action_id, acks.c.at_ms, acks.c.written_ms, acks.c.state)
-    for row in _rows_of(connection, wanted, acks.c.action_id, action_ids):
+    for row in rows_of(connection, wanted, acks.c.action_id, action_ids):
         found[row["action_id"]].append(Ack(**row))
     return found
 
 
-def _words(
-    connection: Connection, recipients: Iterable[str], *, acked: bool = True
-) -> list[tuple[RowMapping, tuple[Ack, ...]]]:
-    """Return the overrides for these recipients in log order, with their acknowledgements.
-
-    Without `acked`, the acknowledgements are not loaded and stay empty.
-    """
+def _words(connection: Connection, recipients: Iterable[str], at_ms: int) -> tuple[WordLine, ...]:
+    """Return the overrides for these recipients in log order, with their acknowledgements."""
     wanted = select(words).order_by(words.c.written_ms, words.c.offset)
-    rows = list(_rows_of(connection, wanted, words.c.recipient, list(recipients)))
-    said = _acks(connection, [row["word_id"] for row in rows]) if acked else {}
-    return [(row, tuple(said.get(row["word_id"], ()))) for row in rows]
-
-
-def _describe_overrides(
-    spoken: Iterable[tuple[RowMapping, tuple[Ack, ...]]], at_ms: int
-) -> tuple[WordLine, ...]:
-    spoken = list(spoken)
-    last = {row["key"]: row["word_id"] for row, _ in spoken}
+    rows = list(rows_of(connection, wanted, words.c.recipient, list(recipients)))
+    said = _acks(connection, [row["word_id"] for row in rows])
+    last = {row["key"]: row["word_id"] for row in rows}
     return tuple(
         WordLine(
             word_id=row["word_id"],
@@ -837,9 +795,9 @@ def _describe_overrides(
             holds=last[row["key"]] == row["word_id"]
             and row["withdrawn_ms"] is None
             and (row["expires_at_ms"] is None or at_ms < row["expires_at_ms"]),
-            acks=said,
+            acks=tuple(said.get(row["word_id"], ())),
         )
-        for row, said in spoken
+        for row in rows
     )
 
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -35,32 +34,31 @@ from streams.people.desk.rights import DeskRight
 from streams.people.desk.visit import RefusedError, Visit
 from streams.wire import Override
 
-IDENTIFIED: Final = MappingProxyType(
-    {
-        "own_line": "calls from this number, and the network says so",
-        "called_back": "was called back on this number",
-        "questions": "answered the questions of the account",
-        "papers": "is in a shop, with papers",
-        "none": "is not identified",
-    }
-)
+IDENTIFIED: Final = {
+    "own_line": "calls from this number, and the network says so",
+    "called_back": "was called back on this number",
+    "questions": "answered the questions of the account",
+    "papers": "is in a shop, with papers",
+    "none": "is not identified",
+}
 """Ways in which a caller proves that a number is theirs. The texts are translated."""
 
-DECIDED: Final = MappingProxyType(
-    {
-        "granted": "the subscriber was right",
-        "refused": "the chart's unit",
-        "withdrawn": "the appeal was withdrawn",
-    }
-)
+DECIDED: Final = {
+    "granted": "the subscriber was right",
+    "refused": "the chart's unit",
+    "withdrawn": "the appeal was withdrawn",
+}
 """Outcomes of an appeal. The texts are translated."""
 
 NOBODY: Final = "none"  # Key in `IDENTIFIED` of a caller who is not identified.
 
-RELEASES_S: Final[Mapping[str, int]] = MappingProxyType({"10m": 600, "1h": 3_600, "1d": 86_400})
-EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
-    {"1d": 86_400, "7d": 604_800, "30d": 2_592_000, "90d": 7_776_000}
-)
+RELEASES_S: Final[Mapping[str, int]] = {"10m": 600, "1h": 3_600, "1d": 86_400}
+EXEMPTS_S: Final[Mapping[str, int]] = {
+    "1d": 86_400,
+    "7d": 604_800,
+    "30d": 2_592_000,
+    "90d": 7_776_000,
+}
 """Choices for how long an override lasts, in seconds."""
 
 REASON_MAX: Final = 200
@@ -97,7 +95,7 @@ class CasePages:
 
     def search_page(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
         flashes = [flash] if flash else []
-        return self.desk.pages.page(visit, "search", status=status, flashes=flashes)
+        return self.desk.page(visit, "search", status=status, flashes=flashes)
 
     def search(self, visit: Visit) -> Response:
         """Redirect to the case of a number, or show what is known about a number without a case."""
@@ -158,12 +156,12 @@ class CasePages:
         if len(lines) == 1:
             return RedirectResponse(self.path(visit, lines[0].episode_id), 303)
         found = [(each, self.path(visit, each.episode_id)) for each in lines]
-        return self.desk.pages.page(visit, "found", found=found, states=STATES, tones=TONES)
+        return self.desk.page(visit, "found", found=found, states=STATES, tones=TONES)
 
     def _nothing(
         self, visit: Visit, found: Answer, flashes: Sequence[Flash] = (), status: int = 200
     ) -> Response:
-        return self.desk.pages.page(
+        return self.desk.page(
             visit,
             "nothing",
             status=status,
@@ -222,7 +220,7 @@ class CasePages:
             **self._choices(visit, file.papers.calls),
             **more,
         }
-        return self.desk.pages.page(visit, "case", status=status, flashes=flashes, **values)
+        return self.desk.page(visit, "case", status=status, flashes=flashes, **values)
 
     def unmask(self, visit: Visit) -> Response:
         """Show the full number of a case once. A reason is required, and goes to the audit log."""

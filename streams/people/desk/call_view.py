@@ -4,9 +4,8 @@ No output of this module has a full phone number. A person with the right to see
 it separately.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, Final
 
 from detectors.model.event import Trust
@@ -33,36 +32,32 @@ from streams.wire import Override
 
 MARKS_MAX: Final = 12  # Maximum number of labelled moments in the chart. The newest are shown.
 
-STATES: Final = MappingProxyType(
-    {
-        Doing.THROTTLED: "throttled",
-        Doing.UNCONFIRMED: "not confirmed yet",
-        Doing.FAILED: "no gateway obeys",
-        Doing.RELEASED: "released",
-        Doing.EXEMPT: "exempt",
-        Doing.OFF: "kill switch on",
-        Doing.SHADOW: "only observed",
-        Doing.LAPSED: "lease ended",
-        Doing.WATCHED: "watched",
-        Doing.OVER: "over",
-    }
-)
+STATES: Final = {
+    Doing.THROTTLED: "throttled",
+    Doing.UNCONFIRMED: "not confirmed yet",
+    Doing.FAILED: "no gateway obeys",
+    Doing.RELEASED: "released",
+    Doing.EXEMPT: "exempt",
+    Doing.OFF: "kill switch on",
+    Doing.SHADOW: "only observed",
+    Doing.LAPSED: "lease ended",
+    Doing.WATCHED: "watched",
+    Doing.OVER: "over",
+}
 """Short text for each state. The texts are translated."""
 
-TONES: Final = MappingProxyType(
-    {
-        **dict.fromkeys(Doing, "plain"),
-        Doing.THROTTLED: "throttle",
-        Doing.UNCONFIRMED: "watch",
-        Doing.FAILED: "watch",
-        Doing.SHADOW: "watch",
-        Doing.OFF: "watch",
-        Doing.WATCHED: "watch",
-        Doing.RELEASED: "good",
-        Doing.EXEMPT: "good",
-        Doing.OVER: "good",
-    }
-)
+TONES: Final = {
+    **dict.fromkeys(Doing, "plain"),
+    Doing.THROTTLED: "throttle",
+    Doing.UNCONFIRMED: "watch",
+    Doing.FAILED: "watch",
+    Doing.SHADOW: "watch",
+    Doing.OFF: "watch",
+    Doing.WATCHED: "watch",
+    Doing.RELEASED: "good",
+    Doing.EXEMPT: "good",
+    Doing.OVER: "good",
+}
 """Colour class of each state in the style sheet."""
 
 
@@ -194,7 +189,10 @@ def rows(file: CaseFile, now_ms: int) -> list[dict[str, Any]]:
     named = {each.platform_id: each.platform for each in file.case.last.sightings}
     allowed = {each.word.platform for each in file.words if each.holds}
     newest = file.case.lease(now_ms)
-    for each in _list_events(file):
+    told = {each.platform_id for each in file.events}
+    # In a new flood the platforms are known a little earlier than the messages are recorded.
+    early = [each for each in file.case.last.sightings if each.platform_id not in told]
+    for each in [*map(CaseEvent.seen, early), *file.events]:
         before = found.get(each.platform_id, {"messages": 0, "last_ms": 0})
         key = each.platform or named.get(each.platform_id, "")
         found[each.platform_id] = {
@@ -213,16 +211,6 @@ def rows(file: CaseFile, now_ms: int) -> list[dict[str, Any]]:
     return sorted(
         found.values(), key=lambda row: (row["would"] != "refuse", -row["last_ms"], row["name"])
     )
-
-
-def _list_events(file: CaseFile) -> Iterable[CaseEvent]:
-    """Return sightings of platforms that are in no event yet, then all events.
-
-    In a new flood the platforms are known a little earlier than the messages are recorded.
-    """
-    told = {each.platform_id for each in file.events}
-    early = [each for each in file.case.last.sightings if each.platform_id not in told]
-    return [*map(CaseEvent.seen, early), *file.events]
 
 
 def _name_platform(key: str, trust: Trust, *, novel: bool) -> str:

@@ -30,7 +30,6 @@ from streams.people.desk.guard import Guard
 from streams.people.desk.handing import EvidencePages
 from streams.people.desk.list_pages import ListPages
 from streams.people.desk.live import LiveFeed
-from streams.people.desk.oidc import OidcEntry
 from streams.people.desk.oversight import OversightPages
 from streams.people.desk.render import Flash, static_files
 from streams.people.desk.rights import DeskRight
@@ -60,22 +59,21 @@ class Door:
 
 
 def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
-    """Return all routes of the console. A test requests each of them with every role."""
+    """Return all routes of the console. A test requests each of them with every role.
+
+    Log-in by OpenID Connect has routes only where it is switched on.
+    """
     entry, cases, lists = EntryPages(desk), CasePages(desk), ListPages(desk)
-    oversight, oidc = OversightPages(desk), OidcEntry(desk, entry)
-    shifts = ShiftPages(desk, cases)
+    oversight, shifts = OversightPages(desk), ShiftPages(desk, cases)
     wide = (DeskRight.PROPOSE, DeskRight.APPROVE)
-    return [
+    made = [
         Door("GET", "/login", OPEN, entry.login_page),
         Door("POST", "/login", OPEN, entry.login),
-        Door("GET", "/login/oidc", OPEN, oidc.start),
-        Door("GET", "/login/oidc/back", OPEN, oidc.back),
-        Door("GET", "/login/once/{secret}", OPEN, entry.by_ticket),
         Door("POST", "/language", OPEN, entry.language),
         Door("POST", "/logout", (), entry.logout),
         Door("GET", "/account", (), entry.account_page),
         Door("POST", "/account/password", (), entry.password),
-        Door("GET", "/help", (), lambda visit: desk.pages.page(visit, "help")),
+        Door("GET", "/help", (), lambda visit: desk.page(visit, "help")),
         Door("GET", "/", (DeskRight.SEARCH,), cases.search_page),
         Door("POST", "/search", (DeskRight.SEARCH,), cases.search),
         Door("POST", "/digits", (DeskRight.BROWSE,), cases.find_digits, cases.search_page),
@@ -107,6 +105,15 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
         Door("GET", "/users", (DeskRight.USERS,), oversight.users, view="people"),
         Door("POST", "/users", (DeskRight.USERS,), oversight.change_user, oversight.users),
     ]  # fmt: skip
+    if "oidc" in desk.settings.console.enter:
+        from streams.people.desk.oidc import OidcEntry  # noqa: PLC0415 - its libraries load slowly
+
+        oidc = OidcEntry(desk, entry)
+        made += [
+            Door("GET", "/login/oidc", OPEN, oidc.start),
+            Door("GET", "/login/oidc/back", OPEN, oidc.back),
+        ]
+    return made
 
 
 def application(desk: Desk) -> ASGIApp:
@@ -124,7 +131,7 @@ def application(desk: Desk) -> ASGIApp:
     def show_refusal(request: Request, error: Exception) -> Response:
         refused = _refusal_for(desk, error)
         headers = {"retry-after": str(round(refused.wait_s) or 1)} if refused.wait_s else {}
-        return desk.pages.page(
+        return desk.page(
             visit_of(request), "refused", status=refused.status, says=refused.says, headers=headers
         )
 
@@ -207,8 +214,7 @@ async def _respond(desk: Desk, door: Door, visit: Visit) -> Response:
         await to_thread.run_sync(lambda: desk.audit(visit, "view", "done", detail=door.view))
     try:
         if iscoroutinefunction(door.endpoint):
-            found: Response = await door.endpoint(visit)
-            return found
+            return await door.endpoint(visit)
         return await to_thread.run_sync(door.endpoint, visit)
     except UsageError as error:
         if door.again is None:

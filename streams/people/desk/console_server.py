@@ -21,7 +21,7 @@ from streams.common.tls import check_own
 from streams.config import Settings
 from streams.people.desk.console import application
 from streams.people.desk.desk_audit import ledger_on
-from streams.people.desk.desk_context import Desk, LoginTicket, limits_of
+from streams.people.desk.desk_context import Desk, limits_of
 from streams.people.desk.guard import Site
 from streams.people.desk.override_publisher import speaking_on
 from streams.telemetry import metrics_server as http
@@ -89,19 +89,16 @@ def serve(
     settings: Settings,
     *,
     index: bool = True,
-    started: Callable[[str], None] = lambda _: None,
-    stop: threading.Event | None = None,
+    started: Callable[[str, uvicorn.Server], None] = lambda _url, _server: None,
     clock: Callable[[], int] = now_ms,
-    ticket: LoginTicket | None = None,
     examine: Callable[[bool], Iterable[Any]] = lambda _: (),
 ) -> None:
-    """Run the console until SIGTERM, Ctrl-C, or until `stop` is set.
+    """Run the console until SIGTERM, Ctrl-C, or until somebody sets the server's `should_exit`.
 
-    `started` is called with the URL. `index`: run the indexer too; if several consoles share a
-    store, only one process may do so. Only the demo passes `clock` (the time for evaluating cases)
-    and `ticket` (a one-time log-in without a password). Raise UnavailableError if a service does
-    not answer at the start, and ConfigError for an invalid setting. `examine` returns the checks of
-    the health page.
+    `started` is called with the URL and the server. `index`: run the indexer too; if several
+    consoles share a store, only one process may do so. Only the demo passes `clock` (the time for
+    evaluating cases). Raise UnavailableError if a service does not answer at the start, and
+    ConfigError for an invalid setting. `examine` returns the checks of the health page.
     """
     console = settings.console
     check_own("console", console.cert_file, console.key_file)
@@ -122,7 +119,6 @@ def serve(
             now_ms=clock,
             now_s=time.monotonic,
             limits=limits_of(settings),
-            ticket=ticket,
             examine=examine,
         )
         metrics.follow("index_lag_seconds", lambda: store.freshness().lag_ms / 1000)
@@ -136,9 +132,7 @@ def serve(
                 ready=lambda: "" if server.started else "starting",
             )
         )  # fmt: skip
-        if stop is not None:
-            stack.enter_context(_stopped_by(server, stop))
-        started(desk.place.url)
+        started(desk.place.url, server)
         heap.collect_rarely()  # a page of 5,000 live floods takes a third of the CPU less
         server.run(sockets=[sock])
 
@@ -169,15 +163,3 @@ def _indexing(settings: Settings, store: CaseStore, metrics: Metrics) -> Iterato
     finally:
         stop.set()
         thread.join()
-
-
-@contextmanager
-def _stopped_by(server: Any, stop: threading.Event) -> Iterator[None]:
-    """Stop the server when `stop` is set, for a server that runs in a thread without signals."""
-
-    def wait() -> None:
-        stop.wait()
-        server.should_exit = True
-
-    threading.Thread(target=wait, name="desk-stop", daemon=True).start()
-    yield

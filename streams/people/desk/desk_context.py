@@ -3,12 +3,12 @@
 import hashlib
 import hmac
 import logging
-import secrets
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from starlette.responses import HTMLResponse
 
 from streams.cases.standing import banner, switch
 from streams.cases.store.store import CaseStore
@@ -19,8 +19,8 @@ from streams.people.desk.call_view import fresh_sentence
 from streams.people.desk.desk_audit import DeskLedger
 from streams.people.desk.guard import Site
 from streams.people.desk.override_publisher import Speaker
-from streams.people.desk.render import Banner, Pages
-from streams.people.desk.rights import ROLE_NAMES, DeskRight, may
+from streams.people.desk.render import CSRF_FIELD, OTHERS, PAGES, Banner, Flash, render
+from streams.people.desk.rights import ROLE_NAMES, DeskRight, home_of, may
 from streams.people.desk.visit import RefusedError, Visit
 from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
 from streams.wire import Override
@@ -56,28 +56,6 @@ def limits_of(settings: Settings) -> dict[str, RateLimit]:
 
 
 @dataclass(slots=True)
-class LoginTicket:
-    """A one-time secret that logs one browser in as the account `name`. Threads may share it."""
-
-    name: str
-    secret: str = field(default_factory=lambda: secrets.token_urlsafe(18))
-    _spent: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def spend(self, secret: str) -> bool:
-        """Use the ticket. Return true if the secret is right and was not used before.
-
-        >>> ticket = LoginTicket("visitor")
-        >>> ticket.spend("guessed"), ticket.spend(ticket.secret), ticket.spend(ticket.secret)
-        (False, True, False)
-        """
-        with self._lock:
-            right = hmac.compare_digest(secret.encode(), self.secret.encode())
-            good, self._spent = right and not self._spent, self._spent or right
-            return good
-
-
-@dataclass(slots=True)
 class Desk:
     """The shared parts of the console. Threads may share it."""
 
@@ -92,13 +70,8 @@ class Desk:
     limits: dict[str, RateLimit]
     # Returns checks of the installation (`otpguard doctor`); true: also of brokers and topics.
     examine: Callable[[bool], Iterable[Any]] = lambda _: ()
-    ticket: LoginTicket | None = None  # one-time log-in link, only in the demo
-    pages: Pages = field(init=False)
     _banners: dict[str, tuple[int, Sequence[Banner], str]] = field(default_factory=dict)
     """Per language: when they were read (ms), the banners, and the age of the index."""
-
-    def __post_init__(self) -> None:
-        self.pages = Pages(self.now_ms, self.shown_on_all, self.unread)
 
     @property
     def stale_ms(self) -> float:
@@ -145,7 +118,40 @@ class Desk:
                 wait_s=wait_s,
             )
 
-    # --- shown on every page -----------------------------------------------------------------
+    # --- pages -------------------------------------------------------------------------------
+
+    def page(
+        self,
+        visit: Visit,
+        template: str,
+        *,
+        status: int = 200,
+        flashes: Sequence[Flash] = (),
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """Render a template as a page, in the language and with the rights of the visitor."""
+        session = visit.session
+        pages = {each.path: each for each in PAGES if visit.may(each.right)}
+        banners, fresh = self.shown_on_all() if session else ((), None)
+        body = render(
+            template,
+            self.now_ms(),
+            other=OTHERS[current_language()],
+            person=session.account if session else None,
+            can=visit.may,
+            Right=DeskRight,
+            pages=list(pages.values()),
+            home=home_of(session.roles) if session else "/login",
+            here=visit.request.url.path,
+            token=CSRF_FIELD.format(visit.csrf),
+            banners=banners,
+            fresh=fresh,
+            flashes=flashes,
+            unread=self.unread(visit),
+            **values,
+        )
+        return HTMLResponse(body, status, dict(headers or {}))
 
     def shown_on_all(self) -> tuple[Sequence[Banner], str]:
         """Return banners for what is true now, and the age of the index as a sentence.

@@ -1,7 +1,7 @@
 """Log-in and log-out pages, password checks, a person's own account, and the language.
 
-A person may also log in through an authenticating proxy, such as oauth2-proxy, or with a link that
-works once. OpenID Connect is in a separate module. All create sessions with `begin`.
+A person may also log in through an authenticating proxy, such as oauth2-proxy. OpenID Connect is in
+a separate module. All create sessions with `begin`.
 """
 
 import hmac
@@ -74,21 +74,10 @@ class EntryPages:
             raise self.refuse(visit, "proxy", name, tr("Your account is disabled."))
         return self.begin(visit, account, "proxy")
 
-    def by_ticket(self, visit: Visit) -> Response:
-        """Begin a session with a link that works once. Only the demo's desk has such a link."""
-        ticket = self.desk.ticket
-        if ticket is None:
-            raise RefusedError(404, tr("There is no such page."))
-        self.count_attempt(visit, "once")
-        if not ticket.spend(visit.request.path_params["secret"]):
-            says = tr("This link was used before, or is none. Log in by name and password.")
-            raise self.refuse(visit, "once", "?", says)
-        return self.begin(visit, self.desk.store.accounts.get(ticket.name), "once")
-
     def _asking(self, visit: Visit, status: int = 200, says: str = "", name: str = "") -> Response:
         enter = self.desk.settings.console.enter
         flashes = [Flash(says, "bad")] if says else []
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "login", status=status, flashes=flashes, name=name,
             by_password="password" in enter, by_oidc="oidc" in enter,
         )  # fmt: skip
@@ -191,7 +180,7 @@ class EntryPages:
     def account_page(self, visit: Visit, status: int = 200, says: str = "") -> Response:
         roles = [tr(ROLE_NAMES[each]) for each in sorted(visit.person.roles)]
         flashes = [Flash(says, "bad")] if says else []
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "account", status=status, flashes=flashes, roles=roles, session=visit.person,
             local=visit.person.account.source == "local",
         )  # fmt: skip

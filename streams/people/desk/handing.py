@@ -78,34 +78,44 @@ class EvidencePages:
         Raise OtpguardError if the pack cannot be built or does not verify.
         """
         try:
-            from streams.people.evidence.pack import Making, make  # noqa: PLC0415 - needs an extra
-            from streams.people.evidence.pack_files import MANIFEST  # noqa: PLC0415
-            from streams.people.evidence.pack_records import from_store, gather_records  # noqa: PLC0415
-            from streams.people.evidence.pack_report import Cover  # noqa: PLC0415
-            from streams.people.evidence.signer import signer  # noqa: PLC0415
-            from streams.people.evidence.standalone import sha256  # noqa: PLC0415
-            from streams.people.evidence.verify import verify  # noqa: PLC0415
+            from streams.people.evidence import (  # noqa: PLC0415 - needs an extra
+                pack,
+                pack_files,
+                pack_records,
+                pack_report,
+                signer,
+                standalone,
+                verify,
+            )
         except ImportError:
             how = how_to_install("evidence")
             raise UnavailableError(tr("packs need more packages: {how}").format(how=how)) from None
         settings, own = self.desk.settings, self.desk.settings.evidence
         episode_id = file.line.episode_id
-        chosen = gather_records(file, from_store(self.desk.store.records(episode_id)))
+        chosen = pack_records.gather_records(
+            file, pack_records.from_store(self.desk.store.records(episode_id))
+        )
         chosen.behind_s = self.desk.store.freshness().lag_ms // 1000
         account = visit.person.account
-        cover = Cover(own.unit, own.contact, asked["authority"], asked["document"],
-                      asked["received"], account.shown_name or account.name, own.zone)  # fmt: skip
-        making = Making.of(settings, signer(settings), cover, self.desk.now_ms())
+        cover = pack_report.Cover(
+            own.unit, own.contact, asked["authority"], asked["document"], asked["received"],
+            account.shown_name or account.name, own.zone,
+        )  # fmt: skip
+        making = pack.Making.of(settings, signer.signer(settings), cover, self.desk.now_ms())
         name = "evidence-" + re.sub(r"[^A-Za-z0-9.-]", "-", episode_id)[:80]
         with tempfile.TemporaryDirectory(prefix="otpguard-pack-") as scratch:
             folder = Path(scratch) / name
-            make(chosen, making, folder)
-            wrong = verify(folder, making.key.public.fingerprint).wrong
+            pack.make(chosen, making, folder)
+            wrong = verify.verify(folder, making.key.public.fingerprint).wrong
             self.desk.metrics.add("desk_packs_total", outcome="bad" if wrong else "good")
             if wrong:  # a pack that fails verification in court is worse than none
                 log.error("a pack was made that does not verify: %s", "; ".join(wrong[:5]))
                 raise UnavailableError(tr("the pack that was made does not verify; call the NOC"))
-            return name, zip_folder(folder), sha256((folder / MANIFEST).read_bytes())
+            return (
+                name,
+                zip_folder(folder),
+                standalone.sha256((folder / pack_files.MANIFEST).read_bytes()),
+            )
 
 
 def zip_folder(folder: Path) -> bytes:

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -32,14 +31,12 @@ floods, but has its own page."""
 
 PAGE: Final = 50  # Maximum number of campaigns or platforms on a page.
 
-LIVE_ORDERS: Final = MappingProxyType(
-    {
-        "newest": "newest message first",
-        "longest": "longest first",
-        "messages": "most messages first",
-        "platforms": "most platforms first",
-    }
-)
+LIVE_ORDERS: Final = {
+    "newest": "newest message first",
+    "longest": "longest first",
+    "messages": "most messages first",
+    "platforms": "most platforms first",
+}
 """Orders of the live list, by the keys of the store. The texts are translated."""
 
 PLAIN: Final = {"order": "newest", "platform_id": None, "state": None}
@@ -111,7 +108,7 @@ class ListPages:
         lines, count = self.desk.store.live(LIVE_MAX, skip=(page - 1) * LIVE_MAX, **chosen)
         browse, named = visit.may(DeskRight.BROWSE), chosen["platform_id"]
         pause = visit.request.query_params.get("pause") == "1"
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "live", status=status, flashes=[flash] if flash else [],
             rows=live_rows(lines, self.desk.now_ms(), browse=browse), browse=browse,
             summary=live_summary(lines, count, chosen["state"]),
@@ -176,7 +173,7 @@ class ListPages:
         """Show campaigns (floods against many numbers), as published by the campaign agent."""
         days = _days(visit)
         found, told_ms = self.desk.store.campaigns(since_ms=self.desk.now_ms() - days * DAY_MS)
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "campaigns", **_paged(visit, "campaigns", found),
             days=days, spans=DAYS, told_ms=told_ms,
         )  # fmt: skip
@@ -202,7 +199,7 @@ class ListPages:
             for each in found
             if wanted.casefold() in platform_name(each.platform).casefold()
         ]
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "platforms", **_paged(visit, "rows", rows), days=days, spans=DAYS, wanted=wanted,
             told_ms=told_ms, percent=percent,
         )  # fmt: skip

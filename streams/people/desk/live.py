@@ -21,6 +21,7 @@ from streams.common.errors import OtpguardError
 from streams.common.language import current_language, speaking, tr, zone
 from streams.people.desk.desk_context import Desk
 from streams.people.desk.list_pages import LIVE_MAX, live_rows, live_summary
+from streams.people.desk.render import render
 from streams.people.desk.rights import DeskRight
 from streams.people.desk.visit import RefusedError, Visit
 
@@ -51,8 +52,7 @@ class LiveFeed:
         self._changed = asyncio.Condition()
         self._looking = asyncio.Lock()
         self._made: dict[tuple[int, str, bool], str] = {}
-        self._streams: defaultdict[str, OrderedDict[int, asyncio.Event]] = defaultdict(OrderedDict)
-        self._last = 0
+        self._streams: defaultdict[str, OrderedDict[asyncio.Event, None]] = defaultdict(OrderedDict)
 
     @property
     def open(self) -> int:
@@ -105,11 +105,10 @@ class LiveFeed:
     async def _events(
         self, key: str, secret: str, tag: str, *, browse: bool
     ) -> AsyncGenerator[ServerSentEvent, None]:
-        own, number = self._streams[key], self._last
-        self._last += 1
-        over = own[number] = asyncio.Event()
+        own, over = self._streams[key], asyncio.Event()
+        own[over] = None
         while len(own) > self._desk.settings.console.streams_max:
-            own.popitem(last=False)[1].set()
+            own.popitem(last=False)[0].set()
         clock = zone()
         try:
             if self._turn == 0 or self.open == 1:  # the rows may be old: no stream was open
@@ -124,7 +123,7 @@ class LiveFeed:
                 await self._wait(seen)
             yield ServerSentEvent(event=ENDED, data="-")
         finally:
-            own.pop(number, None)
+            own.pop(over, None)
             if not own:
                 self._streams.pop(key, None)
 
@@ -144,8 +143,8 @@ class LiveFeed:
         if key not in self._made:
             with speaking(tag, clock):  # type: ignore[arg-type] # what `zone` gave
                 now_ms = self._desk.now_ms()
-                self._made[key] = self._desk.pages.part(
-                    "rows", rows=live_rows(self._lines, now_ms, browse=browse), live=True,
+                self._made[key] = render(
+                    "rows", now_ms, rows=live_rows(self._lines, now_ms, browse=browse), live=True,
                     summary=live_summary(self._lines, self._count),
                 )  # fmt: skip
         return self._made[key]

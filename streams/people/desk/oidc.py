@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.httpx_client import OAuth2Client
+from httpx2 import HTTPError
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -47,6 +50,9 @@ ALGORITHMS: Final = (
 )
 """Accepted signature algorithms of a provider. Shared secrets (HMAC) and `none` are excluded."""
 
+WRONG_ANSWERS: Final = (AuthlibBaseError, HTTPError, JoseError, KeyError, ValueError)
+"""Exceptions of a provider that does not answer or answers incorrectly."""
+
 
 @dataclass(slots=True)
 class OidcEntry:
@@ -59,7 +65,6 @@ class OidcEntry:
 
     def start(self, visit: Visit) -> Response:
         """Redirect the browser to the provider, and store state, nonce and verifier in a cookie."""
-        self._check_on()
         self.entry.count_attempt(visit, "oidc")
         provider = self._provider()
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
@@ -76,7 +81,6 @@ class OidcEntry:
 
         Raise RefusedError if the state does not match the cookie, or a later check fails.
         """
-        self._check_on()
         self.entry.count_attempt(visit, "oidc", "back")
         console = self.desk.settings.console
         flight = visit.request.cookies.get(self.desk.place.cookie(COOKIE), "").split(".")
@@ -127,7 +131,7 @@ class OidcEntry:
                     more = client.get(provider["userinfo_endpoint"]).json()
                     if more.get("sub") == claims["sub"]:
                         claims = {**more, **claims}
-            except _wrong_answers() as error:
+            except WRONG_ANSWERS as error:
                 raise self._not_in(
                     visit,
                     tr("The provider's answer does not fit ({kind}).").format(
@@ -138,10 +142,6 @@ class OidcEntry:
 
     def _not_in(self, visit: Visit, says: str) -> RefusedError:
         return self.entry.refuse(visit, "oidc", "?", says)
-
-    def _check_on(self) -> None:
-        if "oidc" not in self.desk.settings.console.enter:
-            raise RefusedError(404, tr("There is no such page."))
 
     def _provider(self) -> dict[str, Any]:
         """Return the provider's discovery document, at most `KNOWN_S` old.
@@ -160,7 +160,7 @@ class OidcEntry:
                     withhold_token=True,
                 )
                 found: dict[str, Any] = answer.raise_for_status().json()
-            except _wrong_answers() as error:
+            except WRONG_ANSWERS as error:
                 raise RefusedError(
                     503,
                     tr("The company's log-in does not answer ({kind}).").format(
@@ -178,7 +178,7 @@ class OidcEntry:
 
     def _client(self, state: str) -> Any:
         console = self.desk.settings.console
-        return _library()(
+        return OAuth2Client(
             client_id=console.oidc_client_id,
             client_secret=console.oidc_secret.get_secret_value() or None,
             scope=console.oidc_scope,
@@ -206,18 +206,3 @@ def _check(claims: dict[str, Any], console: Console, nonce: str) -> None:
         sub={"essential": True},
         nonce={"essential": True, "value": nonce},
     ).validate(claims)
-
-
-def _library() -> Any:
-    from authlib.integrations.httpx_client import OAuth2Client  # noqa: PLC0415 - half a second
-
-    return OAuth2Client
-
-
-def _wrong_answers() -> tuple[type[Exception], ...]:
-    """Return the exceptions of a provider that does not answer or answers incorrectly."""
-    from authlib.common.errors import AuthlibBaseError  # noqa: PLC0415 - loaded with the client
-    from httpx2 import HTTPError  # noqa: PLC0415
-
-    library: type[Exception] = AuthlibBaseError
-    return library, HTTPError, JoseError, KeyError, ValueError

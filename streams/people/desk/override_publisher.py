@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.cluster import prompt
 from streams.cluster.admin import client_arguments, working
 from streams.cluster.at_work import (
     Gateways,
@@ -24,7 +23,7 @@ from streams.cluster.at_work import (
     gateways_at_work,
     sort_gateways,
 )
-from streams.cluster.prompt import AGREED_S, LATELY, PromptProducer
+from streams.cluster.prompt import AGREED_S, LATELY, PromptProducer, say as publish
 from streams.cluster.read import LOOKING, Places, readable
 from streams.common import now_ms, tr
 from streams.config import Settings
@@ -178,7 +177,7 @@ class Speaker:
         """
         topic = self._topics.of_override(word.recipient)
         said_at = time.monotonic()
-        offset = prompt.say(self._producer, topic, encode_override(word), override_key(word))
+        offset = publish(self._producer, topic, encode_override(word), override_key(word))
         word_id = override_id(word, offset)
         self._said_at[word_id] = said_at
         if len(self._said_at) > WORDS_MAX:

@@ -5,7 +5,6 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -31,16 +30,14 @@ VERBS: Final = (
 )  # fmt: skip
 """Verbs that the filter of the audit log offers. The log may have other verbs too."""
 
-STATES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "open": "waits for a second person",
-        "approved": "approved",
-        "rejected": "rejected",
-        "expired": "nobody decided in time",
-        "used": "approved and done",
-    }
-)
-OUTCOMES: Final[Mapping[str, str]] = MappingProxyType({"refused": "not permitted"})
+STATES: Final[Mapping[str, str]] = {
+    "open": "waits for a second person",
+    "approved": "approved",
+    "rejected": "rejected",
+    "expired": "nobody decided in time",
+    "used": "approved and done",
+}
+OUTCOMES: Final[Mapping[str, str]] = {"refused": "not permitted"}
 """Texts for states of proposals and outcomes in the audit log. On other pages the same key has
 another text."""
 
@@ -54,9 +51,14 @@ GIVEN_MS: Final = DAY_MS
 this long (ms). Otherwise that other person could log in with it and approve her own proposal. One
 day is enough for the owner to notice that her password no longer works."""
 
-SPANS_S: Final[Mapping[str, int]] = MappingProxyType(
-    {"1h": 3_600, "4h": 14_400, "1d": 86_400, "7d": 604_800, "30d": 2_592_000, "180d": 15_552_000}
-)
+SPANS_S: Final[Mapping[str, int]] = {
+    "1h": 3_600,
+    "4h": 14_400,
+    "1d": 86_400,
+    "7d": 604_800,
+    "30d": 2_592_000,
+    "180d": 15_552_000,
+}
 """Choices for how long a proposed override lasts, in seconds."""
 
 DIGEST: Final = 16  # Length of a proposal's digest in hex digits.
@@ -94,7 +96,7 @@ class OversightPages:
         if subject and len(found) > limit:
             told = tr("There are more: these are the newest {n}. Ask for a person or an act.")
             flashes.append(Flash(told.format(n=limit), "bad"))
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "audit", flashes=flashes, lines=[_line(each) for each in found[:limit]],
             actor=actor, verb=verb, verbs=VERBS, by_number=bool(subject),
             older=AuditPlace.of(found[limit - 1]) if len(found) > limit and not subject else None,
@@ -103,7 +105,7 @@ class OversightPages:
     # --- proposals ---------------------------------------------------------------------------
 
     def proposals(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
-        return self.desk.pages.page(
+        return self.desk.page(
             visit,
             "proposals",
             status=status,
@@ -235,7 +237,7 @@ class OversightPages:
         POST checks brokers and topics too, which takes some seconds. The page of a GET sends it.
         """
         store, whole = self.desk.store, visit.request.scope["method"] == "POST"
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "health", age=store.freshness(), rails=store.rail_refusals(),
             modes=[each.word for each in store.words_now() if each.word.verb == "mode"],
             mode=self.desk.settings.mode, gateways=store.gateways(), whole=whole,
@@ -245,7 +247,7 @@ class OversightPages:
     # --- accounts ----------------------------------------------------------------------------
 
     def users(self, visit: Visit, flash: Flash | None = None, status: int = 200) -> Response:
-        return self.desk.pages.page(
+        return self.desk.page(
             visit,
             "users",
             status=status,

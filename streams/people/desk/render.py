@@ -1,26 +1,22 @@
 """Renders pages from Jinja2 templates. All values are escaped."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup
-from starlette.responses import HTMLResponse
 
 from streams.cases.explanation import platform_name
-from streams.cases.store.roles import Account
 from streams.common import CHINESE, ENGLISH, current_language, moment
 from streams.common.language import zone_name
 from streams.common.page import PALETTE, environment
 from streams.people.desk.masks import mask_recipient
-from streams.people.desk.rights import DeskRight, home_of
+from streams.people.desk.rights import DeskRight
 from streams.people.desk.timeline import hour
-from streams.people.desk.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,96 +60,39 @@ class Flash:
     tone: str = "good"  # good | bad
 
 
-_OTHERS: Final = {
+OTHERS: Final = {
     ENGLISH: {"tag": CHINESE, "name": "中文"},
     CHINESE: {"tag": ENGLISH, "name": "English"},
 }
 """Language of a page -> the language to which it offers to switch."""
 
 
-class Pages:
-    """Renders templates for a visit. `now_ms` is the clock."""
+CSRF_FIELD: Final = Markup('<input type="hidden" name="csrf" value="{}">')
 
-    def __init__(
-        self,
-        now_ms: Callable[[], int],
-        shown_on_all: Callable[[], tuple[Sequence[Banner], str]],
-        unread: Callable[[Visit], int],
-    ) -> None:
-        self._now_ms = now_ms
-        self._shown_on_all = shown_on_all
-        self._unread = unread
-        self._environment = _templates()
 
-    def page(
-        self,
-        visit: Visit,
-        template: str,
-        *,
-        status: int = 200,
-        flashes: Sequence[Flash] = (),
-        headers: Mapping[str, str] | None = None,
-        **values: Any,
-    ) -> HTMLResponse:
-        """Render a template as a page, in the language and with the rights of the visitor."""
-        person: Account | None = visit.session.account if visit.session else None
-        roles = visit.session.roles if visit.session else frozenset()
-        pages = {each.path: each for each in PAGES if visit.may(each.right)}
-        banners, fresh = self._shown_on_all() if visit.session else ((), None)
-        body = self._environment.get_template(f"{template}.html.j2").render(
-            lang=current_language(),
-            other=_OTHERS[current_language()],
-            now_ms=self._now_ms(),
-            person=person,
-            can=visit.may,
-            Right=DeskRight,
-            pages=list(pages.values()),
-            home=home_of(roles) if person else "/login",
-            here=visit.request.url.path,
-            token=token(visit.csrf),
-            banners=banners,
-            fresh=fresh,
-            flashes=flashes,
-            unread=self._unread(visit),
-            **values,
-        )
-        return HTMLResponse(body, status, dict(headers or {}))
-
-    def part(self, template: str, **values: Any) -> str:
-        """Render a template without the page around it, for an event stream."""
-        return self._environment.get_template(f"{template}.html.j2").render(
-            lang=current_language(), now_ms=self._now_ms(), **values
-        )
+def render(template: str, now_ms: int, **values: Any) -> str:
+    """Render a template in the current language. `now_ms` is the time that the page tells."""
+    found = _templates().get_template(f"{template}.html.j2")
+    return found.render(lang=current_language(), now_ms=now_ms, **values)
 
 
 def page_file(template: str, now_ms: int, **values: Any) -> bytes:
     """Render a template as a page that needs no server and loads nothing from a network."""
     sheet = Markup(static_files()["desk.css"].body.decode())  # noqa: S704 - our own file
-    page = _templates().get_template(f"{template}.html.j2")
-    return page.render(
-        lang=current_language(), now_ms=now_ms, sheet=sheet, can=lambda _: False, Right=DeskRight,
-        **values,
-    ).encode()  # fmt: skip
+    return render(
+        template, now_ms, sheet=sheet, can=lambda _: False, Right=DeskRight, **values
+    ).encode()
 
 
+@cache
 def _templates() -> jinja2.Environment:
     made = environment("streams.people.desk", "templates")
     made.filters.update(masked=mask_recipient, platform=platform_name)
     made.globals.update(
-        moment=moment, when=when, static=static, zone_name=zone_name, age=AGE, hour=hour,
-        number="{:,}".format,
+        moment=moment, when=when, zone_name=zone_name, age=AGE, hour=hour, number="{:,}".format,
+        static=lambda name: static_files()[name].path,
     )  # fmt: skip
     return made
-
-
-def token(csrf: str) -> Markup:
-    """Return the hidden CSRF field of a form."""
-    return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf)
-
-
-def static(name: str) -> str:
-    """Return the URL path of a static file."""
-    return static_files()[name].path
 
 
 AGE: Final = Markup('<span data-age="">1</span>')
@@ -174,35 +113,31 @@ def when(at_ms: float, now_ms: float = 0) -> Markup:
     )
 
 
-DARK: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "ink": "#e8edf2",
-        "muted": "#a9b6c3",
-        "line": "#33404d",
-        "paper": "#1a222b",
-        "page": "#11171d",
-        "watch": "#f2b45c",
-        "throttle": "#ff9299",
-        "good": "#6fd3ab",
-        "known": "#8fc1f2",
-        "new": "#c9aef0",
-        "pale": "#7d90a3",
-        "faint": "#2a3540",
-        "watch_tint": "#33280f",
-        "throttle_tint": "#3a1a1e",
-        "good_tint": "#12301f",
-    }
-)
+DARK: Final[Mapping[str, str]] = {
+    "ink": "#e8edf2",
+    "muted": "#a9b6c3",
+    "line": "#33404d",
+    "paper": "#1a222b",
+    "page": "#11171d",
+    "watch": "#f2b45c",
+    "throttle": "#ff9299",
+    "good": "#6fd3ab",
+    "known": "#8fc1f2",
+    "new": "#c9aef0",
+    "pale": "#7d90a3",
+    "faint": "#2a3540",
+    "watch_tint": "#33280f",
+    "throttle_tint": "#3a1a1e",
+    "good_tint": "#12301f",
+}
 """Colours for dark mode, with the same contrasts as `PALETTE` for light mode."""
 
-_KINDS: Final = MappingProxyType(
-    {
-        "css": "text/css; charset=utf-8",
-        "js": "text/javascript; charset=utf-8",
-        "svg": "image/svg+xml",
-        "txt": "text/plain; charset=utf-8",
-    }
-)
+_KINDS: Final = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",
+}
 
 SHIPPED: Final = ("htmx.js", "htmx-sse.js", "desk.js", "icon.svg", "htmx.LICENSE.txt")
 """Files that are served unchanged. The style sheet is rendered from a template."""
@@ -228,9 +163,7 @@ def static_files() -> Mapping[str, StaticFile]:
     sheet = jinja2.Template(folder.joinpath("desk.css.j2").read_text("utf-8"))
     bodies = {name: folder.joinpath(name).read_bytes() for name in SHIPPED}
     bodies["desk.css"] = sheet.render(light=PALETTE, dark=DARK).encode()
-    return MappingProxyType(
-        {
-            name: StaticFile(name, body, _KINDS[name.rpartition(".")[2]])
-            for name, body in bodies.items()
-        }
-    )
+    return {
+        name: StaticFile(name, body, _KINDS[name.rpartition(".")[2]])
+        for name, body in bodies.items()
+    }

@@ -53,7 +53,7 @@ class ShiftPages:
         papers, now_ms = self.desk.store.papers, self.desk.now_ms()
         handed = papers.list_handovers(now_ms - HANDED_MS, receivers_of(visit))
         calls = papers.list_calls(now_ms - DAY_MS, visit.person.account.name)
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "mine", handed=handed, path=lambda each: self.cases.path(visit, each),
             calls={each.episode_id: each for each in calls if each.episode_id}.values(),
         )  # fmt: skip
@@ -67,7 +67,7 @@ class ShiftPages:
         for hour, name, n in papers.count_calls(since_ms):
             by_hour[hour * HOUR_MS] += n
             by_person[name] += n
-        return self.desk.pages.page(
+        return self.desk.page(
             visit, "shift", hours=hours, choices=SHIFTS_H, since_ms=since_ms, by_hour=by_hour,
             by_person=by_person.most_common(), calls=papers.list_calls(since_ms),
             handed=papers.list_handovers(since_ms), ways=IDENTIFIED,

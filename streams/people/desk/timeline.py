@@ -5,7 +5,7 @@ The template `timeline.html.j2` draws the chart as SVG.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from streams.cases.store.answers import CaseEvent
@@ -91,5 +91,4 @@ def bars(events: Sequence[CaseEvent]) -> tuple[int, list[TimeBar]]:
 
 def hour(at_ms: int, *, seconds: bool = False) -> str:
     """Format the time of day in the current time zone."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return f"{at.astimezone(zone()):{'%H:%M:%S' if seconds else '%H:%M'}}"
+    return datetime.fromtimestamp(at_ms / 1000, zone()).strftime("%H:%M:%S" if seconds else "%H:%M")

@@ -64,5 +64,4 @@ class Visit:
 
 def visit_of(request: HTTPConnection) -> Visit:
     """Return the visit that the guard stored in the request's scope."""
-    found: Visit = request.scope["state"]["visit"]
-    return found
+    return request.scope["state"]["visit"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC
-from types import MappingProxyType
 from typing import Any, Final
 
 from detectors.model.records import Level
@@ -10,8 +9,7 @@ from detectors.model.times import MINUTE_MS
 from streams.common import CHINESE, ENGLISH, speaking, tr
 from streams.people.evidence.pack_records import Chosen
 
-GAPS: Final = MappingProxyType(
-    {
+GAPS: Final = {
         "no_text": "No text of a message and no code is in this pack: none was kept. The texts are "
         "on the phone that received them.",
         "no_messages": ("No record describes single messages (sender number, message id, "
@@ -50,8 +48,7 @@ GAPS: Final = MappingProxyType(
         "(their fingerprints differ): a repetition needs those.",
         "open": "The case was not over when the pack was made.",
         "claims": "A sender number is as it was submitted: it is a claim, and can be forged.",
-    }
-)  # fmt: skip
+    }  # fmt: skip
 """Name of a gap -> its sentence, with placeholders for figures."""
 
 BEHIND_S: Final = MINUTE_MS // 1000

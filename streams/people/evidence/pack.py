@@ -34,12 +34,13 @@ from streams.people.evidence.pack_files import (
 )
 from streams.people.evidence.pack_records import SINGLE, Chosen, lines_of
 from streams.people.evidence.pack_report import Cover, Seal, pages
-from streams.people.evidence.standalone import FORMAT, REPORT_FORMAT, leaf, root_over, sha256
 from streams.people.evidence.tree import prove
 
 METHOD: Final = (
     "records.jsonl: one record a line, JSON by RFC 8785. Each line's prev is the SHA-256 of the "
-    "line before without its end; the first's that of '" + FORMAT + "', a line feed and the "
+    "line before without its end; the first's that of '"
+    + standalone.FORMAT
+    + "', a line feed and the "
     "episode's id. chain_head is the SHA-256 of the last line. tree_root is the Merkle tree hash "
     "of RFC 9162, 2.1, over the lines. Messages of an incident's record are lines of their own, "
     "and their number stands in their place. Files: SHA-256 and SM3 (GB/T 32905-2016). Signatures: "
@@ -101,13 +102,13 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
     except PackError as error:
         raise UsageError(tr("no pack: {error}").format(error=error)) from None
     records = b"".join(line + b"\n" for line in lines)
-    tree_root = root_over([leaf(line) for line in lines]).hex()
+    tree_root = standalone.root_over([standalone.leaf(line) for line in lines]).hex()
     found = list(gaps(chosen, making.fingerprint))
     seal = Seal(
         signer=key.public.fingerprint,
-        chain_head=sha256(lines[-1]),
+        chain_head=standalone.sha256(lines[-1]),
         tree_root=tree_root,
-        sha256=sha256(records),
+        sha256=standalone.sha256(records),
         sm3=sm3(records),
         bytes=len(records),
         lines=len(lines),
@@ -126,7 +127,7 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
     manifest = {
         "chain_head": seal.chain_head,
         "episode": chosen.episode_id,
-        "format": FORMAT,
+        "format": standalone.FORMAT,
         "gaps": documents(found),
         "made": {
             "at": making.at,
@@ -174,7 +175,7 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
             if (pack / name).exists():
                 kept[name] = (pack / name).read_bytes()
         manifest, _, _ = envelope.open_envelope(kept[MANIFEST], standalone.MANIFEST)
-        root = root_over([leaf(line) for line in lines]).hex()
+        root = standalone.root_over([standalone.leaf(line) for line in lines]).hex()
         whole = isinstance(manifest, dict) and manifest.get("tree_root") == root
         own = [
             n
@@ -248,7 +249,7 @@ def seal_report(
     Raises UsageError if the folder exists, because signed files must not be overwritten.
     """
     manifest = {
-        "format": REPORT_FORMAT,
+        "format": standalone.REPORT_FORMAT,
         "made": {
             "at": at,
             "by": by,

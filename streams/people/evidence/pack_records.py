@@ -7,7 +7,6 @@ contract defines: no message text and no code, even if somebody wrote them into 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -57,29 +56,23 @@ class RecordKind:
     fields: tuple[str, ...]  # a document with these fields is of this kind
 
 
-KINDS: Final[Mapping[str, RecordKind]] = MappingProxyType(
-    {
-        "episode": RecordKind(
-            "episode", decode_episode, encode_episode, "at_ms", ("episode_id", "change")
-        ),
-        "incident": RecordKind(
-            "incident", decode_incident, encode_incident, "at_ms", ("messages", "first")
-        ),
-        "lease": RecordKind(
-            "throttle", decode_action, encode_action, "issued_at_ms", ("action_id", "verb")
-        ),
-        "ack": RecordKind("acks", decode_ack, encode_ack, "at_ms", ("action_id", "state")),
-        "counts": RecordKind(
-            "counts", decode_counts, encode_counts, "at_ms", ("action_id", "refused")
-        ),
-        "word": RecordKind(
-            "override", decode_override, encode_override, "issued_at_ms", ("verb", "actor")
-        ),
-        "notice": RecordKind(
-            "notice", decode_notice, encode_notice, "at_ms", ("notice_id", "state")
-        ),
-    }
-)
+KINDS: Final[Mapping[str, RecordKind]] = {
+    "episode": RecordKind(
+        "episode", decode_episode, encode_episode, "at_ms", ("episode_id", "change")
+    ),
+    "incident": RecordKind(
+        "incident", decode_incident, encode_incident, "at_ms", ("messages", "first")
+    ),
+    "lease": RecordKind(
+        "throttle", decode_action, encode_action, "issued_at_ms", ("action_id", "verb")
+    ),
+    "ack": RecordKind("acks", decode_ack, encode_ack, "at_ms", ("action_id", "state")),
+    "counts": RecordKind("counts", decode_counts, encode_counts, "at_ms", ("action_id", "refused")),
+    "word": RecordKind(
+        "override", decode_override, encode_override, "issued_at_ms", ("verb", "actor")
+    ),
+    "notice": RecordKind("notice", decode_notice, encode_notice, "at_ms", ("notice_id", "state")),
+}
 """Kinds of record that a pack contains. Records with the same time are sorted in this order."""
 
 SINGLE: Final = ("message", "earlier")

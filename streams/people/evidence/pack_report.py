@@ -4,6 +4,7 @@ The cover sheet has the fields that item 14 of the Chinese opinion on cybercrime
 requires: number of the legal request, electronic seal of the unit, check values, and their method.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -140,7 +141,15 @@ def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
         seal=seal,
         form=_form(chosen, cover),
         headline=_headline(chosen),
-        integrity=_integrity(seal),
+        integrity=[
+            (tr("records.jsonl, lines"), f"{seal.lines}"),
+            (tr("records.jsonl, bytes"), f"{seal.bytes}"),
+            ("SHA-256", seal.sha256),
+            ("SM3", seal.sm3),
+            (tr("Last value of the chain"), seal.chain_head),
+            (tr("Root of the tree"), seal.tree_root),
+            (tr("Signer's fingerprint"), seal.signer),
+        ],
         # For a case that is over, "nothing is refused" would read as if nothing had ever been.
         facts=[
             *_facts(chosen),
@@ -178,8 +187,8 @@ def _form(chosen: Chosen, cover: Cover) -> list[tuple[str, str]]:
     blank = "____________________"
     form = tr("{kind} ({name}) {n}")
     kinds = [
-        form.format(kind=tr(KIND_NAMES[kind]), name=kind, n=len(chosen.of(kind)))
-        for kind in _kinds(chosen)
+        form.format(kind=tr(KIND_NAMES[kind]), name=kind, n=n)
+        for kind, n in Counter(each.kind for each in chosen.records).items()
     ]
     return [
         (tr("Requesting authority"), cover.authority or blank),
@@ -206,22 +215,6 @@ def _origin(chosen: Chosen) -> str:
             "was added by hand"
         )
     return tr("the topics of the system otpguard, read without change; nothing was added by hand")
-
-
-def _kinds(chosen: Chosen) -> list[str]:
-    return list(dict.fromkeys(each.kind for each in chosen.records))
-
-
-def _integrity(seal: Seal) -> list[tuple[str, str]]:
-    return [
-        (tr("records.jsonl, lines"), f"{seal.lines}"),
-        (tr("records.jsonl, bytes"), f"{seal.bytes}"),
-        ("SHA-256", seal.sha256),
-        ("SM3", seal.sm3),
-        (tr("Last value of the chain"), seal.chain_head),
-        (tr("Root of the tree"), seal.tree_root),
-        (tr("Signer's fingerprint"), seal.signer),
-    ]
 
 
 def _headline(chosen: Chosen) -> str:
@@ -315,12 +308,11 @@ def pdf(page: str, records: bytes, chosen: Chosen, seal: Seal) -> bytes:
         relationship="Source",
         url_fetcher=nowhere,
     )
-    made: bytes = weasyprint.HTML(string=page, url_fetcher=nowhere).write_pdf(
+    return weasyprint.HTML(string=page, url_fetcher=nowhere).write_pdf(
         pdf_variant="pdf/a-3u",
         attachments=[attached],
         pdf_identifier=seal.sha256.encode(),
     )
-    return made
 
 
 def _quote_css(text: str) -> str:

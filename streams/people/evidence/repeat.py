@@ -7,6 +7,7 @@ decisions differ.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,10 +80,13 @@ def repeat(pack: Path, events: Iterable[bytes]) -> Repetition:
     wanted = list(_decisions(pack))
     if not wanted:
         raise UsageError(tr("{pack}: no decision is in it").format(pack=pack))
-    number, places = _place_events(events)
+    placed = _place_events(events)
+    first = next(placed, None)
+    if first is None:
+        raise UsageError(tr("there is no event to judge again"))
     found: set[bytes] = set()
     counted = refused = 0
-    for step in replay_placed(settings, number, places):
+    for step in replay_placed(settings, first[0], _chunk(chain((first,), placed))):
         counted += step.lines
         refused += len(step.decoded.rejects)
         made = step.decisions
@@ -111,33 +115,23 @@ def _decisions(pack: Path) -> Iterator[tuple[int, Any]]:
         raise UsageError(tr("{file}: no records of a pack").format(file=pack / RECORDS)) from None
 
 
-def _place_events(
-    events: Iterable[bytes],
-) -> tuple[int, Iterator[tuple[list[bytes], NDArray[np.int64]]]]:
-    """Return the partition of the events, and an iterator over chunks of values and offsets."""
-    lines = (line for line in events if line.strip())
-    first = next(lines, None)
-    if first is None:
-        raise UsageError(tr("there is no event to judge again"))
-    partition = _place(first, 0)[0]
+def _place_events(events: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield partition, offset and value of the events, which are of one partition and in order."""
+    partition: int | None = None
+    following = 0
+    for line in filter(bytes.strip, events):
+        number, offset, value = _place(line, following)
+        if partition not in (None, number) or offset < following:
+            raise UsageError(tr("events of one partition, in the order of their offsets"))
+        partition, following = number, offset + 1
+        yield number, offset, value
 
-    def chunks() -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
-        values: list[bytes] = []
-        offsets: list[int] = []
-        following = 0
-        for line in (first, *lines):
-            number, offset, value = _place(line, following)
-            if number != partition or offset < following:
-                raise UsageError(tr("events of one partition, in the order of their offsets"))
-            following = offset + 1
-            values.append(value)
-            offsets.append(offset)
-            if len(values) == CHUNK:
-                yield values, np.array(offsets, np.int64)
-                values, offsets = [], []
-        yield values, np.array(offsets, np.int64)
 
-    return partition, chunks()
+def _chunk(
+    placed: Iterator[tuple[int, int, bytes]],
+) -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
+    while some := list(islice(placed, CHUNK)):
+        yield [value for _, _, value in some], np.array([at for _, at, _ in some], np.int64)
 
 
 def _place(line: bytes, following: int) -> tuple[int, int, bytes]:

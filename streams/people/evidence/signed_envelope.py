@@ -13,7 +13,6 @@ from streams.people.evidence import standalone
 from streams.people.evidence.canonical import PackError, canonical, encode_base64, parse_canonical
 from streams.people.evidence.hardware import PackSigner
 from streams.people.evidence.pack_keys import PublicKeys, is_good
-from streams.people.evidence.standalone import KINDS, SUCCESSOR
 
 
 def sign_value(key: PackSigner, kind: str, value: Any) -> bytes:
@@ -27,7 +26,8 @@ def sign_value(key: PackSigner, kind: str, value: Any) -> bytes:
                 "payload": encode_base64(payload),
                 "payloadType": kind,
                 "signatures": [
-                    {"keyid": f"{name}:{each}", "sig": encode_base64(made[each])} for each in KINDS
+                    {"keyid": f"{name}:{each}", "sig": encode_base64(made[each])}
+                    for each in standalone.KINDS
                 ],
             }
         )
@@ -71,7 +71,7 @@ def succession(old: PackSigner, new: PublicKeys, at: str) -> bytes:
     publish the new fingerprint itself, and no list of successors.
     """
     return sign_value(
-        old, SUCCESSOR, {"at": at, "from": old.public.document(), "to": new.document()}
+        old, standalone.SUCCESSOR, {"at": at, "from": old.public.document(), "to": new.document()}
     )
 
 

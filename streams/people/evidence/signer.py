@@ -16,9 +16,13 @@ def signer(settings: Settings, named: str = "") -> PackSigner:
     answer.
     """
     own = settings.evidence
-    if named := named or own.key_uri or str(own.key_file or ""):
-        return signer_named(named, own.pin.get_secret_value())
-    if not (text := own.key.get_secret_value()):
+    named = named or own.key_uri or str(own.key_file or "")
+    if named.startswith(SCHEME):
+        return HardwareKey(TokenUri.of(named), own.pin.get_secret_value())
+    text = own.key.get_secret_value()
+    if named:
+        text = read_private(Path(named)).decode("ascii", "replace")
+    elif not text:
         raise ConfigError(
             tr(
                 "no pack key: --key, evidence.key_file, evidence.key_uri or "
@@ -28,15 +32,5 @@ def signer(settings: Settings, named: str = "") -> PackSigner:
     try:
         return PackKey.read(text)
     except PackError as error:
-        raise ConfigError(tr("evidence.key: {error}").format(error=error)) from None
-
-
-def signer_named(named: str, pin: str) -> PackSigner:
-    """Return the pack key of a file or of a PKCS#11 URI. Raises the same errors as `signer`."""
-    if named.startswith(SCHEME):
-        return HardwareKey(TokenUri.of(named), pin)
-    file = Path(named)
-    try:
-        return PackKey.read(read_private(file).decode("ascii", "replace"))
-    except PackError as error:
+        file = named or "evidence.key"
         raise ConfigError(tr("{file}: {error}").format(file=file, error=error)) from None

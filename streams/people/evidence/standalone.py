@@ -52,16 +52,6 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def sm3(data: bytes) -> str:
-    """Return the SM3 digest in hex, computed by openssl."""
-    done = subprocess.run(
-        ["openssl", "dgst", "-sm3", "-r"], check=False, input=data, capture_output=True
-    )
-    if done.returncode:
-        raise Wrong(tr("this openssl has no SM3"))
-    return done.stdout.split()[0].decode()
-
-
 def b64(text: str) -> bytes:
     """Decode base64. Raise Wrong unless it is written in the one allowed way."""
     data = base64.b64decode(text, validate=True)
@@ -251,7 +241,6 @@ class Verifier:
         return [self.describe(each) for each in self.findings]
 
     def add(self, form: str, **values: Any) -> None:
-        """Add a problem."""
         self.findings.append(Wrong(form, **values))
 
     def describe(self, each: Wrong) -> str:
@@ -259,8 +248,13 @@ class Verifier:
         return str(each)
 
     def sm3(self, data: bytes) -> str:
-        """Return the SM3 digest in hex."""
-        return sm3(data)
+        """Return the SM3 digest in hex, computed by openssl."""
+        done = subprocess.run(
+            ["openssl", "dgst", "-sm3", "-r"], check=False, input=data, capture_output=True
+        )
+        if done.returncode:
+            raise Wrong(tr("this openssl has no SM3"))
+        return done.stdout.split()[0].decode()
 
     def is_good(self, keys: dict[str, bytes], kind: str, message: bytes, signature: bytes) -> bool:
         """Return true if the signature by the key of this kind is valid."""

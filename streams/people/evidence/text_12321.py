@@ -7,7 +7,6 @@ the rest, for each sender.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
 
@@ -21,22 +20,13 @@ TIMES_MAX: Final = 20
 """Maximum number of times listed per sender. Further messages appear only in the count."""
 
 
-@dataclass(slots=True)
-class _Sent:
-    platforms: dict[str, None] = field(default_factory=dict)
-    times: list[int] = field(default_factory=list)
-
-
 def lines(chosen: Chosen, zone: tzinfo) -> Iterator[str]:
     """Yield the lines of the complaint: one block per sender, full numbers, times in seconds."""
     case = chosen.case.last
-    told: dict[str, _Sent] = {}
+    told: dict[str, list[FloodMessage]] = {}
     for message in chosen.of("message"):
-        assert isinstance(message, FloodMessage)
         if message.sender:
-            sent = told.setdefault(message.sender, _Sent())
-            sent.platforms.setdefault(platform_name(message.platform))
-            sent.times.append(message.at_ms)
+            told.setdefault(message.sender, []).append(message)
     evidence = case.evidence
     yield f"举报号码：{_reporter(case.recipient)}"
     yield "举报类型：短信轰炸（短时间内收到大量非本人请求的验证码短信）"
@@ -50,13 +40,14 @@ def lines(chosen: Chosen, zone: tzinfo) -> Iterator[str]:
     yield "说明：均非本人操作，疑为网站验证码接口被滥用。短信原文及截图见附件（由本人手机提供）。"
     if not told:
         yield "发送端口号：运营商记录中没有逐条的发送号码，请从手机上逐条抄录。"
-    for number, sender in enumerate(sorted(told, key=lambda each: told[each].times[0]), 1):
-        sent = told[sender]
-        times = [local(each, zone) for each in sorted(sent.times)]
+    by_time = sorted(told.items(), key=lambda each: each[1][0].at_ms)
+    for number, (sender, sent) in enumerate(by_time, 1):
+        times = [local(each, zone) for each in sorted(message.at_ms for message in sent)]
+        platforms = dict.fromkeys(platform_name(message.platform) for message in sent)
         more = f" 等共 {len(times)} 条" if len(times) > TIMES_MAX else f" 共 {len(times)} 条"
         yield ""
         yield f"{number}. 发送端口号：{sender}"
-        yield f"   签名或平台：{'、'.join(sent.platforms)}"
+        yield f"   签名或平台：{'、'.join(platforms)}"
         yield f"   接收时间：{'，'.join(times[:TIMES_MAX])}{more}"
 
 

@@ -4,11 +4,8 @@ The XARF type is `vulnerability/open_service`: a service that answers everybody 
 flood others. The spam types do not fit, because the platform does not send spam on purpose.
 """
 
-import csv
-import io
 import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.mime.base import MIMEBase
@@ -21,7 +18,7 @@ from detectors.model.times import MINUTE_MS
 from streams.common import ConfigError, escape_unprintable, moment, tr, trn, utc
 from streams.config import Reports
 from streams.people.notices.contacts import PlatformContact
-from streams.people.notices.platform_use import PlatformUse, UseWindow, few, most
+from streams.people.notices.platform_use import PlatformUse, few, most
 
 SERVICE: Final = "sms-otp-endpoint"
 NAMESPACE: Final = uuid.UUID("6f1d0a52-8d1e-5b7f-9c55-0f7f2d3b8a41")
@@ -76,7 +73,16 @@ def content(report: PlatformReport) -> dict[str, Any]:
         "share_of_flood_messages": round(report.share, 4),
         "senders": most(use.senders),
         "accounts": most(use.accounts),
-        "windows": [_window(each) for each in use.windows()],
+        "windows": [
+            {
+                "from": utc(each.from_ms),
+                "until": utc(each.until_ms),
+                "minutes": (each.until_ms - each.from_ms) // MINUTE_MS,
+                "messages": each.messages,
+                "most_a_minute": each.most_a_minute,
+            }
+            for each in use.windows()
+        ],
         "messages_by_minute": {utc(at): n for at, n in sorted(use.minutes.items())},
         "messages_a_day_before_told": report.before,
         "messages_a_day_since_told": report.after,
@@ -218,19 +224,5 @@ def mail(report: PlatformReport, settings: Reports) -> MIMEMultipart:
 
 def as_csv(report: PlatformReport) -> str:
     """Return the messages per minute as CSV with two columns. Times are in UTC."""
-    sink = io.StringIO()
-    rows = csv.writer(sink, lineterminator="\n")
-    rows.writerow(["minute_utc", "messages"])
-    for at, n in sorted(report.use.minutes.items()):
-        rows.writerow([utc(at), n])
-    return sink.getvalue()
-
-
-def _window(window: UseWindow) -> Mapping[str, Any]:
-    return {
-        "from": utc(window.from_ms),
-        "until": utc(window.until_ms),
-        "minutes": (window.until_ms - window.from_ms) // MINUTE_MS,
-        "messages": window.messages,
-        "most_a_minute": window.most_a_minute,
-    }
+    rows = (f"{utc(at)},{n}\n" for at, n in sorted(report.use.minutes.items()))
+    return "".join(("minute_utc,messages\n", *rows))

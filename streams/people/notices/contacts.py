@@ -81,9 +81,8 @@ def read_contacts(path: Path | None, registry: Registry) -> PlatformContacts:
 
     if path is None:
         return PlatformContacts({})
-    convert = partial(msgspec.convert, type=_File)
     found: dict[str, PlatformContact] = {}
-    for contact in convert_toml(SETTING, path, convert).contact:
+    for contact in convert_toml(SETTING, path, partial(msgspec.convert, type=_File)).contact:
         for platform in {current_key(registry, each): None for each in contact.platforms}:
             if platform in found:
                 said = tr("{name} is in two entries").format(name=platform)

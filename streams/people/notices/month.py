@@ -6,8 +6,9 @@ a topic whose oldest record is later than the start of the month has lost a part
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from detectors.model.incidents import IncidentRecord
@@ -176,13 +177,11 @@ def _floods(
     found: dict[str, EpisodeRecord] = {}
     seen: set[str] = set()
     for record in episodes:
-        if record.kind != "flood" or not from_ms <= record.at_ms < until_ms:
-            continue
-        seen.add(record.episode_id)
-        known = found.get(record.episode_id)
-        first = known is None or record.at_ms < known.at_ms
-        if record.level is Level.THROTTLE and record.change in ("opened", "raised") and first:
-            found[record.episode_id] = record
+        if record.kind == "flood" and from_ms <= record.at_ms < until_ms:
+            name = record.episode_id
+            seen.add(name)
+            if record.level is Level.THROTTLE and record.change in ("opened", "raised"):
+                found[name] = min(found.get(name, record), record, key=lambda each: each.at_ms)
     return found, len(seen - found.keys())
 
 
@@ -207,16 +206,16 @@ def _count_refused(
 
     Counts come from the count records and from `expired` acks.
     """
-    last: dict[tuple[str, str], int] = {}
-    for each in counts:
+    last: Counter[tuple[str, str]] = Counter()
+    told: Iterator[tuple[Counts | Ack, int]] = chain(
+        ((each, each.refused) for each in counts),
+        ((ack, ack.refused_count) for ack in acks if ack.state == "expired"),
+    )
+    for each, refused in told:
         if from_ms <= each.at_ms < until_ms:
-            key = each.action_id, each.gateway_id
-            last[key] = max(each.refused, last.get(key, 0))
-    for ack in acks:
-        if ack.state == "expired" and from_ms <= ack.at_ms < until_ms:
-            key = ack.action_id, ack.gateway_id
-            last[key] = max(ack.refused_count, last.get(key, 0))
-    return sum(last.values())
+            lease = each.action_id, each.gateway_id
+            last[lease] = max(refused, last[lease])
+    return last.total()
 
 
 def _words(words: Iterable[Override], from_ms: int, until_ms: int) -> list[Override]:
@@ -235,13 +234,9 @@ def _words(words: Iterable[Override], from_ms: int, until_ms: int) -> list[Overr
 
 def _notices(notices: Iterable[Notice], from_ms: int, until_ms: int) -> dict[str, int]:
     """Return the number of first notices to victims by state. The last record of each counts."""
-    last: dict[str, Notice] = {}
-    for notice in notices:
-        if notice.kind == "victim_start" and from_ms <= notice.at_ms < until_ms:
-            known = last.get(notice.notice_id)
-            if known is None or known.at_ms <= notice.at_ms:
-                last[notice.notice_id] = notice
-    return dict(Counter(notice.state for notice in last.values()))
+    told = (n for n in notices if n.kind == "victim_start" and from_ms <= n.at_ms < until_ms)
+    last = {n.notice_id: n.state for n in sorted(told, key=lambda each: each.at_ms)}
+    return dict(Counter(last.values()))
 
 
 def _platforms(
@@ -254,7 +249,7 @@ def _platforms(
     made = []
     for use in found[:PLATFORMS_MAX]:
         first = min(told.get(use.key, ()), default=None)
-        change = trend(use.days(), first, from_ms, until_ms)
+        before, after = trend(use.days(), first, from_ms, until_ms)
         made.append(
             MonthPlatform(
                 use.key,
@@ -262,8 +257,8 @@ def _platforms(
                 len(use.episodes),
                 few(len(use.victims)),
                 first is not None,
-                change.before,
-                change.after,
+                before,
+                after,
             )
         )
     return tuple(made)

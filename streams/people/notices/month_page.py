@@ -61,8 +61,7 @@ def pdf(document: str) -> bytes:
     weasyprint = pdf_writer()
     # WeasyPrint warns about every SVG style that is not valid for a page.
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
-    made: bytes = weasyprint.HTML(string=document).write_pdf(pdf_variant="pdf/a-3u")
-    return made
+    return weasyprint.HTML(string=document).write_pdf(pdf_variant="pdf/a-3u")
 
 
 def span(seconds: float | None) -> str:

@@ -210,7 +210,7 @@ class NoticeBook:
         self._keep("_tries", notice.notice_id, tries, kept_ms)
         key = f"{notice.kind} {notice.to}"
         last = self._last.get(key)
-        if _may_have(notice):
+        if may_have(notice):
             if last is None or last.at_ms <= notice.at_ms:
                 self._keep("_last", key, notice, kept_ms)
         elif last is not None and last.notice_id == notice.notice_id:
@@ -300,7 +300,7 @@ class NoticeBook:
     def was_told(self, episode_id: str) -> bool:
         """Return true if the notice that an episode has begun may have reached the victim."""
         told = self._told.get(f"{episode_id}:victim_start")
-        return told is not None and _may_have(told)
+        return told is not None and may_have(told)
 
     def last_told(self, kind: NoticeKind, recipient: str) -> int | None:
         """Return when a notice of this kind was last sent to a recipient, in ms, or None.
@@ -324,7 +324,7 @@ class NoticeBook:
 
     def _count(self, told: Notice, by: int) -> None:
         """Add `by` to the daily counters if the notice may have been sent. -1 undoes a count."""
-        if _may_have(told):
+        if may_have(told):
             day = told.at_ms // DAY_MS
             self._days[day, None] += by
             self._days[day, self.params.prefix(told.to) or ""] += by
@@ -417,6 +417,6 @@ class NoticeBook:
             heapq.heappush(self._heap, (until_ms, table, key))
 
 
-def _may_have(told: Notice) -> bool:
+def may_have(told: Notice) -> bool:
     """Return true if the victim may have received the notice."""
     return told.state in ("sending", "sent") or told.why == Unsent.UNKNOWN

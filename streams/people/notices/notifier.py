@@ -29,6 +29,7 @@ from streams.people.notices.notice_book import EPISODE_KEPT_MS, NoticeBook, Pend
 from streams.people.notices.reply import (
     ACTOR,
     AGE_MAX_MS as REPLY_AGE_MAX_MS,
+    REASON,
     VIA,
     HeardReply,
     Opening,
@@ -433,7 +434,7 @@ class Notifier:
                 chain=self._chain, seq=seq, prev=prev, at_ms=now_ms, actor=ACTOR, channel=VIA,
                 verb="allow", outcome="done", role=ACTOR, auth="msisdn",
                 subject=opening.recipient, episode_id=opening.episode_id,
-                detail=f"platforms: {platforms}", reason=opening.reason,
+                detail=f"platforms: {platforms}", reason=REASON,
                 until_ms=opening.until_ms,
             )
         )  # fmt: skip

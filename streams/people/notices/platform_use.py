@@ -5,8 +5,6 @@ numbers it sent codes, but it must not learn from us which number is under attac
 victims are written "<5".
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +24,16 @@ IDS_MAX: Final = 1_000
 BETTER: Final = 0.5
 """A platform improves if its messages per day fall to this share of those in an earlier report."""
 QUIET_DAYS: Final = 7  # days without a further report to a platform that improves
+
+
+@dataclass(frozen=True, slots=True)
+class UseWindow:
+    """A period of continuous use. Times are in ms UTC."""
+
+    from_ms: int
+    until_ms: int
+    messages: int
+    most_a_minute: int
 
 
 @dataclass(slots=True)
@@ -73,16 +81,6 @@ class PlatformUse:
 def most(counted: Counter[str]) -> list[str]:
     """Return the most frequent senders or accounts, as many as a report lists."""
     return [name for name, _ in counted.most_common(SENDERS_MAX)]
-
-
-@dataclass(frozen=True, slots=True)
-class UseWindow:
-    """A period of continuous use. Times are in ms UTC."""
-
-    from_ms: int
-    until_ms: int
-    messages: int
-    most_a_minute: int
 
 
 def uses(
@@ -168,30 +166,25 @@ def to_tell(
     return Telling.DIGEST
 
 
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """Messages per day before and after the first report to a platform. None: no such day."""
+def trend(
+    days: Mapping[int, int], told_ms: int | None, from_ms: int, until_ms: int
+) -> tuple[float | None, float | None]:
+    """Return the messages per day before and after the first report to a platform.
 
-    before: float | None
-    after: float | None
-
-
-def trend(days: Mapping[int, int], told_ms: int | None, from_ms: int, until_ms: int) -> Trend:
-    """Compare the full days before the first report to a platform with the full days after it.
-
-    The day of the first report itself is left out. `told_ms` is None if there was no report.
+    Full days count, without the day of the report; None: no such day. `told_ms` is None if there
+    was no report.
 
     >>> day = 86_400_000
     >>> trend({0: 60, day: 60, 2 * day: 9, 3 * day: 6}, 2 * day, 0, 4 * day)
-    Trend(before=60.0, after=6.0)
+    (60.0, 6.0)
     """
     starts = range(from_ms - from_ms % DAY_MS, until_ms, DAY_MS)
     if told_ms is None:
-        return Trend(None, None)
+        return None, None
     first = told_ms - told_ms % DAY_MS
     before = [days.get(at, 0) for at in starts if at < first]
     after = [days.get(at, 0) for at in starts if at > first]
-    return Trend(_mean(before), _mean(after))
+    return _mean(before), _mean(after)
 
 
 def _mean(values: list[int]) -> float | None:

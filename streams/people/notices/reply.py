@@ -12,12 +12,10 @@ A reply counts only if its gateway vouches for the sender. The sender must also 
 must have been notified about replies. So a forged sender elsewhere opens nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from detectors.leases.gateway_rule import forbids, lease_of
 from detectors.model.event import Trust
@@ -29,6 +27,7 @@ from streams.people.notices.notice_book import NoticeBook
 from streams.wire import ONCE_VERSION, Event, Numbers, Override
 
 ACTOR: Final = "victim"
+REASON: Final = "reply of the victim"
 VIA: Final = "mo"
 OPEN_MS: Final = 10 * MINUTE_MS
 AGE_MAX_MS: Final = 5 * MINUTE_MS
@@ -64,7 +63,7 @@ class AskedPlatform(NamedTuple):
     platform_id: int
     times_ms: tuple[int, ...]  # times of the first, the second and the newest message
 
-    def also(self, at_ms: int) -> AskedPlatform:
+    def also(self, at_ms: int) -> Self:
         """Return a copy with one more message of this platform. A repeated message counts once.
 
         >>> AskedPlatform("sig:a", 1, (5,)).also(9).also(7).also(9).also(8).times_ms
@@ -97,17 +96,13 @@ class Opening:
     until_ms: int
     platforms: dict[str, None] = field(default_factory=dict)  # keys of platforms already opened
 
-    @property
-    def reason(self) -> str:
-        return "reply of the victim"
-
     def words(self, keys: Iterable[str]) -> Iterator[Override]:
         """Yield the overrides that open these platforms, and record that they were opened."""
         for key in keys:
             self.platforms[key] = None
             yield Override(
                 recipient=self.recipient, verb="allow", platform=key, actor=ACTOR, via=VIA,
-                reason=self.reason, issued_at_ms=self.until_ms - OPEN_MS,
+                reason=REASON, issued_at_ms=self.until_ms - OPEN_MS,
                 expires_at_ms=self.until_ms, once=True, schema_version=ONCE_VERSION,
             )  # fmt: skip
 
@@ -195,11 +190,8 @@ class Replies:
 
     def turn(self, now_ms: int) -> None:
         """Forget replies whose effect has ended, and old episodes."""
-        for recipient, opening in list(self.openings.items()):
-            if opening.until_ms <= now_ms:
-                del self.openings[recipient]
-        for episode_id in [e for e, (at, _) in self._asked.items() if at + HOUR_MS <= now_ms]:
-            del self._asked[episode_id]
+        self.openings = {to: each for to, each in self.openings.items() if each.until_ms > now_ms}
+        self._asked = {e: told for e, told in self._asked.items() if told[0] + HOUR_MS > now_ms}
 
     def _are_hot(self, platform_ids: Iterable[int]) -> None:
         for each in platform_ids:

@@ -112,8 +112,7 @@ class SmppChannel(Channel):
         self._drop()
 
     def _bind(self) -> Client:
-        if self._client is not None:
-            self.rest()  # detects a closed connection before a message is sent on it
+        self.rest()  # detects a closed connection before a message is sent on it
         if self._client is None:
             place = self._place
             with warnings.catch_warnings():

@@ -17,6 +17,8 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from detectors.model.incidents import IncidentRecord
 from detectors.model.times import DAY_MS
 from streams.cluster.prompt import PromptProducer, say as publish
@@ -25,7 +27,7 @@ from streams.config import Reports
 from streams.people.notices.abuse_reports import PlatformReport, mail, report_id, xarf
 from streams.people.notices.channels import Delivered, WebhookChannel
 from streams.people.notices.contacts import PlatformContact, PlatformContacts
-from streams.people.notices.notice_book import Unsent
+from streams.people.notices.notice_book import Unsent, may_have
 from streams.people.notices.platform_use import PlatformUse, Telling, to_tell, trend, uses
 from streams.wire import Notice, encode_notice
 from streams.wire.notice_records import NoticeState
@@ -89,12 +91,12 @@ def decide(
                 telling = Telling.NOBODY
             else:
                 first = min(told.get(use.key, ()), default=None)
-                change = trend(days, first, since_ms, day_ms + DAY_MS)
+                earlier, since = trend(days, first, since_ms, day_ms + DAY_MS)
                 report = PlatformReport(
                     report_id=report_id(use.key, day_ms), use=use, contact=contact,
                     from_ms=day_ms, until_ms=min(day_ms + DAY_MS, now_ms), made_ms=now_ms,
-                    share=use.messages / total, after=change.after,
-                    before=change.before,
+                    share=use.messages / total, after=since,
+                    before=earlier,
                 )  # fmt: skip
         decisions.append(Decision(telling, use, contact, report))
     return decisions
@@ -111,8 +113,7 @@ def told_days(notices: Iterable[Notice]) -> Mapping[str, set[int]]:
     for notice in newest.values():
         _, _, rest = notice.notice_id.partition(":")
         day = rest.partition(":")[0]
-        may_have = notice.state in ("sending", "sent") or notice.why == Unsent.UNKNOWN
-        if may_have and day.isdecimal():
+        if may_have(notice) and day.isdecimal():
             found[notice.to].add(int(day))
     return found
 
@@ -127,33 +128,31 @@ def send(
     """
     check_reporter(settings)
     for report in reports:
-        channel = "webhook" if report.contact.webhook else settings.mail
-        day = report.from_ms
-
-        def record(
-            state: NoticeState, why: str, report: PlatformReport = report, channel: str = channel,
-            day: int = day,
-        ) -> Notice:  # fmt: skip
-            key = report.use.key
-            return Notice(
-                notice_id=f"platform:{day}:{key[:KEY_MAX]}", episode_id="", kind="platform",
-                to=key[:256], channel=channel, template="xarf-4.2", state=state, why=why,
-                at_ms=now_ms(),
-            )  # fmt: skip
-
+        key = report.use.key
+        sending = Notice(
+            notice_id=f"platform:{report.from_ms}:{key[:KEY_MAX]}",
+            episode_id="",
+            kind="platform",
+            to=key[:256],
+            channel="webhook" if report.contact.webhook else settings.mail,
+            template="xarf-4.2",
+            state="sending",
+            why="",
+            at_ms=now_ms(),
+        )
         state: NoticeState = "failed"
         try:
             content = write_report(report, settings)
         except Exception as error:  # noqa: BLE001 - one bad report must not stop the others
             why = type(error).__name__
         else:
-            say(record("sending", ""))
+            say(sending)
             try:
                 state, why = deliver(report, content, settings)
             except Exception as error:  # noqa: BLE001 - for the same reason
                 log.warning("a report met %s on its way", type(error).__name__)
                 why = Unsent.UNKNOWN
-        say(record(state, why))
+        say(msgspec.structs.replace(sending, state=state, why=why, at_ms=now_ms()))
         yield report, state, why
 
 

@@ -1,7 +1,7 @@
 """HTTP API of the signal, with CAMARA's request and error formats. See `openapi.yaml`."""
 
-import asyncio
 import re
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,8 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streams.cases.store.answers import Freshness
-from streams.common import UnavailableError, utc_exact
+from streams.common import UnavailableError, tr, utc_exact
 from streams.common.rate_limits import RateLimit
 from streams.people.signal.access_tokens import AccessTokens, TokenError
 from streams.people.signal.clients import CHECK, DATE, OWN, SignalClient
@@ -132,8 +131,9 @@ class Signal:
             for each in parts.clients.values()
             if each.certificate_sha256
         }
-        self._age: tuple[float, Freshness | None] = -1e9, None
-        self._asking = asyncio.Lock()
+        self._asked_s = -1e9
+        self._why_stale = ""
+        self._asking = threading.Lock()
 
     def app(self) -> Starlette:
         routes = [
@@ -180,8 +180,8 @@ class Signal:
         try:
             asked = await self._parse_question(request, client, number)
             line["subject"] = asked.number
-            await self._may(asked, scope)
-            body, word = await run_in_threadpool(work, self, asked)
+            self._check_quota(asked, scope)
+            body, word = await run_in_threadpool(self.answer, work, asked)
         except CamaraError as refusal:
             await self._audit(**line, outcome="refused", reason=refusal.code)
             raise
@@ -235,7 +235,7 @@ class Signal:
             raise CamaraError("OUT_OF_RANGE")
         return BankQuestion(client, number, hours)
 
-    async def _may(self, asked: BankQuestion, scope: str) -> None:
+    def _check_quota(self, asked: BankQuestion, scope: str) -> None:
         if scope not in asked.client.scopes:
             raise CamaraError("PERMISSION_DENIED")
         name, now_s = asked.client.name, time.monotonic()
@@ -243,28 +243,29 @@ class Signal:
             raise CamaraError("TOO_MANY_REQUESTS")
         if self._by_number[name].take(asked.number, now_s):
             raise CamaraError("QUOTA_EXCEEDED")
-        if await self.stale():
+
+    def why_stale(self) -> str:
+        """Return why the index is too old to answer, or "". Queried at most twice per second.
+
+        Blocks while the store answers. Also updates the metric.
+        """
+        parts = self.parts
+        with self._asking:  # concurrent requests wait for the same query
+            if time.monotonic() - self._asked_s >= AGE_KEPT_S:
+                try:
+                    stale = parts.lookup.age().stale(parts.stale_ms)
+                    self._why_stale = tr("the case store's index is stale") if stale else ""
+                except UnavailableError as error:
+                    self._why_stale = str(error)
+                self._asked_s = time.monotonic()
+                parts.metrics.put("signal_index_stale", int(bool(self._why_stale)))
+            return self._why_stale
+
+    def answer(self, work: Work, asked: BankQuestion) -> tuple[dict[str, Any], str]:
+        """Answer from an index that is new enough, in a thread."""
+        if self.why_stale():
             raise CamaraError("UNAVAILABLE")
-
-    async def stale(self) -> bool:
-        """Return true if the index is too old to answer. Queried at most twice per second."""
-        asked, age = self._age
-        if time.monotonic() - asked >= AGE_KEPT_S:
-            async with self._asking:  # concurrent requests wait for the same query
-                asked, age = self._age
-                if time.monotonic() - asked >= AGE_KEPT_S:
-                    age = await self._ask_age()
-        return age is None or age.stale(self.parts.stale_ms)
-
-    async def _ask_age(self) -> Freshness | None:
-        try:
-            age = await run_in_threadpool(self.parts.lookup.age)
-        except UnavailableError:
-            age = None
-        self._age = time.monotonic(), age
-        stale = age is None or age.stale(self.parts.stale_ms)
-        self.parts.metrics.put("signal_index_stale", int(stale))
-        return age
+        return work(self, asked)
 
 
 def check(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:

@@ -43,11 +43,11 @@ def read(path: Path, registry: Registry) -> dict[str, SignalClient]:
 
     A client's platform may be listed under any of its names and numbers.
     """
-
-    def convert(tables: dict[str, Any]) -> dict[str, SignalClient]:
-        return {name: _client(name, row, registry) for name, row in tables.items()}
-
-    return convert_toml("signal.clients_file", path, convert)
+    return convert_toml(
+        "signal.clients_file",
+        path,
+        lambda tables: {name: _client(name, row, registry) for name, row in tables.items()},
+    )
 
 
 def _client(name: str, table: dict[str, Any], registry: Registry) -> SignalClient:

@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -142,7 +143,7 @@ def _version(path: Path) -> tuple[int, ...]:
 
 
 class Sink(WebhookChannel):
-    """The webhook of one client. `push` blocks, so call it in a thread."""
+    """The webhook of one client. `post` blocks, so call it in a thread."""
 
     content_type = "application/cloudevents+json"
 
@@ -152,10 +153,6 @@ class Sink(WebhookChannel):
         secret = read_bytes(client.sink_secret_file).strip()
         super().__init__(client.sink, secret, timeout_s=ANSWER_S)
         self.client = client
-
-    def push(self, event: FloodEvent) -> Delivery:
-        """Post an event to the bank once, without a retry."""
-        return self.post(event.event_id, msgspec.json.encode(event.body()))
 
 
 @dataclass(slots=True)
@@ -169,19 +166,18 @@ class Outgoing:
     )
     seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
-    def put(self, event: FloodEvent, at_s: float) -> int:
-        """Queue an event if it is new. Return how many old events were dropped to make room."""
+    def put(self, event: FloodEvent, at_s: float) -> bool:
+        """Queue an event if it is new. Return true if an old event was dropped to make room."""
         if event.event_id in self.seen:
-            return 0
+            return False
         self.seen[event.event_id] = None
         if len(self.seen) > SEEN_MAX:
             self.seen.popitem(last=False)
-        dropped = 0
-        if self.waiting.full():
+        is_full = self.waiting.full()
+        if is_full:
             self.waiting.get_nowait()
-            dropped = 1
         self.waiting.put_nowait((at_s, event))
-        return dropped
+        return is_full
 
 
 class Pusher:
@@ -256,24 +252,22 @@ class Pusher:
             "actor": sink.client.name, "channel": "api", "auth": "sink", "verb": "push",
             "subject": event.number, "episode_id": event.episode_id, "detail": event.kind,
         }  # fmt: skip
-        tries = 0
         asked = False
-        while True:
+        for pause_s in chain(self._pauses_s, repeat(self._pauses_s[-1])):
             try:
                 if not asked:
                     await self._ledger.write(**line, outcome="asked")
                     asked = True
-                told = await asyncio.to_thread(sink.push, event)
+                content = msgspec.json.encode(event.body())
+                told = await asyncio.to_thread(sink.post, event.event_id, content)
             except UnavailableError:
                 told = Delivery(Delivered.AWAY, "audit")
             except Exception as error:  # noqa: BLE001 - otherwise this would stop all webhooks
                 told = Delivery(Delivered.UNKNOWN, type(error).__name__)
                 log.warning("a push to %s met %s", sink.client.name, told.why)
-            pause_s = self._pauses_s[min(tries, len(self._pauses_s) - 1)]
             final = told.state in (Delivered.SENT, Delivered.REFUSED)
             if final or time.monotonic() + pause_s > until_s:
                 break
-            tries += 1
             await asyncio.sleep(pause_s)
         sent = told.state is Delivered.SENT
         self._metrics.add("signal_pushes_total", outcome="sent" if sent else "failed")

@@ -74,11 +74,8 @@ def publishing(settings: Settings) -> Iterator[Publish]:
     """Yield the function that publishes audit records. Raise UnavailableError without a broker."""
     with Cluster(settings.kafka):
         pass  # checks the connection; librdkafka would wait for a missing broker without an error
-    publisher = _Publisher(settings)
-    try:
+    with closing(_Publisher(settings)) as publisher:
         yield publisher.publish
-    finally:
-        publisher.close()
 
 
 class _Publisher:
@@ -117,32 +114,22 @@ class _Publisher:
         if self._producer is None:
             self._make()
         failed: list[KafkaError] = []
-        try:
-            self._publish(self._producer, records, failed)
-        except KafkaException as raised:
-            failed.append(raised.args[0])
-        if not failed:
-            return
-        why = str(failed[-1].name())
-        if any(map(is_fatal, failed)):
-            self._producer, self._ended_by = None, why
-        raise UnavailableError(why)
-
-    def _publish(
-        self, producer: Any, records: list[tuple[bytes, bytes]], failed: list[KafkaError]
-    ) -> None:
-        waiting = len(records)
 
         def on_delivery(error: KafkaError | None, _: Any) -> None:
-            nonlocal waiting
-            waiting -= 1
             if error is not None:
                 failed.append(error)
 
-        for key, value in records:
-            producer.produce(self._topic, value, key=key, on_delivery=on_delivery)
-        while waiting:
-            producer.poll(SENT_S)
+        try:
+            for key, value in records:
+                self._producer.produce(self._topic, value, key=key, on_delivery=on_delivery)
+            self._producer.flush()  # each record is delivered, or fails after `SENT_S`
+        except KafkaException as raised:
+            failed.append(raised.args[0])
+        if failed:
+            why = str(failed[-1].name())
+            if any(map(is_fatal, failed)):
+                self._producer, self._ended_by = None, why
+            raise UnavailableError(why)
 
     def close(self) -> None:
         """Wait up to `SENT_S` seconds for records in flight."""
@@ -236,18 +223,6 @@ def _tell_end(pushing: asyncio.Task[None]) -> None:
         log.error("banks are pushed no floods any more: %s", names)
 
 
-def unready(signal: Signal) -> str:
-    """Return why the signal cannot answer, or "". Also updates the metric."""
-    parts = signal.parts
-    try:
-        stale = parts.lookup.age().stale(parts.stale_ms)
-        why = tr("the case store's index is stale") if stale else ""
-    except UnavailableError as error:
-        why = str(error)
-    parts.metrics.put("signal_index_stale", int(bool(why)))
-    return why
-
-
 def serve(settings: Settings) -> None:
     """Run the service. Raise ConfigError or UnavailableError if it cannot start."""
     own = settings.signal
@@ -259,11 +234,11 @@ def serve(settings: Settings) -> None:
         signal = Signal(parts_of(settings, store, publish, metrics))
         signal.parts.lookup.age()  # fail now if the store is unavailable
         pusher = pusher_of(signal.parts)
-        unready(signal)  # sets the metric
+        signal.why_stale()  # sets the metric
         where = settings.http
         with (
             http.serve(where.host, where.port_of("signal"), metrics.registry,
-                       live=lambda: "", ready=lambda: unready(signal)),
+                       live=lambda: "", ready=signal.why_stale),
             asyncio.Runner(loop_factory=ServerLoop) as runner,
         ):  # fmt: skip
             server = server_of(settings, signal)

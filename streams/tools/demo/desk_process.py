@@ -39,23 +39,21 @@ class DeskProcess(Child):
         self._browse = browse
         self._port = usual_port(Console().port)
         self._password = "-".join(secrets.token_hex(2) for _ in range(4))
-        self._ticket = secrets.token_urlsafe(18)
         module = "streams.tools.demo.desk_process"
         command = [sys.executable, "-m", module, str(config), str(self._port)]
         super().__init__("otpguard desk", command, log, stdin=subprocess.PIPE)
-        self._tell(f"{self._password} {self._ticket}")
+        self._tell(self._password)
 
     def show(self, audience: Audience) -> None:
         """Print the address of the desk, and open it in a browser.
 
-        The address has a one-time login for one browser. Raise OtpguardError if the desk did not
-        start.
+        Raise OtpguardError if the desk did not start.
         """
         self.wait(lambda: is_listening(self._port))
-        link = f"http://127.0.0.1:{self._port}/login/once/{self._ticket}"
+        link = f"http://127.0.0.1:{self._port}"
         audience.line(tr("The abuse desk, on the incident as it happens: {link}").format(link=link))
         audience.line(
-            tr("  the link lets one browser in; others by name {name}, password {password}").format(
+            tr("  log in by name {name}, password {password}").format(
                 name=NAME, password=self._password
             )
         )
@@ -85,12 +83,15 @@ class StoryTime:
         """Return the time of the incident, in ms UTC."""
         return int(self.clock.now_ms())
 
-    def read_line(self, lines: IO[str], stop: threading.Event) -> None:
-        """Set the clock from each line of the player: present event time in ms, and speed."""
+    def read_line(self, lines: IO[str], server: Any) -> None:
+        """Set the clock from each line of the player: present event time in ms, and speed.
+
+        The server ends when the lines end.
+        """
         for line in lines:
             at_ms, speed = line.split()
             self.clock = EventClock(int(at_ms), float(speed))
-        stop.set()
+        server.should_exit = True
 
 
 def settings_of_demo(config: Path, port: int) -> Settings:
@@ -110,24 +111,26 @@ def main() -> None:
     """Serve the desk until the input ends; arguments are the run's settings file, and the port.
 
     The first line of the input has the password of the only account, which has all roles needed
-    for an incident, and the secret of its one-time login.
+    for an incident.
     """
     from streams.cases.store.opening import open_store  # noqa: PLC0415
     from streams.cases.store.roles import DeskRole  # noqa: PLC0415 - an extra
     from streams.common.logs import to_stderr  # noqa: PLC0415
     from streams.people.desk.console_server import serve  # noqa: PLC0415
-    from streams.people.desk.desk_context import LoginTicket  # noqa: PLC0415
     from streams.tools.demo.script import LIVE_MS  # noqa: PLC0415 - a second of imports
 
     to_stderr()
     settings = settings_of_demo(Path(sys.argv[1]), int(sys.argv[2]))
-    password, secret = sys.stdin.readline().split()
+    password = sys.stdin.readline().strip()
     store = open_store(settings)
     store.accounts.add(NAME, (DeskRole.LEAD, DeskRole.ANALYST, DeskRole.AUDITOR), password=password)
     store.close()
-    at, stop = StoryTime(LIVE_MS), threading.Event()
-    threading.Thread(target=at.read_line, args=(sys.stdin, stop), daemon=True).start()
-    serve(settings, stop=stop, clock=at, ticket=LoginTicket(NAME, secret))
+    at = StoryTime(LIVE_MS)
+
+    def on_start(_address: str, server: Any) -> None:
+        threading.Thread(target=at.read_line, args=(sys.stdin, server), daemon=True).start()
+
+    serve(settings, started=on_start, clock=at)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_without_kafka_it_does_not_start(tmp_path: Path) -> None:
         }
     )
     with pytest.raises(UnavailableError):
-        serve(given, stop=threading.Event())
+        serve(given)
 
 
 def test_a_connection_that_asks_nothing_ends_at_the_console_too(

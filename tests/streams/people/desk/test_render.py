@@ -11,7 +11,7 @@ from streams.cases.store.roles import DeskRole
 from streams.common import CHINESE
 from streams.common.language import speaking
 from streams.people.desk import call_view
-from streams.people.desk.render import PAGES, Flash, page_file, token, when
+from streams.people.desk.render import CSRF_FIELD, PAGES, Flash, page_file, when
 from streams.people.desk.rights import may
 from tests.builders.streams.people.desk.call_pages import found
 from tests.enforce.records import RECIPIENT
@@ -30,7 +30,7 @@ def test_the_bar_shows_the_ways_that_a_role_has_and_no_other(world: World, role:
 
 
 def test_a_token_is_a_field_and_no_more() -> None:
-    assert 'value="&#34;&gt;&lt;b&gt;"' in token('"><b>')
+    assert 'value="&#34;&gt;&lt;b&gt;"' in CSRF_FIELD.format('"><b>')
     assert Flash("x").tone == "good"
 
 

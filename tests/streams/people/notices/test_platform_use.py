@@ -9,7 +9,6 @@ from streams.people.notices.platform_use import (
     WINDOWS_MAX,
     PlatformUse,
     Telling,
-    Trend,
     to_tell,
     trend,
     uses,
@@ -104,5 +103,5 @@ def test_a_trend_compares_whole_days_on_both_sides_of_the_first_letter() -> None
         DAY0_MS, DAY0_MS + 4 * DAY_MS,
     )[A].days()  # fmt: skip
     found = trend(days, DAY0_MS + 2 * DAY_MS + 5, DAY0_MS, DAY0_MS + 4 * DAY_MS)
-    assert found == Trend(60.0, 6.0)
-    assert trend(days, None, DAY0_MS, DAY0_MS + 4 * DAY_MS) == Trend(None, None)
+    assert found == (60.0, 6.0)
+    assert trend(days, None, DAY0_MS, DAY0_MS + 4 * DAY_MS) == (None, None)

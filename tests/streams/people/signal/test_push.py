@@ -218,14 +218,14 @@ def test_a_sink_that_meets_something_else_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    errors, send = [ValueError(RECIPIENT)], push.Sink.push
+    errors, send = [ValueError(RECIPIENT)], push.Sink.post
 
-    def broken(to: push.Sink, event: FloodEvent) -> Delivery:
+    def broken(to: push.Sink, identity: str, content: bytes) -> Delivery:
         if errors:
             raise errors.pop()
-        return send(to, event)
+        return send(to, identity, content)
 
-    monkeypatch.setattr(push.Sink, "push", broken)
+    monkeypatch.setattr(push.Sink, "post", broken)
     with closing(opened(tmp_path)) as store:
         fill(store, *flood(1))
         memory = Memory()

@@ -185,9 +185,9 @@ def test_a_probe_is_answered_where_the_store_is_not(tmp_path: Path) -> None:
         parts = replace(signal(store, Memory()).parts, lookup=Lookup(store))
         fill(store, *flood(1))
         fresh(store)
-        assert serve.unready(Signal(parts)) == ""
+        assert Signal(parts).why_stale() == ""
         with exhausted(store):
-            assert "TimeoutError" in serve.unready(Signal(parts))
+            assert "TimeoutError" in Signal(parts).why_stale()
     assert parts.metrics.registry.get_sample_value("otpguard_signal_index_stale") == 1
 
 
@@ -252,7 +252,7 @@ def test_without_a_broker_it_does_not_begin() -> None:
 
 
 class Ending:
-    """librdkafka's producer that comes to its end when told to: `poll` raises the cause, once."""
+    """librdkafka's producer that comes to its end when told to: `flush` raises the cause, once."""
 
     made: list[Ending]
 
@@ -272,15 +272,13 @@ class Ending:
             raise KafkaException(KafkaError(KafkaError._FATAL))
         self.waiting.append((value, on_delivery))
 
-    def poll(self, _: float) -> None:
+    def flush(self, _: float = 0) -> None:
         error, self.cause = self.cause, None
         if error is not None:
             raise KafkaException(error)
         for value, told in self.waiting:
             told(None if value else KafkaError(KafkaError._FATAL), None)
         self.waiting.clear()
-
-    flush = poll
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -16,13 +16,13 @@ from streams.tools.demo.desk_process import DeskProcess, StoryTime, is_installed
 
 
 def test_the_clock_is_that_of_whoever_plays() -> None:
-    time_, stop = StoryTime(1_000), threading.Event()
+    time_, server = StoryTime(1_000), SimpleNamespace(should_exit=False)
     assert time_() == 1_000
-    time_.read_line(io.StringIO("60000 0\n"), threading.Event())
+    time_.read_line(io.StringIO("60000 0\n"), SimpleNamespace())
     assert time_() == 60_000
-    time_.read_line(io.StringIO("5 0\n0 60000000\n"), stop)
+    time_.read_line(io.StringIO("5 0\n0 60000000\n"), server)
     assert time_() > 0, "it goes on by itself"
-    assert stop.is_set(), "the desk ends with its input"
+    assert server.should_exit, "the desk ends with its input"
 
 
 def test_the_desk_has_files_and_ports_of_its_own(tmp_path: Path) -> None:
