@@ -19,7 +19,7 @@ AGREED_S: Final = 0.3
 Chosen: six times what a running adapter needs."""
 
 LATELY: Final = 200
-"""Number of newest acknowledgements read per partition to find out which gateways are active."""
+"""Number of newest acknowledgements that are read of each partition at the start."""
 
 LATELY_MS: Final = 86_400_000
 """A gateway is known for this time after it was last heard of (milliseconds, a day)."""
