@@ -2,7 +2,8 @@
 
 Kafka's group coordinator chooses the owner: the process that is assigned the partition. The others
 wait. The owner reads the topic and writes only records that differ. So the topic soon has the right
-content again after a restart, a change of owners, or a late write of a paused owner.
+content again after a restart, a change of owners, or a late write of a paused owner. If the topic
+was deleted and created again, the process ends, and reads the new topic when it is restarted.
 """
 
 import logging
@@ -10,12 +11,11 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.cluster.admin import no_topic
-from streams.cluster.read import LOOKING, Places, topic_id
+from streams.cluster.read import LOOKING, Places
 from streams.wire import Headers
 
 log = logging.getLogger(__name__)
@@ -53,10 +53,7 @@ class KeptTopic:
             raise no_topic(topic)
         self._producer = KafkaProducer(**clients, client_id=group, acks="all")
         self._end: int | None = None  # end offset at assignment; None: not the owner
-        self._places = Places(self._consumer)  # since the assignment
-        self._id: UUID | None = None  # of the topic, when it was last assigned
-        self._passed = False  # `_end` was reached once; a topic created again may end before it
-        self.anew = 0  # how often the topic was created again while this process was the owner
+        self._places = Places(self._consumer)
         self._turns = self._turned = 0  # rebalances, and rebalances already handled
         self._joining: float | None = None  # since when, monotonic; None: the group has answered
         self._written: dict[bytes, bytes | None] = {}  # written, but not read back yet
@@ -66,9 +63,7 @@ class KeptTopic:
     @property
     def whole(self) -> bool:
         """True while this process is the owner and has read the whole topic."""
-        if self._end is not None and self._places.next.get(self._place, -1) >= self._end:
-            self._passed = True
-        return self._end is not None and self._passed
+        return self._end is not None and self._places.next.get(self._place, -1) >= self._end
 
     @property
     def is_owner(self) -> bool:
@@ -76,7 +71,10 @@ class KeptTopic:
         return self._end is not None
 
     def poll(self, timeout_ms: int = POLL_MS) -> None:
-        """Take part in the consumer group, and process new records."""
+        """Take part in the consumer group, and process new records.
+
+        Raise UnavailableError if the topic was deleted and created again.
+        """
         polled = self._consumer.poll(timeout_ms=timeout_ms).values()
         if self._joining is not None and time.monotonic() - self._joining > JOIN_S:
             log.warning("the group of %s does not answer: it is joined again", self._place.topic)
@@ -92,8 +90,7 @@ class KeptTopic:
                 self._take(record)
         if self._end is not None:
             self._places.look()
-            if self._places.anew:
-                self._begin(anew=True)
+            self._places.check()
 
     def keep(self, wanted: Records) -> int:
         """Write the given records that differ from the topic. Return how many were written."""
@@ -141,24 +138,18 @@ class KeptTopic:
         if record.key in self._written and self._written[record.key] == record.value:
             del self._written[record.key]
 
-    def _begin(self, *, anew: bool = False) -> None:
+    def _begin(self) -> None:
         """Start over with the content of the topic, if this process is the owner.
 
-        The id of the topic is compared here, too: a partition may be lost and assigned again within
-        one poll.
+        The id of the topic stays in `_places`: a partition may be lost and assigned again within
+        one poll, and belong to another topic then.
         """
         self.held.clear()
         self._written.clear()
-        self._end = None
-        self._passed = False
-        self._places = Places(self._consumer)
+        self._places.next.clear()
         if self._joining is None and self._place in self._consumer.assignment():
             self._consumer.seek_to_beginning(self._place)
             self._end = self._consumer.end_offsets([self._place])[self._place]
-            before, self._id = self._id, topic_id(self._consumer, self._place.topic)
-            if anew or before not in (None, self._id):
-                log.warning("%s was created again: reading it whole", self._place.topic)
-                self.anew += 1
             log.info("owner of %s", self._place.topic)
 
 
