@@ -307,12 +307,6 @@ def in_a_sentence(verb: str, where: str) -> Iterator[None]:
     """Turn a Kafka client's failure into ConfigError, or UnavailableError if retrying may help."""
     try:
         yield
-    except _DENIED as error:
-        raise ConfigError(
-            tr("cannot {verb} at {where}: {error}").format(
-                verb=verb, where=where, error=_name(error)
-            )
-        ) from None
     except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as error:
         raise UnavailableError(
             tr(
@@ -320,14 +314,11 @@ def in_a_sentence(verb: str, where: str) -> Iterator[None]:
                 "and listener protocol?"
             ).format(where=where, error=_name(error))
         ) from None
-    except errors.RetriableError as error:  # A broker answers, but it is starting or overloaded.
-        raise UnavailableError(
-            tr("cannot {verb} at {where}: {error}").format(
-                verb=verb, where=where, error=_name(error)
-            )
-        ) from None
     except (errors.KafkaError, OSError, ValueError) as error:
-        raise ConfigError(
+        # If a retry may help, a broker answers, but it is starting or overloaded.
+        passes = isinstance(error, errors.RetriableError) and not isinstance(error, _DENIED)
+        kind = UnavailableError if passes else ConfigError
+        raise kind(
             tr("cannot {verb} at {where}: {error}").format(
                 verb=verb, where=where, error=_name(error)
             )

@@ -205,8 +205,6 @@ class Reconciler:
         self._words: dict[PendingOverride, None] = {}
         # the same overrides, by recipient they wait for
         self._waiting: dict[str, list[PendingOverride]] = {}
-        # overrides that wait for no recipient, not acknowledged yet
-        self._settled: dict[PendingOverride, None] = {}
         # True after an override raised the rails: check the leases they refused
         self._raised = False
         # actions admitted late by raised rails, after an acknowledgement "ignored"
@@ -269,7 +267,7 @@ class Reconciler:
             self._raised = True
         if not told:
             word = PendingOverride(override, position, set())
-            self._words[word] = self._settled[word] = None
+            self._words[word] = None
             self._wait_for(word, touched)
         for recipient in touched:
             self._look(recipient)
@@ -580,15 +578,10 @@ class Reconciler:
         """Record that no override has to wait for this recipient any more."""
         for word in self._waiting.pop(recipient, ()):
             word.waiting.discard(recipient)
-            if not word.waiting:
-                self._settled[word] = None
 
     def _speak(self, now_ms: int) -> None:
         """Acknowledge overrides that are in effect, and drop those that never will be."""
-        settled, self._settled = self._settled, {}
-        for word in settled:
-            if word.waiting:  # for recipients that were added since
-                continue
+        for word in [each for each in self._words if not each.waiting]:
             del self._words[word]
             said = word.override
             if not word.lost:
