@@ -9,7 +9,6 @@ was deleted and created again, the process ends, and reads the new topic when it
 import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
@@ -33,7 +32,7 @@ Records = Mapping[bytes, tuple[bytes | None, Headers]]
 """Key -> value (None: delete the record) and headers."""
 
 
-class KeptTopic:
+class KeptTopic(ConsumerRebalanceListener):
     """The topic as this process knows it. Memory is bounded by the content of the topic."""
 
     def __init__(self, clients: Mapping[str, Any], topic: str, group: str) -> None:
@@ -80,7 +79,7 @@ class KeptTopic:
             log.warning("the group of %s does not answer: it is joined again", self._place.topic)
             self._consumer.unsubscribe()
             self._join()
-            self.turn(joining=True)
+            self._turn(joining=True)
         if self._turns != self._turned:
             self._turned = self._turns
             self._begin()
@@ -113,12 +112,19 @@ class KeptTopic:
         self._producer.close(timeout=5)
         self._consumer.close()
 
-    def turn(self, *, joining: bool) -> None:
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
+        self._turn(joining=True)
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002
+        self._turn(joining=False)
+
+    def _turn(self, *, joining: bool) -> None:
         """Record a rebalance of the consumer group. This process is not the owner for now.
 
         The owner is the process to which the group assigns the partition, and the only one that
         writes. The next `poll` handles the rebalance: it checks whether this process is the owner.
-        Nothing is written before. `joining`: the group has not assigned the partition yet.
+        Nothing is written before. `joining`: the group has not assigned the partition yet. The
+        consumer must not be called here, because its callbacks call this.
         """
         self._end = None
         self._turns += 1
@@ -126,7 +132,7 @@ class KeptTopic:
 
     def _join(self) -> None:
         self._joining = time.monotonic()
-        self._consumer.subscribe([self._place.topic], listener=_Listener(self))
+        self._consumer.subscribe([self._place.topic], listener=self)
 
     def _take(self, record: Any) -> None:
         if record.key is None:  # records without a key do not belong on a compacted topic
@@ -151,16 +157,3 @@ class KeptTopic:
             self._consumer.seek_to_beginning(self._place)
             self._end = self._consumer.end_offsets([self._place])[self._place]
             log.info("owner of %s", self._place.topic)
-
-
-@dataclass(eq=False)
-class _Listener(ConsumerRebalanceListener):
-    """Records changes of the assignment. The consumer must not be called from these callbacks."""
-
-    _ledger: KeptTopic
-
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
-        self._ledger.turn(joining=True)
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002
-        self._ledger.turn(joining=False)

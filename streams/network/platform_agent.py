@@ -96,11 +96,6 @@ class PlatformAgent(Agent):
         self._told_surges: dict[str, Campaign] = {}  # by id, as this owner wrote them
         self._surge_topic = topics.campaign
         self._producer = KafkaProducer(**clients, client_id=f"{group}-surges", acks="all")
-        self._now_ms = 0  # time just before ownership was last checked
-
-    def turn(self) -> None:
-        self._now_ms = self._clock_ms()
-        super().turn()
 
     def run(self, stop: threading.Event) -> None:
         try:

@@ -40,6 +40,7 @@ class Agent(ABC):
         self._reader: TopicReader | None = None
         self._spans: Spans = {}
         self._passed = False  # whether these spans have been read once
+        self._now_ms = 0  # time just before ownership was last checked
         self._stack = ExitStack()
         self.ready = threading.Event()  # set once in the group, as owner or waiting
 
@@ -76,6 +77,7 @@ class Agent(ABC):
             self._ledger.close()
 
     def turn(self) -> None:
+        self._now_ms = self._clock_ms()
         self._ledger.poll()
         self._metrics.put("agent_owner", self._ledger.is_owner)
         self.ready.set()

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -355,14 +355,11 @@ def _path(url: bytes) -> bytes:
         return b""
 
 
-_heads: Final[dict[tuple[int, bytes], bytes]] = {}
-
-
+@cache
 def _head(status: int, kind: bytes) -> bytes:
     """Return the start of a response, up to its content length."""
-    if (status, kind) not in _heads:
-        _heads[status, kind] = (
-            b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nCache-Control: no-store\r\nContent-Length: "
-            % (status, HTTPStatus(status).phrase.encode(), kind)
-        )
-    return _heads[status, kind]
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nCache-Control: no-store\r\nContent-Length: " % (
+        status,
+        HTTPStatus(status).phrase.encode(),
+        kind,
+    )

@@ -85,7 +85,6 @@ def _check_socket(number: int) -> socket.socket:
             tr("gate: descriptor {number} was handed over and is closed").format(number=number)
         ) from None
     given = socket.socket(fileno=number)
-    given.setblocking(False)  # noqa: FBT003 - the library's
     given.set_inheritable(False)
     return given
 
@@ -105,7 +104,6 @@ def _unix(path: Path, mode: int) -> socket.socket:
     except OSError as error:
         made.close()
         raise ConfigError(f"gate.socket {path}: {error.strerror or error}") from None
-    made.setblocking(False)  # noqa: FBT003 - the library's
     return made
 
 
@@ -119,5 +117,4 @@ def _tcp(host: str, port: int) -> socket.socket:
                 host=host, port=port, why=os.strerror(error.errno or 0)
             )
         ) from None
-    made.setblocking(False)  # noqa: FBT003 - the library's
     return made
