@@ -9,6 +9,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import IO, Final
 
 from streams.common import UsageError, tr
@@ -268,7 +269,7 @@ def _text(line: FileLine, encoding: str) -> tuple[str | None, str]:
 def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | None, str]:
     """Return the fields of one record (none for an empty line), or None and the reason."""
     try:
-        lines = _split_lines(text)
+        lines = StringIO(text, newline="")
         rows = list(csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error as error:
         said = str(error)
@@ -283,9 +284,3 @@ def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | No
     if len(fields) != width:
         return None, f"{len(fields)} fields, not {width}"
     return fields, ""
-
-
-def _split_lines(text: str) -> list[str]:
-    """Return the lines of one record for the CSV reader, the last one without its line end."""
-    lines = text.removesuffix("\n").removesuffix("\r").split("\n")
-    return [*(f"{line}\n" for line in lines[:-1]), lines[-1]]
