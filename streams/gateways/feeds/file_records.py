@@ -111,8 +111,8 @@ class Lines:
         self, stream: IO[bytes], *, start: int = 0, number: int = 0, finished: bool = False
     ) -> None:
         self._stream = stream
-        self._start = start
-        self._number = number
+        self.start = start
+        self.number = number
         self._back: deque[FileLine] = deque()
         self.finished = finished
         self._is_cut = False
@@ -137,9 +137,9 @@ class Lines:
             if not data and kept is None and not self.finished:
                 self.waiting = length
                 return None
-        self._number += 1
-        line = FileLine(self._number, self._start, self._start + length, kept)
-        self._start += length
+        self.number += 1
+        line = FileLine(self.number, self.start, self.start + length, kept)
+        self.start += length
         return line
 
     def give_back(self, lines: Sequence[FileLine]) -> None:
@@ -155,7 +155,7 @@ class Lines:
         except (OSError, zlib.error) as error:
             raise UsageError(
                 tr("the file is damaged behind byte {start}: {error}").format(
-                    start=self._start, error=error
+                    start=self.start, error=error
                 )
             ) from None
 
@@ -183,7 +183,7 @@ def records(
             yield RowRecord(line.number, line.start, line.end, fields, reason)
 
 
-def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
+def read_names(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
     """Return the names in the first line; None if that line is incomplete.
 
     Raise UsageError if the line has no names.
