@@ -57,12 +57,8 @@ class Agent(ABC):
         """Process a record with a value. Raise UnreadableError if it cannot be decoded."""
 
     @abstractmethod
-    def _due(self) -> bool:
-        """Return true if there is something to publish now."""
-
-    @abstractmethod
     def _tell(self) -> None:
-        """Publish what has changed."""
+        """Publish what has changed and is due. Called in each turn of an owner that may publish."""
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set. Errors of the Kafka clients are raised: then restart.
@@ -92,7 +88,7 @@ class Agent(ABC):
             for record in batch:
                 self._read(record)
         self._passed |= reader.past(self._spans)
-        if self._passed and self._ledger.whole and self._due():
+        if self._passed and self._ledger.whole:
             self._tell()
 
     def _start_reading(self) -> TopicReader:

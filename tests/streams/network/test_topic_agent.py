@@ -45,9 +45,6 @@ class Listing(Agent):
             raise UnreadableError("no value")
         self.heard.append(record.value)
 
-    def _due(self) -> bool:
-        return len(self.heard) > len(self.told)
-
     def _tell(self) -> None:
         self.told = tuple(self.heard)
 
