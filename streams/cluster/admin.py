@@ -212,16 +212,11 @@ class Cluster(ExitStack):
             told = {each["name"]: each["authorized_operations"] for each in self._describe(names)}
         return {name: _EVERY if may is None else frozenset(may) for name, may in told.items()}
 
-    def behind(self, group: str, topic: str, before_ms: int | None = None) -> int | None:
-        """Return the number of records of a topic that a group has not committed; None: no commit.
+    def lag(self, group: str, topic: str, before_ms: int | None = None) -> dict[int, int]:
+        """Return how many records of each partition a group has not committed; empty: no commit.
 
         `before_ms` (UTC): count only the records before the first record of this time or later.
         """
-        lag = self.lag(group, topic, before_ms)
-        return sum(lag.values()) if lag else None
-
-    def lag(self, group: str, topic: str, before_ms: int | None = None) -> dict[int, int]:
-        """Return the records of each partition that a group has not committed, as `behind`."""
         with in_a_sentence(
             tr("read the offsets of group {group}").format(group=group), self._where
         ):
