@@ -275,7 +275,7 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
     _notify("STOPPING=1")
     for each in served:
         each.close()
-    server.drain()
+    server.draining = True
     end = loop.time() + section.drain_s
     # there is no event for the last connection's end
     while server.connections and loop.time() < end:  # noqa: ASYNC110
@@ -303,8 +303,6 @@ async def _replace(argv: Sequence[str], parts: Parts, stop: asyncio.Event) -> No
     environment = {**os.environ, HANDED: ",".join(map(str, fds)), READY: str(theirs.fileno())}
     if parts.keeper.rebuilt.is_set():
         environment[KNOWING] = "1"
-    for name in ("LISTEN_PID", "LISTEN_FDS"):
-        environment.pop(name, None)
     try:
         with theirs:
             child = await asyncio.create_subprocess_exec(

@@ -82,14 +82,10 @@ class Server:
         `unasked` is called for each request that reaches no handler.
         """
         self.routes = routes
-        self.allowed: dict[bytes, bytes] = {}  # allowed methods by path
-        for method, path in routes:
-            named = method + b", HEAD" if method == b"GET" else method
-            self.allowed[path] = b", ".join(filter(None, (self.allowed.get(path), named)))
         self.limits = limits
         self.broken = broken
         self.unasked = unasked
-        self.draining = False
+        self.draining = False  # true: every connection closes after its next response
         self.connections: dict[Connection, None] = {}  # in order of arrival
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -106,10 +102,6 @@ class Server:
         self.connections[connection] = None
         if self._sweeper is None:
             self._sweep_later()
-
-    def drain(self) -> None:
-        """Close every connection after its next response, from now on."""
-        self.draining = True
 
     def cut_all(self) -> None:
         if self._sweeper is not None:
@@ -291,10 +283,12 @@ class Connection(asyncio.BufferedProtocol):
         path = url.partition(b"?")[0] if url[:1] == b"/" else _path(url)
         handler = server.routes.get((b"GET" if method == b"HEAD" else method, path))
         if handler is None:
-            allowed = server.allowed.get(path)
-            if allowed is None:
+            allowed = [wanted for wanted, place in server.routes if place == path]
+            if not allowed:
                 return partial(self._reply_unasked, HTTPStatus.NOT_FOUND)
-            allow = b"Allow: %b\r\n" % allowed
+            if b"GET" in allowed:
+                allowed.append(b"HEAD")
+            allow = b"Allow: %b\r\n" % b", ".join(allowed)
             return partial(self._reply_unasked, HTTPStatus.METHOD_NOT_ALLOWED, allow)
         return partial(self._call_handler, handler, self._requests.body)
 

@@ -56,12 +56,11 @@ def listeners(address: Address, environment: Mapping[str, str]) -> list[socket.s
 
 def names(sockets: Sequence[socket.socket]) -> list[str]:
     """Return the addresses of the sockets for people: a path, or host and port."""
-    found = []
-    for each in sockets:
-        name = each.getsockname()
-        at = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else _SCRATCH.sub("", str(name))
-        found.append(at)
-    return found
+    addresses = [each.getsockname() for each in sockets]
+    return [
+        f"{each[0]}:{each[1]}" if isinstance(each, tuple) else _SCRATCH.sub("", str(each))
+        for each in addresses
+    ]
 
 
 def _list_inherited(environment: Mapping[str, str]) -> list[int]:

@@ -269,7 +269,7 @@ def test_a_server_that_leaves_answers_each_connection_what_it_has_asked(tmp_path
             client.connect(str(place.path))
             client.sendall(request("/echo", b"x"))
             assert b"Connection: close" not in client.recv(1_000)
-            place.run(place.server.drain)
+            place.run(lambda: setattr(place.server, "draining", True))
             client.sendall(request("/echo", b"x") * 2)
             found = b"".join(iter(lambda: client.recv(1_000), b""))
         assert statuses(found) == [200, 200]  # all that came together

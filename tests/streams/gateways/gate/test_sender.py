@@ -242,7 +242,7 @@ def test_what_kafka_gives_back_while_the_disk_fails_is_bounded_too(
     broker.up, broker.error = False, KafkaError(KafkaError._MSG_TIMED_OUT)
     for n in range(10):
         bench.put(10, 10 * n)
-        wait_until(lambda n=n: len(broker.waiting) == 10 * n + 10, "all are handed over")
+        wait_until(lambda: len(broker.waiting) == 10 * n + 10, "all are handed over")  # noqa: B023
     broker.up = True
     wait_until(lambda: bench.outcomes() == {"disk_failed": 90}, "the others are lost, and counted")
     broker.error = None
