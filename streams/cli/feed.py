@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
 from typing import Annotated
@@ -15,6 +15,7 @@ import typer
 from streams import config as configs
 from streams.cli.feed_csv import (
     confirm,
+    field_map,
     guesser_of,
     in_utf_8,
     look,
@@ -23,7 +24,6 @@ from streams.cli.feed_csv import (
     sample_events,
     send,
     understand,
-    zone_of,
 )
 from streams.cli.shared import (
     SettingsOption,
@@ -42,7 +42,6 @@ from streams.gateways.feeds import (
     guess_options,
     jsonl as json_lines,
     kafka_feed,
-    mapping,
     redis_feed,
 )
 from streams.telemetry import metrics as telemetry
@@ -216,9 +215,7 @@ def jsonl(
         options = guesser_of(settings, yes=yes).json(said, data)
         rules = None
         if options.maps or options.constants or options.time_format:
-            rules = rules_of(
-                settings, options.maps, options.constants, options.time_format, options.zone
-            )
+            rules = field_map(settings, options)
         confirm(said, options, lambda: json_lines.events(data, rules), yes=yes)
         with (
             _running(settings, ends=True) as (stop, metrics),
@@ -237,18 +234,6 @@ def jsonl(
                 file=file, unreadable=report.unreadable, first="; ".join(report.first)
             )
         )
-
-
-def rules_of(
-    settings: configs.Settings,
-    maps: Sequence[str] | None,
-    constants: Sequence[str] | None,
-    time_format: str | None,
-    zone: str | None,
-) -> mapping.FieldMap:
-    """Return the field mapping that the options describe."""
-    zone = zone_of(settings, time_format, zone)
-    return mapping.FieldMap.parse(maps or (), constants or (), time_format or "ms", zone)
 
 
 @app.command("kafka")
@@ -289,7 +274,10 @@ def copy_kafka(
     )
     rules = None
     if maps or constants or time_format or schemas:
-        rules = rules_of(settings, maps, constants, time_format, zone)
+        said = guess_options.FeedOptions(
+            tuple(maps or ()), tuple(constants or ()), time_format, zone
+        )
+        rules = field_map(settings, said)
     _check_topics(settings, source)
     heap.collect_rarely()
     with _running(settings, ends=until_end) as (stop, metrics):

@@ -43,15 +43,21 @@ def row_rules(
     intake = settings.intake()
     names = tuple(options.columns.split(",")) if options.columns else None
     mark = "," if options.delimiter is None else options.delimiter.replace("\\t", "\t")
-    zone = zone_of(settings, options.time_format, options.zone)
     return csv.RowRules(
-        mapping.FieldMap.parse(options.maps, options.constants, options.time_format or "ms", zone),
+        field_map(settings, options),
         file_records.FileLayout(names, mark, options.encoding or "utf-8"),
         intake.numbers,
         intake.ahead_max_ms,
         {**preset.only, **_parse_only(only)},
         preset.escaped,
     )
+
+
+def field_map(settings: configs.Settings, options: guess_options.FeedOptions) -> mapping.FieldMap:
+    """Return the field mapping that the options describe."""
+    zone = zone_of(settings, options.time_format, options.zone)
+    form = options.time_format or "ms"
+    return mapping.FieldMap.parse(options.maps, options.constants, form, zone)
 
 
 def zone_of(settings: configs.Settings, time_format: str | None, zone: str | None) -> str | None:

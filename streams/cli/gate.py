@@ -85,9 +85,9 @@ def bench(
         write_json(found.document())
         return
     says = tr(
-        "{answers} answers, {rate} a second: half within {p50} ms, 99 % within {p99} ms, the "
-        "slowest {max} ms; {late} later than {timeout} ms, {failed} not answered"
+        "{answered} answers, {rate} a second: half within {p50_ms} ms, 99 % within {p99_ms} ms, "
+        "the slowest {max_ms} ms; {late} later than {timeout} ms, {failed} not answered"
     )
-    typer.echo(says.format(**found.words()))
+    typer.echo(says.format(timeout=section.timeout_ms, **found.document()))
     for why, n in sorted(found.whys.items()):
         typer.echo(f"  {why}: {n}")

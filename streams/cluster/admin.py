@@ -212,16 +212,11 @@ class Cluster(ExitStack):
             told = {each["name"]: each["authorized_operations"] for each in self._describe(names)}
         return {name: _EVERY if may is None else frozenset(may) for name, may in told.items()}
 
-    def behind(self, group: str, topic: str, before_ms: int | None = None) -> int | None:
-        """Return the number of records of a topic that a group has not committed; None: no commit.
+    def lag(self, group: str, topic: str, before_ms: int | None = None) -> dict[int, int]:
+        """Return how many records of each partition a group has not committed; empty: no commit.
 
         `before_ms` (UTC): count only the records before the first record of this time or later.
         """
-        lag = self.lag(group, topic, before_ms)
-        return sum(lag.values()) if lag else None
-
-    def lag(self, group: str, topic: str, before_ms: int | None = None) -> dict[int, int]:
-        """Return the records of each partition that a group has not committed, as `behind`."""
         with in_a_sentence(
             tr("read the offsets of group {group}").format(group=group), self._where
         ):
@@ -307,12 +302,6 @@ def in_a_sentence(verb: str, where: str) -> Iterator[None]:
     """Turn a Kafka client's failure into ConfigError, or UnavailableError if retrying may help."""
     try:
         yield
-    except _DENIED as error:
-        raise ConfigError(
-            tr("cannot {verb} at {where}: {error}").format(
-                verb=verb, where=where, error=_name(error)
-            )
-        ) from None
     except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as error:
         raise UnavailableError(
             tr(
@@ -320,14 +309,11 @@ def in_a_sentence(verb: str, where: str) -> Iterator[None]:
                 "and listener protocol?"
             ).format(where=where, error=_name(error))
         ) from None
-    except errors.RetriableError as error:  # A broker answers, but it is starting or overloaded.
-        raise UnavailableError(
-            tr("cannot {verb} at {where}: {error}").format(
-                verb=verb, where=where, error=_name(error)
-            )
-        ) from None
     except (errors.KafkaError, OSError, ValueError) as error:
-        raise ConfigError(
+        # If a retry may help, a broker answers, but it is starting or overloaded.
+        passes = isinstance(error, errors.RetriableError) and not isinstance(error, _DENIED)
+        kind = UnavailableError if passes else ConfigError
+        raise kind(
             tr("cannot {verb} at {where}: {error}").format(
                 verb=verb, where=where, error=_name(error)
             )

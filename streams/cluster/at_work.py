@@ -1,30 +1,20 @@
 """Finds the gateways that are active: those from which a person may expect an answer.
 
-An adapter stores a sign of life with the offsets that it commits, every few seconds. Adapters of
-earlier versions store none; these are found by the acknowledgements that they publish.
+An adapter stores a sign of life with the offsets that it commits, every few seconds. This is also
+known of a gateway that acknowledges nothing more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streams.cluster.admin import Cluster
-from streams.cluster.prompt import LATELY, LATELY_MS
-from streams.cluster.read import TopicReader, readable
-from streams.common import OtpguardError, UnavailableError
-from streams.wire import decode_ack
+from streams.cluster.prompt import LATELY_MS
+from streams.common import OtpguardError
 
 if TYPE_CHECKING:
     from streams.config import Settings
-
-AGES_MS: Final = tuple(60_000 * minutes for minutes in (1, 5, 15, 60, 240, 1_440))
-"""Ages at which acknowledgements are read, in milliseconds, in addition to the newest records. A
-gateway that has stopped responding publishes nothing more, while other gateways fill the end of the
-topic. In a campaign they add thousands of records a minute."""
-# A slower broker makes the answer less complete, but a person does not wait for it.
-ANSWER_S: Final = 2.0
 
 ALIVE, ENDED = "alive", "ended"
 SILENT_MS: Final = 300_000
@@ -32,8 +22,8 @@ SILENT_MS: Final = 300_000
 60 signs. A gateway that hangs or was killed is missed for so long; one that ended in order is
 known at once."""
 NEWER_MS: Final = 10_000
-"""An acknowledgement that is so much newer than the sign of life (milliseconds) is of an adapter of
-an earlier version, which stores no signs."""
+"""An acknowledgement that is so much newer than the sign of life (milliseconds) is of an adapter
+that has started since."""
 
 
 class Sign(NamedTuple):
@@ -97,32 +87,3 @@ def sort_gateways(answered: Mapping[str, int], signs: Mapping[str, Sign], now_ms
         if at_ms >= now_ms - LATELY_MS:
             found[stopped][name] = at_ms
     return found
-
-
-def gateways_at_work(consumer: Any, places: Iterable[Any], now_ms: int) -> dict[str, int]:
-    """Return the gateways that acknowledged anything within a day, with the newest time seen.
-
-    Times are UTC milliseconds. Reads `LATELY` records of each partition at each age in `AGES_MS`.
-    Afterwards the consumer stands at the end of each partition.
-    """
-    places = list(places)
-    reader = TopicReader(consumer, places[0].topic)
-    firsts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
-    starts: list[Mapping[Any, int]] = [{p: max(firsts[p], ends[p] - LATELY) for p in places}]
-    for age_ms in AGES_MS:
-        found = consumer.offsets_for_times(dict.fromkeys(places, now_ms - age_ms))
-        starts.append({p: each.offset for p, each in found.items() if each is not None})
-    at_work: dict[str, int] = {}
-    read: dict[Any, list[range]] = {place: [] for place in places}
-    for start in starts:
-        spans = {p: range(at, min(at + LATELY, ends[p])) for p, at in start.items()}
-        spans = {p: span for p, span in spans.items() if span and span not in read[p]}
-        for place, span in spans.items():
-            read[place].append(span)
-        wanted = {place.partition: (span.start, span.stop) for place, span in spans.items()}
-        # Missing records were compacted away, or the broker is slow.
-        with suppress(UnavailableError):
-            for ack in readable(reader.records(wanted, ANSWER_S), decode_ack):
-                at_work[ack.gateway_id] = max(at_work.get(ack.gateway_id, 0), ack.at_ms)
-    reader.stand({place.partition: (ends[place], ends[place]) for place in places})
-    return {name: at_ms for name, at_ms in at_work.items() if at_ms >= now_ms - LATELY_MS}

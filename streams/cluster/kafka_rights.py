@@ -36,16 +36,16 @@ class KafkaRole:
 
     def operations(self, topic: str) -> frozenset[Operation]:
         """Return the operations that this role needs on the topic with role `topic`."""
-        may: set[Operation] = set()
-        if topic in self.reads.split():
-            may |= {"READ", "DESCRIBE"}  # Kafka implies DESCRIBE in READ and in WRITE.
-        if topic in self.writes.split():
-            may |= {"WRITE", "DESCRIBE"}
-        if self.looks:
-            may |= {"DESCRIBE", "DESCRIBE_CONFIGS"}
-        if self.lag and topic in ("input", "dead_letters"):
-            may |= {"DESCRIBE"}
-        return frozenset(may)
+        reads, writes = topic in self.reads.split(), topic in self.writes.split()
+        lag = self.lag and topic in ("input", "dead_letters")
+        needed: dict[Operation, bool] = {
+            "READ": reads,
+            "WRITE": writes,
+            # Kafka implies DESCRIBE in READ and in WRITE.
+            "DESCRIBE": reads or writes or self.looks or lag,
+            "DESCRIBE_CONFIGS": self.looks,
+        }
+        return frozenset(each for each, is_needed in needed.items() if is_needed)
 
 
 ROLES: Final[Mapping[str, KafkaRole]] = {

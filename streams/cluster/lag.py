@@ -49,6 +49,7 @@ def events_behind(settings: Settings, now_ms: int) -> int | None:
     before_ms = now_ms - int(BEHIND_S * 1000)
     try:
         with Cluster(settings.kafka) as cluster:
-            return cluster.behind(settings.app_id, settings.topics.input, before_ms)
+            lag = cluster.lag(settings.app_id, settings.topics.input, before_ms)
     except (ConfigError, UnavailableError):
         return None
+    return sum(lag.values()) if lag else None

@@ -19,7 +19,7 @@ AGREED_S: Final = 0.3
 Chosen: six times what a running adapter needs."""
 
 LATELY: Final = 200
-"""Number of newest acknowledgements read per partition to find out which gateways are active."""
+"""Number of newest acknowledgements that are read of each partition at the start."""
 
 LATELY_MS: Final = 86_400_000
 """A gateway is known for this time after it was last heard of (milliseconds, a day)."""
@@ -96,19 +96,14 @@ def say(producer: PromptProducer, topic: str, value: bytes, key: bytes) -> int:
     received it, and readers may then obey it. Raise UnavailableError or ConfigError if the record
     was not accepted.
     """
+    sent: Any = None
     try:
         sent = producer.send(topic, value, key)
+        return int(sent.get(timeout=SENT_S).offset)
     except KafkaError as error:
         producer.drop()
+        # IllegalStateError: another record's failure ended the producer.
+        if sent is not None and isinstance(error, (RetriableError, IllegalStateError)):
+            what = tr("it is not known whether {topic} has the override").format(topic=topic)
+            raise UncertainError(f"{what}: {type(error).__name__}") from None
         raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
-    try:
-        offset: int = sent.get(timeout=SENT_S).offset
-    # IllegalStateError: another record's failure ended the producer.
-    except (RetriableError, IllegalStateError) as error:
-        producer.drop()
-        what = tr("it is not known whether {topic} has the override").format(topic=topic)
-        raise UncertainError(f"{what}: {type(error).__name__}") from None
-    except KafkaError as error:
-        producer.drop()
-        raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
-    return offset

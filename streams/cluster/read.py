@@ -198,9 +198,13 @@ class Places:
         if time.monotonic() >= self._look_at:
             self.look()  # Check before taking records: records taken are lost if the check fails.
         polled = self.take(timeout_ms, max_records)
+        self.check()
+        return polled
+
+    def check(self) -> None:
+        """Raise UnavailableError if a topic was found to be created again."""
         if self.anew:
             raise UnavailableError(tr("{topic} was created again").format(topic=self.anew))
-        return polled
 
     def follow(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
         """Return the records that arrived; on a retriable Kafka failure, log it and return none.
@@ -269,11 +273,6 @@ class TopicReader:
         self._stood = Places(consumer)
         self.partitions = [place.partition for place in partitions_of(consumer, topic)]
 
-    @property
-    def anew(self) -> bool:
-        """True if the topic was recreated."""
-        return bool(self._stood.anew)
-
     def spans(self, since_ms: int | None = None) -> Spans:
         """Return the offsets that each partition has now.
 
@@ -326,7 +325,7 @@ class TopicReader:
         """
         self.stand(spans)
         while spans and not ended():
-            yield from self._stood.poll(wait_ms, POLL_RECORDS).values()
+            yield from self.take(wait_ms)
 
     def stand(self, spans: Spans) -> None:
         """Move to the first offsets of the spans, from which `take` then reads."""
@@ -339,21 +338,21 @@ class TopicReader:
             self._stood.reach(place, spans[place.partition][0])
 
     def take(self, timeout_ms: int = POLL_MS) -> Iterator[list[Any]]:
-        """Yield the batches that arrived since the last call, for a caller with other work."""
-        yield from self._stood.take(timeout_ms, POLL_RECORDS).values()
+        """Yield the batches that arrived since the last call, for a caller with other work.
+
+        Raise UnavailableError if the topic was deleted and created again.
+        """
+        yield from self._stood.poll(timeout_ms, POLL_RECORDS).values()
 
     def past(self, spans: Spans) -> bool:
-        """Return true if all records of these spans were taken.
-
-        This may stay false for long if the topic was recreated. Check `anew`, then call `stand`
-        again.
-        """
+        """Return true if all records of these spans were taken. Raise the errors of `take`."""
         past = True
         for place, (_, end) in zip(self._places(spans), spans.values(), strict=True):
             at = self._consumer.position(place)
             self._stood.reach(place, at)
             past = past and at is not None and at >= end
-        return past and not self.anew
+        self._stood.check()
+        return past
 
     def _places(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]

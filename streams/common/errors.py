@@ -3,6 +3,7 @@
 Invalid input records are not such errors: they become dead letters.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 
@@ -57,3 +58,13 @@ class UsageError(OtpguardError):
     """An argument is wrong, or a file that an argument names."""
 
     exit_code = Exit.USAGE
+
+
+def refuse_faults(faults: Mapping[str, bool]) -> None:
+    """Raise ValueError with the first message whose fault is there.
+
+    >>> refuse_faults({"a port is a number": False, "a port is below 65536": False})
+    """
+    for message, is_there in faults.items():
+        if is_there:
+            raise ValueError(message)

@@ -68,11 +68,10 @@ class CampaignAgent(Agent):
     def _take(self, record: Any) -> None:
         self._changed |= self._floods.take(decode_episode(record.value), record.timestamp)
 
-    def _due(self) -> bool:
-        return self._changed and time.monotonic() >= self._look_at
-
     def _tell(self) -> None:
         began = time.monotonic()
+        if not self._changed or began < self._look_at:
+            return
         self._changed = False
         self._floods.forget()
         found = campaigns(self._floods, final_ms(self._floods))

@@ -2,20 +2,19 @@
 
 Kafka's group coordinator chooses the owner: the process that is assigned the partition. The others
 wait. The owner reads the topic and writes only records that differ. So the topic soon has the right
-content again after a restart, a change of owners, or a late write of a paused owner.
+content again after a restart, a change of owners, or a late write of a paused owner. If the topic
+was deleted and created again, the process ends, and reads the new topic when it is restarted.
 """
 
 import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.cluster.admin import no_topic
-from streams.cluster.read import LOOKING, Places, topic_id
+from streams.cluster.read import LOOKING, Places
 from streams.wire import Headers
 
 log = logging.getLogger(__name__)
@@ -33,7 +32,7 @@ Records = Mapping[bytes, tuple[bytes | None, Headers]]
 """Key -> value (None: delete the record) and headers."""
 
 
-class KeptTopic:
+class KeptTopic(ConsumerRebalanceListener):
     """The topic as this process knows it. Memory is bounded by the content of the topic."""
 
     def __init__(self, clients: Mapping[str, Any], topic: str, group: str) -> None:
@@ -53,10 +52,7 @@ class KeptTopic:
             raise no_topic(topic)
         self._producer = KafkaProducer(**clients, client_id=group, acks="all")
         self._end: int | None = None  # end offset at assignment; None: not the owner
-        self._places = Places(self._consumer)  # since the assignment
-        self._id: UUID | None = None  # of the topic, when it was last assigned
-        self._passed = False  # `_end` was reached once; a topic created again may end before it
-        self.anew = 0  # how often the topic was created again while this process was the owner
+        self._places = Places(self._consumer)
         self._turns = self._turned = 0  # rebalances, and rebalances already handled
         self._joining: float | None = None  # since when, monotonic; None: the group has answered
         self._written: dict[bytes, bytes | None] = {}  # written, but not read back yet
@@ -66,9 +62,7 @@ class KeptTopic:
     @property
     def whole(self) -> bool:
         """True while this process is the owner and has read the whole topic."""
-        if self._end is not None and self._places.next.get(self._place, -1) >= self._end:
-            self._passed = True
-        return self._end is not None and self._passed
+        return self._end is not None and self._places.next.get(self._place, -1) >= self._end
 
     @property
     def is_owner(self) -> bool:
@@ -76,13 +70,16 @@ class KeptTopic:
         return self._end is not None
 
     def poll(self, timeout_ms: int = POLL_MS) -> None:
-        """Take part in the consumer group, and process new records."""
+        """Take part in the consumer group, and process new records.
+
+        Raise UnavailableError if the topic was deleted and created again.
+        """
         polled = self._consumer.poll(timeout_ms=timeout_ms).values()
         if self._joining is not None and time.monotonic() - self._joining > JOIN_S:
             log.warning("the group of %s does not answer: it is joined again", self._place.topic)
             self._consumer.unsubscribe()
             self._join()
-            self.turn(joining=True)
+            self._turn(joining=True)
         if self._turns != self._turned:
             self._turned = self._turns
             self._begin()
@@ -92,8 +89,7 @@ class KeptTopic:
                 self._take(record)
         if self._end is not None:
             self._places.look()
-            if self._places.anew:
-                self._begin(anew=True)
+            self._places.check()
 
     def keep(self, wanted: Records) -> int:
         """Write the given records that differ from the topic. Return how many were written."""
@@ -116,12 +112,19 @@ class KeptTopic:
         self._producer.close(timeout=5)
         self._consumer.close()
 
-    def turn(self, *, joining: bool) -> None:
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
+        self._turn(joining=True)
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002
+        self._turn(joining=False)
+
+    def _turn(self, *, joining: bool) -> None:
         """Record a rebalance of the consumer group. This process is not the owner for now.
 
         The owner is the process to which the group assigns the partition, and the only one that
         writes. The next `poll` handles the rebalance: it checks whether this process is the owner.
-        Nothing is written before. `joining`: the group has not assigned the partition yet.
+        Nothing is written before. `joining`: the group has not assigned the partition yet. The
+        consumer must not be called here, because its callbacks call this.
         """
         self._end = None
         self._turns += 1
@@ -129,7 +132,7 @@ class KeptTopic:
 
     def _join(self) -> None:
         self._joining = time.monotonic()
-        self._consumer.subscribe([self._place.topic], listener=_Listener(self))
+        self._consumer.subscribe([self._place.topic], listener=self)
 
     def _take(self, record: Any) -> None:
         if record.key is None:  # records without a key do not belong on a compacted topic
@@ -141,35 +144,16 @@ class KeptTopic:
         if record.key in self._written and self._written[record.key] == record.value:
             del self._written[record.key]
 
-    def _begin(self, *, anew: bool = False) -> None:
+    def _begin(self) -> None:
         """Start over with the content of the topic, if this process is the owner.
 
-        The id of the topic is compared here, too: a partition may be lost and assigned again within
-        one poll.
+        The id of the topic stays in `_places`: a partition may be lost and assigned again within
+        one poll, and belong to another topic then.
         """
         self.held.clear()
         self._written.clear()
-        self._end = None
-        self._passed = False
-        self._places = Places(self._consumer)
+        self._places.next.clear()
         if self._joining is None and self._place in self._consumer.assignment():
             self._consumer.seek_to_beginning(self._place)
             self._end = self._consumer.end_offsets([self._place])[self._place]
-            before, self._id = self._id, topic_id(self._consumer, self._place.topic)
-            if anew or before not in (None, self._id):
-                log.warning("%s was created again: reading it whole", self._place.topic)
-                self.anew += 1
             log.info("owner of %s", self._place.topic)
-
-
-@dataclass(eq=False)
-class _Listener(ConsumerRebalanceListener):
-    """Records changes of the assignment. The consumer must not be called from these callbacks."""
-
-    _ledger: KeptTopic
-
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
-        self._ledger.turn(joining=True)
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002
-        self._ledger.turn(joining=False)

@@ -96,11 +96,6 @@ class PlatformAgent(Agent):
         self._told_surges: dict[str, Campaign] = {}  # by id, as this owner wrote them
         self._surge_topic = topics.campaign
         self._producer = KafkaProducer(**clients, client_id=f"{group}-surges", acks="all")
-        self._now_ms = 0  # time just before ownership was last checked
-
-    def turn(self) -> None:
-        self._now_ms = self._clock_ms()
-        super().turn()
 
     def run(self, stop: threading.Event) -> None:
         try:
@@ -138,26 +133,14 @@ class PlatformAgent(Agent):
         if part.start_ms > limit_ms:
             raise UnreadableError("figures of a time to come")
 
-    def _due(self) -> bool:
-        return self._figures_due() or self._list_due() or self._sweep_due()
-
-    def _figures_due(self) -> bool:
-        changed = bool(self._days.changed) and time.monotonic() >= self._tell_at
-        return changed or not self._told
-
-    def _sweep_due(self) -> bool:
-        return time.monotonic() >= self._sweep_at
-
-    def _list_due(self) -> bool:
-        return self._lists is not None and time.monotonic() >= self._look_at
-
     def _tell(self) -> None:
-        if self._lists is not None and self._list_due():
+        if self._lists is not None and time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_S
             self._lists.tell(self._sums.choose_hot(), self._now_ms)
-        if self._sweep_due():
+        if time.monotonic() >= self._sweep_at:
             self._look_for_sweeps()
-        if self._figures_due():
+        figures_due = bool(self._days.changed) and time.monotonic() >= self._tell_at
+        if figures_due or not self._told:
             self._tell_figures()
 
     def _look_for_sweeps(self) -> None:

@@ -2,7 +2,8 @@
 
 A Kafka consumer group chooses the owner. An agent's output depends only on the records of the last
 few days, so it has no state to save. A new owner reads these days again, and publishes nothing
-before it has read all of them.
+before it has read all of them. If a topic was deleted and created again, the process ends, because
+its state describes the old topic.
 """
 
 import logging
@@ -39,7 +40,7 @@ class Agent(ABC):
         self._reader: TopicReader | None = None
         self._spans: Spans = {}
         self._passed = False  # whether these spans have been read once
-        self._anew = 0  # how often the topic had been recreated when reading began
+        self._now_ms = 0  # time just before ownership was last checked
         self._stack = ExitStack()
         self.ready = threading.Event()  # set once in the group, as owner or waiting
 
@@ -56,15 +57,14 @@ class Agent(ABC):
         """Process a record with a value. Raise UnreadableError if it cannot be decoded."""
 
     @abstractmethod
-    def _due(self) -> bool:
-        """Return true if there is something to publish now."""
-
-    @abstractmethod
     def _tell(self) -> None:
-        """Publish what has changed."""
+        """Publish what has changed and is due. Called in each turn of an owner that may publish."""
 
     def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set. Errors of the Kafka clients are raised: then restart."""
+        """Run until `stop` is set. Errors of the Kafka clients are raised: then restart.
+
+        Raise UnavailableError if a topic was deleted and created again.
+        """
         try:
             while not stop.is_set():
                 self.turn()
@@ -73,6 +73,7 @@ class Agent(ABC):
             self._ledger.close()
 
     def turn(self) -> None:
+        self._now_ms = self._clock_ms()
         self._ledger.poll()
         self._metrics.put("agent_owner", self._ledger.is_owner)
         self.ready.set()
@@ -82,34 +83,21 @@ class Agent(ABC):
                 self._reader = None
                 self._let_go()
             return
-        if self._reader is None or self._made_anew(self._reader):
-            self._read_again()
-        assert self._reader is not None
-        for batch in self._reader.take():
+        reader = self._reader or self._start_reading()
+        for batch in reader.take():
             for record in batch:
                 self._read(record)
-        may_tell = self._due() and self._ledger.whole
-        if self._reader.past(self._spans):
-            self._passed = True
-        if may_tell and self._passed and not self._reader.anew:
+        self._passed |= reader.past(self._spans)
+        if self._passed and self._ledger.whole:
             self._tell()
 
-    def _made_anew(self, reader: TopicReader) -> bool:
-        """Return true if a topic was deleted and created again.
-
-        The state of this process then describes the old topic.
-        """
-        if reader.anew:
-            log.warning("%s was created again: reading it whole", self._source)
-        return reader.anew or self._ledger.anew != self._anew
-
-    def _read_again(self) -> None:
-        self._stack.close()
-        self._passed, self._anew = False, self._ledger.anew
+    def _start_reading(self) -> TopicReader:
+        self._passed = False
         since_ms = self._begin()
-        self._reader = self._stack.enter_context(reading(self._clients, self._source))
-        self._spans = self._reader.spans(since_ms)
-        self._reader.stand(self._spans)
+        reader = self._reader = self._stack.enter_context(reading(self._clients, self._source))
+        self._spans = reader.spans(since_ms)
+        reader.stand(self._spans)
+        return reader
 
     def _read(self, record: Any) -> None:
         if record.value is None:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from detectors.model.times import DAY_MS
+from streams.common.errors import refuse_faults
 from streams.wire.version import (
     SCHEMA_VERSION,
     Integer,
@@ -76,29 +77,29 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        if self.verb == "release" and self.expires_at_ms is None:
-            raise ValueError("a release ends")
-        if (self.verb == "allow") != bool(self.platform):
-            raise ValueError("a platform belongs to `allow`")
-        if (self.verb == "mode") > (self.recipient == EVERYONE):
-            raise ValueError("`mode` is about everyone")
-        if self.verb == "rails":
-            if self.recipient != EVERYONE or self.schema_version < RAILS_VERSION:
-                raise ValueError("`rails` is about everyone, from version 2 on")
-            ends_ms = self.expires_at_ms
-            if ends_ms is None or ends_ms > self.issued_at_ms + RAILS_FOR_MAX_MS:
-                raise ValueError("raised rails end within a day")
-        elif self.times != 1:
-            raise ValueError("times belong to `rails`")
-        if self.once and (
-            self.verb != "allow"
-            or self.recipient == EVERYONE
-            or self.expires_at_ms is None
-            or self.schema_version < ONCE_VERSION
-        ):
-            raise ValueError("one code of a platform passes at one number, until some time")
-        if self.recipient == EVERYONE and self.verb in ("release", "exempt"):
-            raise ValueError("to hold everything back, use `mode`")
+        everyone, ends_ms = self.recipient == EVERYONE, self.expires_at_ms
+        raises = self.verb == "rails"
+        refuse_faults(
+            {
+                "a release ends": self.verb == "release" and ends_ms is None,
+                "a platform belongs to `allow`": (self.verb == "allow") != bool(self.platform),
+                "`mode` is about everyone": self.verb == "mode" and not everyone,
+                "`rails` is about everyone, from version 2 on": (
+                    raises and not (everyone and self.schema_version >= RAILS_VERSION)
+                ),
+                "raised rails end within a day": raises and (
+                    ends_ms is None or ends_ms > self.issued_at_ms + RAILS_FOR_MAX_MS
+                ),
+                "times belong to `rails`": not raises and self.times != 1,
+                "one code of a platform passes at one number, until some time": self.once and (
+                    self.verb != "allow" or everyone or ends_ms is None
+                    or self.schema_version < ONCE_VERSION
+                ),
+                "to hold everything back, use `mode`": (
+                    everyone and self.verb in ("release", "exempt")
+                ),
+            }
+        )  # fmt: skip
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True):

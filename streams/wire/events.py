@@ -461,25 +461,17 @@ def _batch(
 
 
 class _Origin(msgspec.Struct, gc=False):
-    """Event fields that are needed for few events and decoded on demand."""
+    """Event fields that are needed for few events and decoded on demand.
 
-    message_id: str
-    account_id: str = ""
-
-
-class _OddOrigin(msgspec.Struct, gc=False):
-    """The fields of `_Origin` in an event whose account is not a string.
-
-    The account affects no decision, so an event with any account is accepted. `msgspec.Raw` skips
-    its value.
+    The account affects no decision, so an event whose account is not a string is accepted.
     """
 
     message_id: str
-    account_id: msgspec.Raw
+    account_id: msgspec.Raw = msgspec.Raw(b'""')
 
 
 _decode_origin: Final = msgspec.json.Decoder(_Origin).decode
-_decode_odd_origin: Final = msgspec.json.Decoder(_OddOrigin).decode
+_decode_account: Final = msgspec.json.Decoder(str).decode
 ORIGIN_MAX: Final = 128
 """Largest length of an account's name, in characters. Longer names are cut."""
 
@@ -491,15 +483,6 @@ class _List(msgspec.Struct, gc=False):
     platforms: Annotated[tuple[Word32, ...], Meta(max_length=HOT_MAX)]
     mac: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
-
-class _Listed(msgspec.Struct, gc=False):
-    """The fields read from a list of hot platforms (`LISTED_TYPE`): its time and field `hot`."""
-
-    event_time_ms: _TimeMs
-    hot: _List
-
-
-_decode_listed: Final = msgspec.json.Decoder(_Listed).decode
 
 _Day = Annotated[int, Meta(ge=1, le=BORN)]
 
@@ -513,14 +496,15 @@ class _Memory(msgspec.Struct, gc=False):
     mac: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
-class _Remembered(msgspec.Struct, gc=False):
-    """The fields read from a memory record (`MEMORY_TYPE`): its time and field `memory`."""
+class _Reserved(msgspec.Struct, gc=False):
+    """The fields read from an event of the `RESERVED_TYPES`: its time, and its own field."""
 
     event_time_ms: _TimeMs
-    memory: _Memory
+    hot: _List | None = None
+    memory: _Memory | None = None
 
 
-_decode_remembered: Final = msgspec.json.Decoder(_Remembered).decode
+_decode_reserved: Final = msgspec.json.Decoder(_Reserved).decode
 
 
 LISTED_RECIPIENT: Final = "h0:0000000000000000"
@@ -590,32 +574,35 @@ class Origins:
         """Return account and message id of event `i`. An account that is no string becomes ""."""
         value = self.values[int(self.row[i])]
         assert value is not None, "an event was decoded from it"
+        read = _decode_origin(value)
         try:
-            read = _decode_origin(value)
+            account = _decode_account(read.account_id)
         except ValueError:  # not a string, or not UTF-8: the event still counts
-            return "", _decode_odd_origin(value).message_id
-        return read.account_id[:ORIGIN_MAX], read.message_id
+            account = ""
+        return account[:ORIGIN_MAX], read.message_id
 
     def list_at(self, i: int) -> HotList | None:
         """Return the list of hot platforms in event `i`, or None if it has none."""
-        try:
-            read = _decode_listed(self.values[int(self.row[i])] or b"")
-        except (ValueError, RecursionError):
+        read = self._reserved_at(i)
+        if read is None or (hot := read.hot) is None:
             return None
-        hot = read.hot
         return HotList(read.event_time_ms, hot.valid_until_ms, hot.platforms, hot.mac)
 
     def memory_at(self, i: int) -> MemoryRecord | None:
         """Return the memory record in event `i`, or None if it has none."""
-        try:
-            read = _decode_remembered(self.values[int(self.row[i])] or b"")
-        except (ValueError, RecursionError):
+        read = self._reserved_at(i)
+        if read is None or (held := read.memory) is None:
             return None
-        held = read.memory
         platforms = tuple(map(KnownPlatform._make, held.platforms))
         return MemoryRecord(
             read.event_time_ms, held.name_version, held.born_day, platforms, held.mac
         )
+
+    def _reserved_at(self, i: int) -> _Reserved | None:
+        try:
+            return _decode_reserved(self.values[int(self.row[i])] or b"")
+        except (ValueError, RecursionError):
+            return None
 
 
 def refuse(

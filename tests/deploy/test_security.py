@@ -95,7 +95,7 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
         assert flooded not in page.read_text("utf-8")
         support = guarded.settings("support")
         with Cluster(support.kafka) as cluster:  # phone takes a refusal for "cannot be said"
-            cluster.behind(support.app_id, support.topics.input)
+            cluster.lag(support.app_id, support.topics.input)
         done = otpguard("top", "--json", config=guarded.config("support"))
         assert done.returncode == Exit.DONE, done.stderr
         frame = json.loads(done.stdout)

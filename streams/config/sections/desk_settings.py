@@ -7,6 +7,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from streams.common import tr, zone_named
+from streams.common.errors import refuse_faults
 from streams.common.tls import LOOPBACK
 from streams.config.sections.section import (
     ExistingFile,
@@ -123,10 +124,15 @@ class EvidenceSettings(Section):
 
     @model_validator(mode="after")
     def _there(self) -> Self:
-        if zone_named(self.zone) is None:
-            raise ValueError(tr("zone {zone!r}: no such zone").format(zone=self.zone))
-        if sum(map(bool, (self.key_file, self.key_uri, self.key.get_secret_value()))) > 1:
-            raise ValueError(tr("one pack key: key_file, key_uri or key"))
+        keys = self.key_file, self.key_uri, self.key.get_secret_value()
+        refuse_faults(
+            {
+                tr("zone {zone!r}: no such zone").format(zone=self.zone): (
+                    zone_named(self.zone) is None
+                ),
+                tr("one pack key: key_file, key_uri or key"): sum(map(bool, keys)) > 1,
+            }
+        )
         return self
 
     @property
@@ -166,14 +172,18 @@ class SignalSettings(Section):
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
-        if self.host not in LOOPBACK and (self.cert_file is None or self.key_file is None):
-            raise ValueError(
-                tr("host {host} is not loopback: cert_file and key_file are needed").format(
-                    host=self.host
-                )
-            )
-        if (self.jwks_file or self.jwks_url) and not (self.issuer and self.audience):
-            raise ValueError(tr("tokens are checked by issuer and audience: name both"))
+        in_clear = tr("host {host} is not loopback: cert_file and key_file are needed")
+        takes_tokens = bool(self.jwks_file or self.jwks_url)
+        refuse_faults(
+            {
+                in_clear.format(host=self.host): (
+                    self.host not in LOOPBACK and None in (self.cert_file, self.key_file)
+                ),
+                tr("tokens are checked by issuer and audience: name both"): (
+                    takes_tokens and not (self.issuer and self.audience)
+                ),
+            }
+        )
         return self
 
 
@@ -288,26 +298,37 @@ class Console(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError(tr("cert_file and key_file belong together"))
-        if self.host not in LOOPBACK and self.cert_file is None and not self.proxies:
-            raise ValueError(
-                tr(
-                    "host {host} is not loopback, and there is neither cert_file nor a proxy with "
-                    "TLS in proxies: passwords and numbers would cross the network in clear"
-                ).format(host=self.host)
-            )
-        if "oidc" in self.enter and not (self.oidc_issuer and self.oidc_client_id):
-            raise ValueError(tr("to enter by oidc, oidc_issuer and oidc_client_id are needed"))
-        if "proxy" in self.enter and not (self.proxies and self.proxy_secret.get_secret_value()):
-            raise ValueError(tr("to enter by proxy, proxies and proxy_secret_file are needed"))
-        if wrong := set(self.roles.values()) - set(DESK_ROLES):
-            raise ValueError(tr("roles: there is no {role}").format(role=min(wrong)))
-        self._check_names()
+        in_clear = tr(
+            "host {host} is not loopback, and there is neither cert_file nor a proxy with TLS in "
+            "proxies: passwords and numbers would cross the network in clear"
+        )
+        wrong = sorted(set(self.roles.values()) - set(DESK_ROLES))
+        knows_proxy = bool(self.proxies and self.proxy_secret.get_secret_value())
+        refuse_faults(
+            {
+                tr("cert_file and key_file belong together"): (
+                    (self.cert_file is None) != (self.key_file is None)
+                ),
+                in_clear.format(host=self.host): (
+                    self.host not in LOOPBACK and self.cert_file is None and not self.proxies
+                ),
+                tr("to enter by oidc, oidc_issuer and oidc_client_id are needed"): (
+                    "oidc" in self.enter and not (self.oidc_issuer and self.oidc_client_id)
+                ),
+                tr("to enter by proxy, proxies and proxy_secret_file are needed"): (
+                    "proxy" in self.enter and not knows_proxy
+                ),
+                tr("roles: there is no {role}").format(role=", ".join(wrong)): bool(wrong),
+                tr("zone: there is no {zone}").format(zone=self.zone): (
+                    zone_named(self.zone) is None
+                ),
+            }
+        )
+        self._check_proxies()
         return self
 
-    def _check_names(self) -> None:
-        """Raise ValueError for invalid networks and time zones.
+    def _check_proxies(self) -> None:
+        """Raise ValueError for invalid networks.
 
         Otherwise the first request would fail.
         """
@@ -318,5 +339,3 @@ class Console(Section):
                 ip_network(each, strict=False)
             except ValueError:
                 raise ValueError(tr("proxies: {each} is no network").format(each=each)) from None
-        if zone_named(self.zone) is None:
-            raise ValueError(tr("zone: there is no {zone}").format(zone=self.zone))

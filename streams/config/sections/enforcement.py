@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from streams.common import tr
+from streams.common.errors import refuse_faults
 from streams.common.tls import LOOPBACK
 from streams.config.sections.section import Seconds, Secret, Section, Url
 
@@ -266,13 +267,16 @@ class Canary(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.period_s > CANARY_PERIOD_MAX_S:
-            raise ValueError(
-                tr(
-                    "period_s must be at most {longest}: the alert OtpguardCanaryFailing tells of "
-                    "an outage after three floods of that"
-                ).format(longest=CANARY_PERIOD_MAX_S)
-            )
-        if self.turns * self.period_s < 2.5 * 86_400:
-            raise ValueError(tr("every number needs 2.5 days of rest: raise numbers or period_s"))
+        too_long = tr(
+            "period_s must be at most {longest}: the alert OtpguardCanaryFailing tells of an "
+            "outage after three floods of that"
+        )
+        refuse_faults(
+            {
+                too_long.format(longest=CANARY_PERIOD_MAX_S): self.period_s > CANARY_PERIOD_MAX_S,
+                tr("every number needs 2.5 days of rest: raise numbers or period_s"): (
+                    self.turns * self.period_s < 2.5 * 86_400
+                ),
+            }
+        )
         return self

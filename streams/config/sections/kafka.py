@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from detectors.defaults import EPOCH
 from streams.common import tr
+from streams.common.errors import refuse_faults
 from streams.common.limits import PARTITIONS_MAX
 from streams.config.sections.section import ExistingFile, Seconds, Secret, Section
 
@@ -75,18 +76,21 @@ class Kafka(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.security.startswith("sasl") and not (
-            self.username and self.password.get_secret_value()
-        ):
-            raise ValueError(
-                tr("security {security} needs username and password_file").format(
-                    security=self.security
-                )
-            )
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError(tr("cert_file and key_file belong together"))
-        if self.heartbeat_s * 3 > self.session_timeout_s:
-            raise ValueError(tr("heartbeat_s must be at most a third of session_timeout_s"))
+        has_login = bool(self.username and self.password.get_secret_value())
+        needs_login = tr("security {security} needs username and password_file")
+        refuse_faults(
+            {
+                needs_login.format(security=self.security): (
+                    self.security.startswith("sasl") and not has_login
+                ),
+                tr("cert_file and key_file belong together"): (
+                    (self.cert_file is None) != (self.key_file is None)
+                ),
+                tr("heartbeat_s must be at most a third of session_timeout_s"): (
+                    self.heartbeat_s * 3 > self.session_timeout_s
+                ),
+            }
+        )
         return self
 
 

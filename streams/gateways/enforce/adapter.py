@@ -374,7 +374,7 @@ class Adapter:
         self._metrics.put("rails_open", rails.open)
         self._metrics.put("rails_load_ratio", share)
         self._metrics.put("gateway_up", reconciler.up)
-        self._metrics.put("leases_held", len(reconciler.holds()))
+        self._metrics.put("leases_held", len(reconciler.holds))
         self._metrics.put("actions_unacknowledged", reconciler.pending() + self._outbox.late)
         self._metrics.set_mode(mode(reconciler.book, now_ms))
 

@@ -49,9 +49,6 @@ class Counting:
     _newest: dict[str, str] = field(default_factory=dict)  # recipient -> action
     _due: list[tuple[int, str]] = field(default_factory=list)  # heap
 
-    def __len__(self) -> int:
-        return len(self._leases)
-
     def begin(self, action: Action, timer_ms: int) -> None:
         """Start reading the refused-message count of a lease.
 

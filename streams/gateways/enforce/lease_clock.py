@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from detectors.thresholds import LEASE_MAX_MS
@@ -15,13 +16,11 @@ is corrected, every new lease would look expired."""
 # a further step back of at least this size restarts the waiting time
 STEP_NS: Final = 1_000_000_000
 
-_RUNNING: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_running_ns: Final = partial(
+    time.clock_gettime_ns, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+)
 """A clock that nobody sets. CLOCK_BOOTTIME also counts while the machine sleeps; where the system
 lacks it, CLOCK_MONOTONIC is used."""
-
-
-def _running_ns() -> int:
-    return time.clock_gettime_ns(_RUNNING)
 
 
 class LeaseClock:

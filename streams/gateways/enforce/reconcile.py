@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from detectors.leases.gateway_rule import Lease
 from detectors.model.records import Action
@@ -119,9 +119,7 @@ class OrderBatch:
         return len(self.applies) + len(self.releases) + len(self.expires)
 
     def recipients(self) -> Iterable[str]:
-        yield from (order.recipient for order in self.applies)
-        yield from self.releases
-        yield from self.expires
+        return [*(order.recipient for order in self.applies), *self.releases, *self.expires]
 
     def run(self, gateway: Gateway) -> tuple[Refusals, Sequence[int], Sequence[LeaseTally]]:
         """Send the orders to the gateway.
@@ -130,10 +128,9 @@ class OrderBatch:
         the same numbers by platform.
         """
         refusals: dict[str, str] = {}
-        if self.expires:
-            refusals.update(gateway.expire(self.expires))
-        if self.releases:
-            refusals.update(gateway.release(self.releases))
+        for recipients, end in ((self.expires, gateway.expire), (self.releases, gateway.release)):
+            if recipients:
+                refusals.update(end(recipients))
         if self.applies:
             refusals.update(gateway.apply(self.applies))
         over = [each.action_id for each in self.ended]
@@ -197,7 +194,7 @@ class Reconciler:
         self._batches: dict[Future[_Ran], OrderBatch] = {}
         # recipient -> True if it changed while its order was under way
         self._flying: dict[str, bool] = {}
-        self._holds: dict[str, Lease] = {}  # leases that the gateway confirmed
+        self.holds: dict[str, Lease] = {}  # leases that the gateway confirmed, by recipient
         self._unsure: set[str] = set()  # recipients for whom the gateway may have an unknown lease
         self._tries: dict[str, int] = {}
         self._pending: dict[str, list[PendingAction]] = {}
@@ -205,12 +202,11 @@ class Reconciler:
         self._words: dict[PendingOverride, None] = {}
         # the same overrides, by recipient they wait for
         self._waiting: dict[str, list[PendingOverride]] = {}
-        # overrides that wait for no recipient, not acknowledged yet
-        self._settled: dict[PendingOverride, None] = {}
         # True after an override raised the rails: check the leases they refused
         self._raised = False
         # actions admitted late by raised rails, after an acknowledgement "ignored"
         self._let_in: set[str] = set()
+        # None until the gateway listed its leases. Before, no override is known to be in effect.
         self._incarnation: str | None = None
         self._probe: Future[tuple[str, UnknownHoldings | None]] | None = None
         self._probe_at_ms = timer_ms()
@@ -264,12 +260,12 @@ class Reconciler:
         """
         touched = set(take_override(self.book, override))
         if override.recipient == EVERYONE:
-            touched.update(self._holds, self._unsure)
+            touched.update(self.holds, self._unsure)
         if override.verb == "rails":
             self._raised = True
         if not told:
             word = PendingOverride(override, position, set())
-            self._words[word] = self._settled[word] = None
+            self._words[word] = None
             self._wait_for(word, touched)
         for recipient in touched:
             self._look(recipient)
@@ -304,7 +300,7 @@ class Reconciler:
             if batch is None:
                 break
             self._batches[self._pool.submit(batch.run, self.gateway)] = batch
-        if self._has_listed:
+        if self._incarnation is not None:
             self._speak(now_ms)
         self._count(now_ms)
         report, self._report = self._report, Report()
@@ -338,16 +334,9 @@ class Reconciler:
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until an order or a request finishes, at most `timeout_s` seconds."""
-        waiting: set[Future[object]] = {*self._batches}  # type: ignore[arg-type]
-        if self._asked is not None:
-            waiting.add(self._asked[0])  # type: ignore[arg-type]
-        if self._probe is not None:
-            waiting.add(self._probe)  # type: ignore[arg-type]
-        wait(waiting, timeout_s, return_when="FIRST_COMPLETED")
-
-    def holds(self) -> dict[str, Lease]:
-        """Return the leases that the gateway confirmed, by recipient."""
-        return self._holds
+        asked = self._asked[0] if self._asked is not None else None
+        running: list[Future[Any] | None] = [*self._batches, self._probe, asked]
+        wait(filter(None, running), timeout_s, return_when="FIRST_COMPLETED")
 
     def close(self) -> None:
         """Finish running orders and close the connection to the gateway.
@@ -358,11 +347,6 @@ class Reconciler:
         self.gateway.close()
 
     # -- inside
-
-    @property
-    def _has_listed(self) -> bool:
-        """True once the gateway listed its leases. Before, no override is known to be in effect."""
-        return self._incarnation is not None
 
     def _look(self, recipient: str) -> None:
         if recipient in self._flying:
@@ -376,9 +360,9 @@ class Reconciler:
         while self._ready and len(batch) < self.gateway.batch_max:
             recipient, _ = self._ready.popitem(last=False)
             want = self._find_desired(recipient, now_ms)
-            holds = self._holds.get(recipient)
+            holds = self.holds.get(recipient)
             unsure = recipient in self._unsure
-            if not self._has_listed:
+            if self._incarnation is None:
                 self._bide(recipient, want, now_ms)
             elif not unsure and (want == holds if isinstance(want, Lease) else holds is None):
                 self._settle(recipient, now_ms)
@@ -444,7 +428,7 @@ class Reconciler:
                     self._not_obeyed(recipient, refusals[recipient], now_ms, lost=False)
                     self._on_failure(recipient, refusals[recipient], now_ms, lease=False)
                 else:
-                    self._holds.pop(recipient, None)
+                    self.holds.pop(recipient, None)
                     self._carried_out(recipient, batch)
 
     def _on_applied(
@@ -453,7 +437,7 @@ class Reconciler:
         """Process the gateway's answer to one lease: accepted, or rejected for good."""
         recipient = order.recipient
         if refusal is None:
-            self._holds[recipient] = order.lease
+            self.holds[recipient] = order.lease
             for entry in self.book.leases_of(recipient):
                 if entry.action.action_id == order.lease.action_id:
                     self._counting.begin(entry.action, self._timer_ms())
@@ -500,7 +484,7 @@ class Reconciler:
 
     def _may_hold(self, recipient: str, now_ms: int) -> bool:
         """True if the gateway may refuse messages to this recipient under some lease now."""
-        lease = self._holds.get(recipient)
+        lease = self.holds.get(recipient)
         ends_ms = [entry.enforced_until_ms for entry in self.book.leases_of(recipient)]
         return max(*ends_ms, 0, lease.expires_at_ms if lease is not None else 0) > now_ms
 
@@ -515,7 +499,7 @@ class Reconciler:
             self._report.dead.extend(entry.action for entry in refused)
         if not lease:  # a release is given up only after every lease of the recipient has ended
             self._unsure.discard(recipient)
-            self._holds.pop(recipient, None)
+            self.holds.pop(recipient, None)
         for pending in self._pending.pop(recipient, ()):
             self._ack(pending.action.action_id, "failed", why, now_ms)
         self._not_obeyed(recipient, why, now_ms, lost=True)
@@ -580,15 +564,10 @@ class Reconciler:
         """Record that no override has to wait for this recipient any more."""
         for word in self._waiting.pop(recipient, ()):
             word.waiting.discard(recipient)
-            if not word.waiting:
-                self._settled[word] = None
 
     def _speak(self, now_ms: int) -> None:
         """Acknowledge overrides that are in effect, and drop those that never will be."""
-        settled, self._settled = self._settled, {}
-        for word in settled:
-            if word.waiting:  # for recipients that were added since
-                continue
+        for word in [each for each in self._words if not each.waiting]:
             del self._words[word]
             said = word.override
             if not word.lost:
@@ -673,8 +652,8 @@ class Reconciler:
         if found.held is not None:
             self._unsure = found.held
         else:
-            self._unsure |= uncertain(self.book, now_ms) | self._holds.keys()
-        self._holds.clear()
+            self._unsure |= uncertain(self.book, now_ms) | self.holds.keys()
+        self.holds.clear()
         for batch in self._batches.values():
             batch.doubted = True
         everybody = {*self.book.touched_by(EVERYONE), *self._unsure}

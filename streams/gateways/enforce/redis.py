@@ -163,7 +163,7 @@ class RedisGateway(Gateway):
         with translating(), self._client.pipeline(transaction=False) as pipe:
             for action_id in action_ids:
                 pipe.getdel(_key(self._refused, action_id))
-            return [_count(answer) for answer in _answers(pipe)]
+            return [_count(answer) for answer in pipe.execute(raise_on_error=False)]
 
     def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
         """Return the counters of these actions, in total and by platform, without deleting them."""
@@ -173,7 +173,7 @@ class RedisGateway(Gateway):
             for action_id in action_ids:
                 pipe.get(_key(self._refused, action_id))
                 pipe.hgetall(_key(self._platforms, action_id))
-            answers = _answers(pipe)
+            answers = pipe.execute(raise_on_error=False)
             pairs = zip(answers[::2], answers[1::2], strict=True)
             return [LeaseTally(_count(total), _by_platform(hash_)) for total, hash_ in pairs]
 
@@ -259,15 +259,11 @@ def _execute(pipe: Pipeline) -> list[Any]:
 
     The errors of redis-py itself would contain the command, and so the recipient.
     """
-    answers = _answers(pipe)
+    answers = pipe.execute(raise_on_error=False)
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
     return answers
-
-
-def _answers(pipe: Pipeline) -> list[Any]:
-    return pipe.execute(raise_on_error=False)
 
 
 def _by_platform(answer: Any) -> dict[int, int]:

@@ -26,7 +26,7 @@ from streams.gateways.feeds.file_records import (
     FileLayout,
     Lines,
     RowRecord,
-    head,
+    read_names,
     records,
 )
 from streams.gateways.feeds.mapping import FieldMap, UnmappableError, far_ahead
@@ -194,15 +194,16 @@ def publish(
     published, if no row of the first batch is a valid event.
     """
     progress = Progress(file, stream, headed=rules.layout.columns is None, remember=remember)
-    names = _names(file, stream, rules, finished=finished)
-    if isinstance(names, int):
-        return FileReport(waiting=names)
+    head = _read_head(file, stream, rules, finished=finished)
+    if isinstance(head, int):
+        return FileReport(waiting=head)
+    names, *begin = head
     place = progress.read()
     report = FileReport(from_line=place.lines if place else 0)
     if place is not None and (again or place.rules != rules.identity):
         _correct(file, stream, rules, names, progress, target, report)
         metrics.add("feed_events_total", report.corrected, outcome="published")
-    offset, lines = (place.offset, place.lines) if place else _behind_head(stream, rules)
+    offset, lines = (place.offset, place.lines) if place else begin
     stream.seek(offset)
     rows = Lines(stream, start=offset, number=lines, finished=finished)
     for batch in _batches(_records(rows, names, rules)):
@@ -242,12 +243,12 @@ def survey(
 
     `seen`: the report that counts the rows.
     """
-    names = _names(file, stream, rules, finished=finished)
-    if isinstance(names, int):
-        seen.waiting = names
+    head = _read_head(file, stream, rules, finished=finished)
+    if isinstance(head, int):
+        seen.waiting = head
         return
+    names, offset, lines = head
     name = fingerprint(stream, 1 + (rules.layout.columns is None))
-    offset, lines = _behind_head(stream, rules)
     stream.seek(offset)
     rows = Lines(stream, start=offset, number=lines, finished=finished)
     for batch in _batches(_records(rows, names, rules)):
@@ -264,19 +265,20 @@ def survey(
 FIRST_MAX: Final = 3  # Rejects that are reported at once; the rejects file has all of them.
 
 
-def _names(
+def _read_head(
     file: Path, stream: IO[bytes], rules: RowRules, *, finished: bool
-) -> tuple[str, ...] | int:
-    """Return the field names, or the number of bytes of a header line that has no end yet.
+) -> tuple[tuple[str, ...], int, int] | int:
+    """Return the field names, and the number of bytes and of lines before the first record.
 
-    Raise UsageError if these fields cannot make an event.
+    Return only the number of bytes of a header line that has no end yet. Raise UsageError if these
+    fields cannot make an event.
     """
     names = rules.layout.columns
+    stream.seek(0)
+    lines = Lines(stream, finished=finished)
     if names is None:
-        stream.seek(0)
-        lines = Lines(stream, finished=finished)
         try:
-            names = head(lines, rules.layout)
+            names = read_names(lines, rules.layout)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from None
         if names is None:
@@ -287,16 +289,7 @@ def _names(
             file=file, missing=", ".join(missing), names=", ".join(names)
         )
         raise UsageError(suggest(sentence, missing[0], names))
-    return names
-
-
-def _behind_head(stream: IO[bytes], rules: RowRules) -> tuple[int, int]:
-    """Return the number of bytes and of lines before the first record."""
-    if rules.layout.columns is not None:
-        return 0, 0
-    stream.seek(0)
-    line = Lines(stream, finished=True).take()
-    return (line.end, 1) if line is not None else (0, 0)
+    return names, lines.start, lines.number
 
 
 def _records(rows: Lines, names: Sequence[str], rules: RowRules) -> Iterator[RowRecord]:

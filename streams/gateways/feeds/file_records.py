@@ -9,6 +9,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import IO, Final
 
 from streams.common import UsageError, tr
@@ -110,8 +111,8 @@ class Lines:
         self, stream: IO[bytes], *, start: int = 0, number: int = 0, finished: bool = False
     ) -> None:
         self._stream = stream
-        self._start = start
-        self._number = number
+        self.start = start
+        self.number = number
         self._back: deque[FileLine] = deque()
         self.finished = finished
         self._is_cut = False
@@ -136,9 +137,9 @@ class Lines:
             if not data and kept is None and not self.finished:
                 self.waiting = length
                 return None
-        self._number += 1
-        line = FileLine(self._number, self._start, self._start + length, kept)
-        self._start += length
+        self.number += 1
+        line = FileLine(self.number, self.start, self.start + length, kept)
+        self.start += length
         return line
 
     def give_back(self, lines: Sequence[FileLine]) -> None:
@@ -154,7 +155,7 @@ class Lines:
         except (OSError, zlib.error) as error:
             raise UsageError(
                 tr("the file is damaged behind byte {start}: {error}").format(
-                    start=self._start, error=error
+                    start=self.start, error=error
                 )
             ) from None
 
@@ -182,7 +183,7 @@ def records(
             yield RowRecord(line.number, line.start, line.end, fields, reason)
 
 
-def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
+def read_names(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
     """Return the names in the first line; None if that line is incomplete.
 
     Raise UsageError if the line has no names.
@@ -268,7 +269,7 @@ def _text(line: FileLine, encoding: str) -> tuple[str | None, str]:
 def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | None, str]:
     """Return the fields of one record (none for an empty line), or None and the reason."""
     try:
-        lines = _split_lines(text)
+        lines = StringIO(text, newline="")
         rows = list(csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error as error:
         said = str(error)
@@ -283,9 +284,3 @@ def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | No
     if len(fields) != width:
         return None, f"{len(fields)} fields, not {width}"
     return fields, ""
-
-
-def _split_lines(text: str) -> list[str]:
-    """Return the lines of one record for the CSV reader, the last one without its line end."""
-    lines = text.removesuffix("\n").removesuffix("\r").split("\n")
-    return [*(f"{line}\n" for line in lines[:-1]), lines[-1]]

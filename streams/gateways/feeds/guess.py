@@ -9,7 +9,6 @@ import re
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from io import StringIO
 from itertools import islice
@@ -178,16 +177,11 @@ def zone(country: str) -> str | None:
         }
         - {"Etc/Unknown"}
     )
-    return zones[-1] if zones and _alike(zones) else None
-
-
-def _alike(zones: Iterable[str]) -> bool:
-    """Return true if these zones have the same UTC offset all year."""
     try:
-        clocks = {
+        offsets = {
             tuple(moment.astimezone(ZoneInfo(name)).utcoffset() for moment in _SEASONS)
             for name in zones
         }
     except ZoneInfoNotFoundError:  # No time zone data is installed; --zone would report this.
-        return False
-    return len(clocks) == 1
+        return None
+    return zones[-1] if len(offsets) == 1 else None

@@ -80,18 +80,17 @@ def publish(
     with ExitStack() as stack:
         shift_ms = 0
         if now:
-            stream = _spool(stack.enter_context(tempfile.TemporaryFile()), stream)
+            spooled = stack.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(stream, spooled)
+            stream = spooled
             shift_ms = _shift_ms(stream, rules)
         source = Lines(stream, finished=True)
         lines = iter(source)
         began = time.monotonic()
         size = BATCH if rate is None else max(1, min(BATCH, int(rate * PACE_S)))
         while batch := list(islice(lines, size)):
-            if rate is not None and stop.wait(
-                max(0.0, began + report.published / rate - time.monotonic())
-            ):
-                break
-            if stop.is_set():
+            due = began if rate is None else began + report.published / rate
+            if stop.wait(max(0.0, due - time.monotonic())):
                 break
             missed = report.unreadable
             values, written = _values(batch, rules, shift_ms, report)
@@ -176,20 +175,14 @@ def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
     return row
 
 
-def _spool(file: IO[bytes], stream: IO[bytes]) -> IO[bytes]:
-    shutil.copyfileobj(stream, file)
-    file.seek(0)
-    return file
-
-
 def _shift_ms(stream: IO[bytes], rules: FieldMap | None) -> int:
-    """Return the milliseconds between the newest event and now. Rewinds the stream."""
-    newest_ms = max(_times(stream, rules), default=None)
+    """Return the milliseconds between the newest event of a stream and now. Rewinds the stream."""
+    stream.seek(0)
+    times_ms = (
+        event["event_time_ms"]
+        for line in Lines(stream, finished=True)
+        for event in events(line.data or b"", rules)
+    )
+    newest_ms = max(times_ms, default=None)
     stream.seek(0)
     return 0 if newest_ms is None else clock.now_ms() - newest_ms
-
-
-def _times(stream: IO[bytes], rules: FieldMap | None) -> Iterator[int]:
-    for line in Lines(stream, finished=True):
-        # An invalid line is reported when it is published.
-        yield from (event["event_time_ms"] for event in events(line.data or b"", rules))

@@ -96,18 +96,16 @@ class _AvroReader:
         number = None
         if len(value) >= _HEAD.size and value[0] == CONFLUENT_MAGIC:
             _, number = _HEAD.unpack_from(value)
-        if number in self._schemas and number is not None:
+        if number is not None and number in self._schemas:
             return self._row(value, _HEAD.size, number)
-        if None in self._schemas:
-            try:
-                return self._row(value, 0, None)
-            except Exception:
-                # Foreign bytes can raise any exception. It is raised again, so the value is not
-                # lost: it is published unchanged. Here only the missing schema is logged.
-                self._miss(number)
-                raise
-        self._miss(number)
-        raise UnmappableError(tr("no schema for this value"))
+        try:
+            return self._row(value, 0, None)
+        except Exception:
+            # There is no schema for values without an id, or the bytes are foreign and raise any
+            # exception. It is raised again, so the value is not lost: it is published unchanged.
+            # Here only the missing schema is logged.
+            self._miss(number)
+            raise
 
     def _row(self, value: bytes, start: int, number: int | None) -> Row:
         body = io.BytesIO(value)

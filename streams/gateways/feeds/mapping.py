@@ -46,16 +46,6 @@ def far_ahead() -> UnmappableError:
     )
 
 
-def delimiter_in(head: str, fields: int) -> str:
-    """Return the delimiter that a header line seems to use if another gave `fields` fields.
-
-    >>> delimiter_in("called;calling", 1), delimiter_in("called, calling", 2)
-    (';', '')
-    """
-    mark = max(";\t|,", key=head.count)
-    return mark if head.count(mark) >= fields else ""
-
-
 @dataclass(frozen=True, slots=True)
 class FieldMap:
     """A feed's mapping from columns to fields, its constants, and its time format."""
@@ -126,12 +116,10 @@ class FieldMap:
         lacking = sorted(REQUIRED - given)
         if not lacking:
             return ""
-        other = delimiter_in("".join(names), len(names)) if names else ""
-        hint = " ".join(f"--map {name}=…" for name in lacking)
         sentence = tr("{lacking}; there are {names}: {hint}").format(
             lacking=", ".join(lacking),
             names=", ".join(names[:shown_max]),
-            hint=f"--delimiter {other!r}" if other else hint,
+            hint=" ".join(f"--map {name}=…" for name in lacking),
         )
         for source, targets in self.targets.items():
             if source not in names and any(target in lacking for target, _ in targets):

@@ -108,7 +108,9 @@ class Progress:
 
     def rejects(self) -> list[RejectedRow]:
         """Return the records of this file that were not published, in file order."""
-        found = {each.start: each for each in self._rejects() if self._mine(each)}
+        found = {
+            each.start: each for each in self._rejects() if each.fingerprint == self.fingerprint
+        }
         return [found[start] for start in sorted(found)]
 
     def reject(self, rejects: Iterable[RejectedRow]) -> None:
@@ -121,7 +123,7 @@ class Progress:
 
     def keep(self, rejects: Iterable[RejectedRow]) -> None:
         """Replace the rejects of this file; the rejects of other files of its name stay."""
-        others = [each for each in self._rejects() if not self._mine(each)]
+        others = [each for each in self._rejects() if each.fingerprint != self.fingerprint]
         kept = [*others, *rejects]
         if kept:
             _replace(
@@ -129,9 +131,6 @@ class Progress:
             )
         else:
             self.rejects_path.unlink(missing_ok=True)
-
-    def _mine(self, reject: RejectedRow) -> bool:
-        return reject.fingerprint == self.fingerprint
 
     def _rejects(self) -> Iterator[RejectedRow]:
         if not self._remember:

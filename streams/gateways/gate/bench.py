@@ -64,17 +64,9 @@ class Measured:
             "max_ms": round(self.at(1.0), 3),
             "behind_p99_ms": round(_at(self.behind_s, 0.99), 3),
             "late": late,
+            "failed": self.sent - len(self.times_s),
             "whys": dict(self.whys),
         }
-
-    def words(self) -> dict[str, object]:
-        """Return all figures by their placeholder names in the summary sentence for people."""
-        told = self.document()
-        return {
-            "answers": told["answered"], "rate": told["rate"], "p50": told["p50_ms"],
-            "p99": told["p99_ms"], "max": told["max_ms"], "late": told["late"],
-            "timeout": self.timeout_ms, "failed": self.sent - len(self.times_s),
-        }  # fmt: skip
 
 
 def _at(times_s: Sequence[float], share: float) -> float:

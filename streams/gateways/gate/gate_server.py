@@ -275,7 +275,7 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
     _notify("STOPPING=1")
     for each in served:
         each.close()
-    server.drain()
+    server.draining = True
     end = loop.time() + section.drain_s
     # there is no event for the last connection's end
     while server.connections and loop.time() < end:  # noqa: ASYNC110
@@ -297,38 +297,25 @@ async def _beat(parts: Parts, timeout_s: float) -> None:
 
 async def _replace(argv: Sequence[str], parts: Parts, stop: asyncio.Event) -> None:
     """Start a successor with our sockets. Stop when it is ready; continue if it never is."""
-    loop = asyncio.get_running_loop()
-    reader, writer = os.pipe()
+    ours, theirs = socket.socketpair()
+    told, writer = await asyncio.open_connection(sock=ours)
     fds = [each.fileno() for each in parts.sockets]
-    environment = {**os.environ, HANDED: ",".join(map(str, fds)), READY: str(writer)}
+    environment = {**os.environ, HANDED: ",".join(map(str, fds)), READY: str(theirs.fileno())}
     if parts.keeper.rebuilt.is_set():
         environment[KNOWING] = "1"
-    for name in ("LISTEN_PID", "LISTEN_FDS"):
-        environment.pop(name, None)
     try:
-        child = await asyncio.create_subprocess_exec(
-            *argv, env=environment, pass_fds=(*fds, writer)
-        )
-    except OSError as error:
-        log.error("no successor can be started: %s", error.strerror)  # noqa: TRY400
-        os.close(reader)
-        return
-    finally:
-        os.close(writer)
-    said = loop.create_future()
-
-    def on_signal() -> None:
-        if not said.done():
-            said.set_result(os.read(reader, 1))
-
-    loop.add_reader(reader, on_signal)
-    try:
-        answer = await asyncio.wait_for(said, TAKE_OVER_S)
+        with theirs:
+            child = await asyncio.create_subprocess_exec(
+                *argv, env=environment, pass_fds=(*fds, theirs.fileno())
+            )
+        answer = await asyncio.wait_for(told.read(1), TAKE_OVER_S)
     except TimeoutError:
         answer = b""
+    except OSError as error:
+        log.error("no successor can be started: %s", error.strerror)  # noqa: TRY400
+        return
     finally:
-        loop.remove_reader(reader)
-        os.close(reader)
+        writer.close()
     if answer:
         log.info("process %d answers from now on", child.pid)
         stop.set()

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ SLICE_BYTES: Final = 8_192
 """Bytes of one client's requests processed per turn of the event loop: about 50 requests or 5 ms.
 Then other clients are served. This also limits the unread responses of a client that does not read.
 """
+_RECEIVED: Final = memoryview(bytearray(SLICE_BYTES))
+"""The loop reads data of one client into this buffer, which `buffer_updated` copies at once."""
 TURN_S: Final = 0.005  # Maximum time per event-loop turn for an answer that is made in steps.
 IDLE_S: Final = 75.0  # maximum time between two requests of a connection
 PARTIAL_S: Final = 5.0  # maximum time until a request is complete
@@ -80,14 +82,10 @@ class Server:
         `unasked` is called for each request that reaches no handler.
         """
         self.routes = routes
-        self.allowed: dict[bytes, bytes] = {}  # allowed methods by path
-        for method, path in routes:
-            named = method + b", HEAD" if method == b"GET" else method
-            self.allowed[path] = b", ".join(filter(None, (self.allowed.get(path), named)))
         self.limits = limits
         self.broken = broken
         self.unasked = unasked
-        self.draining = False
+        self.draining = False  # true: every connection closes after its next response
         self.connections: dict[Connection, None] = {}  # in order of arrival
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -105,10 +103,6 @@ class Server:
         if self._sweeper is None:
             self._sweep_later()
 
-    def drain(self) -> None:
-        """Close every connection after its next response, from now on."""
-        self.draining = True
-
     def cut_all(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -125,12 +119,12 @@ class Server:
         self._sweep_later()
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One client's connection."""
 
     __slots__ = (
-        "_behind", "_full", "_last", "_method", "_out", "_requests", "_rest", "_server",
-        "_transport", "_turns", "closing", "heard",
+        "_behind", "_full", "_last", "_method", "_out", "_requests", "_server", "_transport",
+        "_turns", "closing", "heard",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -138,7 +132,6 @@ class Connection(asyncio.Protocol):
         self._requests = Requests(server.limits, self)
         self._transport: Any = None
         self._out: list[bytes] = []
-        self._rest = b""  # received, but not parsed yet
         # the unfinished answer, with its method and line ending
         self._turns: tuple[Turns, bytes, bytes] | None = None
         self._behind: deque[Callable[[], None]] = deque()  # work to do after the unfinished answer
@@ -162,31 +155,18 @@ class Connection(asyncio.Protocol):
         self._behind.clear()
         self._requests.close()
 
-    def data_received(self, data: bytes) -> None:
-        """Process received data, at most one slice at once."""
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
+        return _RECEIVED
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Process received data. After a whole slice other clients are served."""
         if self.closing:
             return
         self.heard = time.monotonic()
-        if len(data) > SLICE_BYTES or self._rest or self._turns:
+        if nbytes == SLICE_BYTES:
             self._transport.pause_reading()
-            self._rest += data
-            self._go_on()
-        else:
-            self._take(data)
-
-    def _go_on(self) -> None:
-        """Process the next slice of received data. Other clients are served between slices."""
-        if self.closing or self._full or self._turns or not self._rest:
-            return
-        data, self._rest = self._rest[:SLICE_BYTES], self._rest[SLICE_BYTES:]
-        self._take(data)
-        self._go_on_later()
-
-    def _go_on_later(self) -> None:
-        if self._rest:
-            asyncio.get_running_loop().call_soon(self._go_on)
-        else:
-            self._read_on()
+            asyncio.get_running_loop().call_soon(self._read_on)
+        self._take(bytes(_RECEIVED[:nbytes]))
 
     def _read_on(self) -> None:
         if not (self.closing or self._full or self._turns):
@@ -203,7 +183,7 @@ class Connection(asyncio.Protocol):
     def _tell(self) -> None:
         """Write the responses that are ready. The last one closes the connection while draining."""
         last, self._last = self._last, None
-        owes = self._requests.began or self._rest or self._turns  # received data needs an answer
+        owes = self._requests.began or self._turns  # received data needs an answer
         if last is not None and self._server.draining and not owes:
             self._out.pop()
             self._write(last, self._method, _CLOSES)
@@ -234,8 +214,7 @@ class Connection(asyncio.Protocol):
         while self._behind and not (self._turns or self.closing):
             self._behind.popleft()()
         self._tell()
-        if not self._turns:
-            self._go_on_later()
+        self._read_on()
 
     def _in_order(self, do: Callable[[], None]) -> None:
         """Run a function now, or after the answer that is being made."""
@@ -251,10 +230,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._full = False
-        if self._rest:
-            self._go_on()
-        else:
-            self._read_on()
+        self._read_on()
 
     # -- the server's
 
@@ -307,10 +283,12 @@ class Connection(asyncio.Protocol):
         path = url.partition(b"?")[0] if url[:1] == b"/" else _path(url)
         handler = server.routes.get((b"GET" if method == b"HEAD" else method, path))
         if handler is None:
-            allowed = server.allowed.get(path)
-            if allowed is None:
+            allowed = [wanted for wanted, place in server.routes if place == path]
+            if not allowed:
                 return partial(self._reply_unasked, HTTPStatus.NOT_FOUND)
-            allow = b"Allow: %b\r\n" % allowed
+            if b"GET" in allowed:
+                allowed.append(b"HEAD")
+            allow = b"Allow: %b\r\n" % b", ".join(allowed)
             return partial(self._reply_unasked, HTTPStatus.METHOD_NOT_ALLOWED, allow)
         return partial(self._call_handler, handler, self._requests.body)
 
@@ -371,14 +349,11 @@ def _path(url: bytes) -> bytes:
         return b""
 
 
-_heads: Final[dict[tuple[int, bytes], bytes]] = {}
-
-
+@cache
 def _head(status: int, kind: bytes) -> bytes:
     """Return the start of a response, up to its content length."""
-    if (status, kind) not in _heads:
-        _heads[status, kind] = (
-            b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nCache-Control: no-store\r\nContent-Length: "
-            % (status, HTTPStatus(status).phrase.encode(), kind)
-        )
-    return _heads[status, kind]
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nCache-Control: no-store\r\nContent-Length: " % (
+        status,
+        HTTPStatus(status).phrase.encode(),
+        kind,
+    )

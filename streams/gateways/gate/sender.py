@@ -1,15 +1,15 @@
 """Publishes events to Kafka in a thread of its own, through the spool on disk.
 
 The event loop only appends events to a bounded queue in memory. librdkafka does the sending: it
-releases the GIL while it works, and costs a tenth of a client in pure Python. If the disk fails,
-events go directly to Kafka. If Kafka fails too, events are counted as lost.
+releases the GIL while it works, and costs a tenth of a client in pure Python. If the disk fails or
+hangs, events go directly to Kafka. If Kafka fails too, events are counted as lost.
 """
 
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -21,6 +21,9 @@ from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+Taken = tuple[TakenBatch | None, Pair]
+"""An event, and its batch on disk; None: it is on no disk."""
+
 # what a kill -9 may lose; also the maximum wait of an event on an idle machine
 LINGER_S: Final = 0.01
 BATCH_MAX: Final = 5_000
@@ -28,15 +31,15 @@ BATCH_BYTES_MAX: Final = 1 << 20
 """Maximum of events that are written, read and sent together. The last event may exceed the bytes.
 """
 IN_FLIGHT_MAX: Final = 20_000
-IN_FLIGHT_BYTES_MAX: Final = 32 << 20
 """Maximum of events given to librdkafka and not acknowledged; further events wait on disk. The last
-batch may exceed these numbers. Usual events fill 6 MB. Events with full texts can be 100 kB each.
-librdkafka stores a second copy."""
-DIRECT_MAX: Final = 20_000  # events that wait in memory for Kafka while the disk fails
-DIRECT_BYTES_MAX: Final = 32 << 20  # limit for the same events in bytes
+batch may exceed this number. Usual events fill 6 MB."""
+PRODUCER_MAX: Final = 80_000
+PRODUCER_BYTES_MAX: Final = 64 << 20
+"""Maximum of events in librdkafka, with those that go past a disk that hangs. Events with full
+texts can be 100 kB each. Python stores a second copy."""
 TRIM_S: Final = 0.25
 ADOPT_S: Final = 10.0
-PAUSE_S: Final = 1.0  # before an event that Kafka rejected is tried again
+PAUSE_S: Final = 1.0  # before anything is sent again, after Kafka rejected an event
 RENEW_S: Final = 5.0  # minimum time between two producers, if each fails immediately
 FLUSH_S: Final = 5.0  # maximum time for sending at the end
 
@@ -51,8 +54,8 @@ _ARGUMENTS: Final[Mapping[str, Any]] = {
     # event arrives 15 ms sooner, but costs 6 µs more of about 90 µs.
     "linger.ms": 50,
     "compression.type": "lz4",
-    "queue.buffering.max.messages": 2 * (IN_FLIGHT_MAX + DIRECT_MAX),
-    "queue.buffering.max.kbytes": 2 * (IN_FLIGHT_BYTES_MAX + DIRECT_BYTES_MAX) >> 10,
+    "queue.buffering.max.messages": PRODUCER_MAX,
+    "queue.buffering.max.kbytes": PRODUCER_BYTES_MAX >> 10,
     "message.timeout.ms": 300_000,
     "reconnect.backoff.max.ms": 2_000,
 }
@@ -85,62 +88,40 @@ class EventSender:
         # Bytes in the queue, including the batch that the thread is writing, are the difference of
         # two counters. Each counter is written by one thread only, so no update is lost.
         self._bytes_put = 0  # written by the event loop
-        self._bytes_kept = 0  # written by the sender thread
-        # events that Kafka rejected or the disk did not take
-        self._direct: deque[tuple[TakenBatch | None, Pair]] = deque()
-        self._direct_at = 0.0
-        self._direct_bytes = 0
-        self._in_flight = 0
-        self._in_flight_bytes = 0
-        self._published = 0  # events not yet added to the metrics
-        # Events that bypassed the queue. Each counter is written by one thread only.
-        self._past_given = 0  # written by the event loop
-        self._past_back = 0  # written by the sender thread
-        self._bypassed = 0  # events not yet added to the metrics
+        self._bytes_left = 0  # of events that left the queue; written by the sender thread
+        self._again: list[Taken] = []  # events on disk that Kafka or librdkafka rejected
+        self._pause_until = 0.0
+        self._outcomes: Counter[str] = Counter()  # events not yet added to the metrics
         self._disk = True
-        self._failed_at = -ADOPT_S  # monotonic
+        self._failed_at = 0.0  # when the disk failed last
         self._said = ""
         self._stop = threading.Event()
         self._producer: Any = None
-        self._broken = True  # True if there is no producer, or it has failed for good
-        self._renew_at = self._made_at = 0.0
-        self._trim_at = self._adopt_at = 0.0
+        self._broken = True  # there is no producer yet, or it has failed for good
+        self._renew_at = self._trim_at = self._adopt_at = 0.0
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
         metrics.follow("gate_queue_events", lambda: len(self._queue))
         metrics.put("gate_spool_up", 1)
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Queue one event. Never blocks."""
-        octets = len(key) + len(value)
-        waiting = self._bytes_put - self._bytes_kept
-        if len(self._queue) < self._queue_max and waiting + octets <= self._queue_bytes_max:
-            self._bytes_put += octets
-            self._queue.append((key, value))
-        else:
-            self._past_the_queue(key, value)
+        """Queue one event. Never blocks.
 
-    def _past_the_queue(self, key: bytes, value: bytes) -> None:
-        """Give an event directly to Kafka, because the thread is blocked by a disk that hangs.
-
-        An event that librdkafka cannot store is counted as lost. The thread counts the results of
-        the others.
+        If the queue is full, the thread is blocked by a disk that hangs, or neither disk nor Kafka
+        accepts events. Then the event goes directly to librdkafka, or is counted as lost.
         """
-        outcome = "queue_full"
-        if self._producer is not None:
-            pair = key, value
-            try:
-                self._producer.produce(
-                    self._topic, value, key, on_delivery=partial(self._past_delivered, pair)
-                )
-            except BufferError:
-                pass
-            except KafkaException as error:
-                if error.args[0].code() in _NEVER:
-                    outcome = "refused"
-            else:
-                self._past_given += 1
-                return
-        self._metrics.add("gate_events_total", outcome=outcome)
+        pair = key, value
+        if self._fits(pair):
+            self._bytes_put += weight(pair)
+            self._queue.append(pair)
+        elif (error := self._produce(None, pair)) is not None:
+            lost = "queue_full" if self._disk else "disk_failed"
+            outcome = "refused" if error.code() in _NEVER else lost
+            self._metrics.add("gate_events_total", outcome=outcome)
+
+    def _fits(self, pair: Pair) -> bool:
+        """Return whether the queue has room for an event."""
+        octets = self._bytes_put - self._bytes_left + weight(pair)
+        return len(self._queue) < self._queue_max and octets <= self._queue_bytes_max
 
     def start(self) -> None:
         """Start publishing. Events that ended processes left on disk are sent first."""
@@ -192,21 +173,31 @@ class EventSender:
         # second.
         self._stop.wait(LINGER_S)
         self._poll(0)
-        self._count_published()
+        self._count_outcomes()
 
     def _renew(self) -> None:
-        """Create a producer if the last one failed and has returned all its events."""
+        """Replace a producer that failed for good, once it has returned all its events.
+
+        An idempotent producer fails for good if a permission is missing, or if the broker lost
+        acknowledged data. The next producer sends the returned events. Events that were in flight
+        may then be on the topic twice.
+        """
+        if not self._broken:
+            return
+        if self._producer is not None:
+            self._producer.purge(in_queue=True, in_flight=True, blocking=False)
         now = time.monotonic()
-        if not self._broken or now < self._renew_at:
+        if self._in_producer() or now < self._renew_at:
             return
-        if self._producer is not None and len(self._producer):
-            self._purge()
-            return
-        self._made_at, self._renew_at = now, now + RENEW_S
+        self._renew_at = now + RENEW_S
         self._producer = Producer(
             {**self._clients, **_ARGUMENTS}, logger=logging.getLogger("librdkafka")
         )
         self._broken = False
+
+    def _in_producer(self) -> int:
+        """Return the number of events whose delivery report was not processed."""
+        return 0 if self._producer is None else len(self._producer)
 
     def _poll(self, timeout_s: float) -> None:
         """Wait up to `timeout_s` for delivery reports, and process them.
@@ -223,51 +214,26 @@ class EventSender:
             if not is_fatal(error):
                 raise
             self._say(f"events wait for another producer: {error.name()}")
-            self._break()
-
-    def _break(self) -> None:
-        """Make a failed producer return its events. The next producer sends these events.
-
-        An idempotent producer fails for good if a permission is missing, or if the broker lost
-        acknowledged data. Events that were in flight may then be on the topic twice.
-        """
-        if self._broken:
-            return
-        self._broken = True
-        self._renew_at = max(time.monotonic() + PAUSE_S, self._made_at + RENEW_S)
-        self._purge()
-
-    def _purge(self) -> None:
-        """Make the producer return all its events through delivery reports."""
-        self._producer.purge(in_queue=True, in_flight=True, blocking=False)
+            self._broken = True
 
     def _has_room(self) -> bool:
         """Return whether events may be given to librdkafka now."""
-        full = self._in_flight >= IN_FLIGHT_MAX or self._in_flight_bytes >= IN_FLIGHT_BYTES_MAX
-        return not (self._broken or full)
+        paused = self._broken or time.monotonic() < self._pause_until
+        return not paused and self._in_producer() < IN_FLIGHT_MAX
 
     def _turn(self) -> None:
         """Write the queued events to disk, and send as many events as there is room for."""
         put = self._bytes_put
-        while self._queue and self._bytes_kept < put:
-            self._keep()
-        if self._direct and time.monotonic() >= self._direct_at:
-            for _ in range(len(self._direct)):
-                if not self._has_room():
-                    break
-                batch, pair = self._direct.popleft()
-                self._direct_bytes -= weight(pair)
-                self._produce(batch, pair)
-        while self._has_room():
-            taken: list[tuple[TakenBatch, Pair]] = []
-            self._on_disk(lambda: taken.extend(self._spool.take()))  # noqa: B023
-            for batch, pair in taken:
-                self._produce(batch, pair)
-            if not taken:
-                break
+        while self._queue and self._bytes_left < put and self._keep():
+            pass
+        while self._has_room() and (taken := self._take()):
+            self._send(taken)
 
-    def _keep(self) -> None:
-        """Write the oldest events of the queue to disk."""
+    def _keep(self) -> bool:
+        """Write the oldest events of the queue to disk, or send them if the disk fails.
+
+        Return False if neither is possible: then the events stay in the queue.
+        """
         pairs: list[Pair] = []
         octets = 0
         while self._queue and len(pairs) < BATCH_MAX and octets < BATCH_BYTES_MAX:
@@ -275,105 +241,92 @@ class EventSender:
             octets += weight(pairs[-1])
         if self._on_disk(lambda: self._spool.append(pairs, self._clock_ms())):
             self._disk_takes(takes=True)
+        elif self._has_room():
+            self._send([(None, pair) for pair in pairs])
         else:
-            self._past_the_disk(pairs)
-        self._bytes_kept += octets
+            self._queue.extendleft(reversed(pairs))
+            return False
+        self._bytes_left += octets
+        return True
 
-    def _count_published(self) -> None:
-        """Count acknowledged events once per turn; counting each event alone would cost much."""
-        if self._published:
-            self._metrics.add("gate_events_total", self._published, outcome="published")
-            self._published = 0
-        if self._bypassed:
-            self._metrics.add("gate_events_total", self._bypassed, outcome="bypassed")
-            self._bypassed = 0
+    def _take(self) -> list[Taken]:
+        """Return events to send: those that were rejected, or else the next ones on disk."""
+        taken, self._again = self._again, []
+        if not taken:
+            self._on_disk(lambda: taken.extend(self._spool.take()))
+        return taken
 
-    def _past_the_disk(self, batch: list[Pair]) -> None:
-        lost = 0
-        for pair in batch:
-            if len(self._direct) < DIRECT_MAX and self._direct_bytes < DIRECT_BYTES_MAX:
-                self._put_back(None, pair)
-            else:
-                lost += 1
-        if lost:
-            self._metrics.add("gate_events_total", lost, outcome="disk_failed")
+    def _send(self, taken: Sequence[Taken]) -> None:
+        for batch, pair in taken:
+            if (error := self._produce(batch, pair)) is not None:
+                self._on_failure(batch, pair, error)
 
-    def _put_back(self, batch: TakenBatch | None, pair: Pair) -> None:
-        self._direct.append((batch, pair))
-        self._direct_bytes += weight(pair)
-
-    def _produce(self, batch: TakenBatch | None, pair: Pair) -> None:
+    def _produce(self, batch: TakenBatch | None, pair: Pair) -> KafkaError | None:
+        """Give an event to librdkafka. Return why librdkafka does not accept it."""
+        if self._producer is None:
+            return KafkaError(KafkaError._STATE)  # noqa: SLF001 - its public name
         try:
             self._producer.produce(
                 self._topic, pair[1], pair[0], on_delivery=partial(self._on_delivery, batch, pair)
             )
-            self._in_flight += 1
-            self._in_flight_bytes += weight(pair)
         except BufferError:
-            self._again(batch, pair, "BufferError")
+            return KafkaError(KafkaError._QUEUE_FULL)  # noqa: SLF001 - its public name
         except KafkaException as raised:
-            self._on_failure(batch, pair, raised.args[0])
+            return raised.args[0]
+        return None
 
     def _on_delivery(
         self, batch: TakenBatch | None, pair: Pair, error: KafkaError | None, _: Message
     ) -> None:
-        self._in_flight -= 1
-        self._in_flight_bytes -= weight(pair)
         if error is not None:
             self._on_failure(batch, pair, error)
-            return
-        self._published += 1
-        if batch is not None:
-            self._on_disk(partial(self._spool.acknowledge, batch))
-
-    def _past_delivered(self, pair: Pair, error: KafkaError | None, _: Message) -> None:
-        """Count an event that bypassed the queue, or put it back into the queue after an error.
-
-        This runs in the sender thread, so the disk responds again.
-        """
-        self._past_back += 1
-        if error is None:
-            self._bypassed += 1
-        elif error.code() in _NEVER:
-            self._on_refusal(error)
+        elif batch is None:
+            self._outcomes["bypassed"] += 1
         else:
-            self._bytes_kept -= weight(pair)
-            self._queue.append(pair)
+            self._outcomes["published"] += 1
+            self._spool.acknowledge(batch)
 
     def _on_failure(self, batch: TakenBatch | None, pair: Pair, error: KafkaError) -> None:
-        """Drop an event that Kafka will never accept; retry any other event."""
-        if is_fatal(error):
-            self._break()
-        if error.code() not in _NEVER:
-            self._again(batch, pair, error.name())
+        """Drop an event that Kafka will never accept; retry any other event.
+
+        An event that is not on disk returns to the queue. It is lost if the disk fails and the
+        queue is full.
+        """
+        self._broken |= is_fatal(error)
+        if error.code() in _NEVER:
+            self._say(f"the broker never takes an event: {error.name()}")
+            self._outcomes["refused"] += 1
+            if batch is not None:
+                self._spool.acknowledge(batch)
             return
-        self._on_refusal(error)
         if batch is not None:
-            self._on_disk(partial(self._spool.acknowledge, batch))
-
-    def _on_refusal(self, error: KafkaError) -> None:
-        self._say(f"the broker never takes an event: {error.name()}")
-        self._metrics.add("gate_events_total", outcome="refused")
-
-    def _again(self, batch: TakenBatch | None, pair: Pair, why: str) -> None:
-        """Put an event back for a later retry. Their number is bounded by those in flight."""
-        self._put_back(batch, pair)
-        self._direct_at = time.monotonic() + PAUSE_S
+            self._again.append((batch, pair))
+        elif self._disk or self._fits(pair):
+            self._bytes_left -= weight(pair)
+            self._queue.append(pair)
+        else:
+            self._outcomes["disk_failed"] += 1
+        self._pause_until = time.monotonic() + PAUSE_S
         if not self._broken:  # otherwise the failure of the producer is logged already
-            self._say(f"events wait for the broker: {why}")
+            self._say(f"events wait for the broker: {error.name()}")
+
+    def _count_outcomes(self) -> None:
+        """Add outcomes to the metrics once per turn; counting each event alone would cost much."""
+        for outcome, events in self._outcomes.items():
+            self._metrics.add("gate_events_total", events, outcome=outcome)
+        self._outcomes.clear()
 
     def _on_disk(self, do: Callable[[], object]) -> bool:
         """Run an operation of the spool. Return False if the disk fails."""
         try:
             do()
         except OSError as error:
+            self._failed_at = time.monotonic()
             self._disk_takes(error.strerror or "", takes=False)
             return False
         return True
 
     def _disk_takes(self, why: str = "", *, takes: bool) -> None:
-        if not takes:
-            self._failed_at = time.monotonic()
         if takes != self._disk:
             self._disk = takes
             if takes:
@@ -406,13 +359,13 @@ class EventSender:
     def _finish(self) -> None:
         end = time.monotonic() + FLUSH_S
         self._turn()
-        while (self._in_flight or self._past()) and time.monotonic() < end:
+        while self._in_producer() and time.monotonic() < end:
             self._renew()
             self._poll(LINGER_S)
             self._turn()
-        self._count_published()
+        self._count_outcomes()
         self._on_disk(lambda: self._spool.trim(self._clock_ms()))
-        if lost := self._off_disk():
+        if lost := self._off_disk() + len(self._queue):
             self._metrics.add("gate_events_total", lost, outcome="disk_failed")
             log.error("%d events are lost: neither the disk nor Kafka has them", lost)
         left = self._spool.waiting()
@@ -420,15 +373,11 @@ class EventSender:
         log.info("events are left to the next: %d", left)
 
     def _off_disk(self) -> int:
-        """Return the number of unacknowledged events that are in no file.
+        """Return the number of unacknowledged events behind the queue that are in no file.
 
         The disk did not take them, or the spool dropped them.
         """
-        return self._in_flight + len(self._direct) - self._spool.outstanding() + self._past()
-
-    def _past(self) -> int:
-        """Return the number of events that bypassed the queue and have no delivery report yet."""
-        return self._past_given - self._past_back
+        return self._in_producer() + len(self._again) - self._spool.outstanding()
 
     def _say(self, sentence: str) -> None:
         """Log a message, unless it is the same as the last message."""

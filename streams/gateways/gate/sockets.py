@@ -56,12 +56,11 @@ def listeners(address: Address, environment: Mapping[str, str]) -> list[socket.s
 
 def names(sockets: Sequence[socket.socket]) -> list[str]:
     """Return the addresses of the sockets for people: a path, or host and port."""
-    found = []
-    for each in sockets:
-        name = each.getsockname()
-        at = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else _SCRATCH.sub("", str(name))
-        found.append(at)
-    return found
+    addresses = [each.getsockname() for each in sockets]
+    return [
+        f"{each[0]}:{each[1]}" if isinstance(each, tuple) else _SCRATCH.sub("", str(each))
+        for each in addresses
+    ]
 
 
 def _list_inherited(environment: Mapping[str, str]) -> list[int]:
@@ -85,7 +84,6 @@ def _check_socket(number: int) -> socket.socket:
             tr("gate: descriptor {number} was handed over and is closed").format(number=number)
         ) from None
     given = socket.socket(fileno=number)
-    given.setblocking(False)  # noqa: FBT003 - the library's
     given.set_inheritable(False)
     return given
 
@@ -105,7 +103,6 @@ def _unix(path: Path, mode: int) -> socket.socket:
     except OSError as error:
         made.close()
         raise ConfigError(f"gate.socket {path}: {error.strerror or error}") from None
-    made.setblocking(False)  # noqa: FBT003 - the library's
     return made
 
 
@@ -119,5 +116,4 @@ def _tcp(host: str, port: int) -> socket.socket:
                 host=host, port=port, why=os.strerror(error.errno or 0)
             )
         ) from None
-    made.setblocking(False)  # noqa: FBT003 - the library's
     return made

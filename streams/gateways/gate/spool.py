@@ -157,22 +157,19 @@ class Spool:
         """Delete batches that Kafka has, and drop batches beyond the age or size limit."""
         excess = self.size() - self.bytes_max
         self.oldest_ms = None
+        query = "SELECT made_ms, number, events, octets FROM batches ORDER BY number"
         for store in list(self.stores):
-            beyond: list[tuple[int, int, int]] = []
             with self._transaction(store) as db:
-                query = "SELECT made_ms, number, events, octets FROM batches ORDER BY number"
-                for made_ms, *row in db.execute(query):
+                for made_ms, number, events, octets in db.execute(query):
                     if excess <= 0 and now_ms - made_ms <= self.age_max_ms:
                         self.oldest_ms = self.oldest_ms or made_ms
                         break
-                    beyond.append(tuple(row))
-                    excess -= row[-1]
-            for number, events, octets in beyond:
-                store.finish(number, octets)
-                # Kafka may still acknowledge events that were taken
-                if store.taken.pop(number, None) is None:
-                    store.events -= events
-                    self.lose("spool_full", events)
+                    excess -= octets
+                    store.finish(number, octets)
+                    # Kafka may still acknowledge events that were taken
+                    if store.taken.pop(number, None) is None:
+                        store.events -= events
+                        self.lose("spool_full", events)
             if store is not self._own and not (store.events or store.taken):
                 self._remove(store)
 
@@ -253,9 +250,9 @@ class Spool:
 
         A damaged file is given up: its events are counted as lost.
         """
+        finished = [(number,) for number in store.finished]
         try:
             with _sqlite_errors(), store.db as db:
-                finished = [(number,) for number in store.finished]
                 db.executemany("DELETE FROM batches WHERE number = ?", finished)
                 yield db
         except OSError as error:
@@ -263,7 +260,7 @@ class Spool:
                 self.lose("disk_failed", store.events)
                 self._remove(store)
             raise
-        store.finished.clear()
+        del store.finished[: len(finished)]
 
     def _remove(self, store: SpoolFile) -> None:
         self.stores.remove(store)

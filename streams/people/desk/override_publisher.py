@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,16 +16,10 @@ from typing import Any, Final
 from kafka import KafkaConsumer, TopicPartition
 
 from streams.cluster.admin import client_arguments, working
-from streams.cluster.at_work import (
-    Gateways,
-    Sign,
-    gateway_signs,
-    gateways_at_work,
-    sort_gateways,
-)
+from streams.cluster.at_work import Gateways, Sign, gateway_signs, sort_gateways
 from streams.cluster.prompt import AGREED_S, LATELY, PromptProducer, say as publish
 from streams.cluster.read import LOOKING, Places, readable
-from streams.common import now_ms, tr
+from streams.common import tr
 from streams.config import Settings
 from streams.wire import (
     Ack,
@@ -78,44 +72,33 @@ class Said:
 class HeardWords:
     """Stores acknowledgements in memory: which gateways are at work, and their answers.
 
-    Threads may share it. `unread` names the sources that were never read so far (`acks`, `signs`).
-    Before all are read it is not known which gateways should answer.
+    Threads may share it. `signs_read`: the signs of life are known. Before, it is not known which
+    gateways should answer.
     """
 
-    def __init__(self, now_ms: Callable[[], int], unread: Iterable[str] = ()) -> None:
+    def __init__(self, now_ms: Callable[[], int], *, signs_read: bool = True) -> None:
         self._now_ms = now_ms
-        self._unread = set(unread)
+        self._signs_read = signs_read
         self._changed = threading.Condition()
         self._of_word: OrderedDict[str, dict[str, tuple[Ack, float]]] = OrderedDict()
         self._gateways: OrderedDict[str, int] = OrderedDict()  # gateway -> newest answer, ms
         self._signs: Mapping[str, Sign] = {}
 
-    def note(self, gateway_id: str, at_ms: int) -> None:
-        """Store that a gateway was at work at `at_ms`."""
-        with self._changed:
-            self._gateways[gateway_id] = max(self._gateways.get(gateway_id, 0), at_ms)
-            self._gateways.move_to_end(gateway_id)
-            if len(self._gateways) > GATEWAYS_MAX:
-                self._gateways.popitem(last=False)
-
     def see(self, signs: Mapping[str, Sign]) -> None:
         """Store the newest sign of life of each gateway; without any, those of before stay."""
         with self._changed:
             self._signs = signs or self._signs
-            self._unread.discard("signs")
+            self._signs_read = True
             self._changed.notify_all()
 
-    def meet(self, answered: Mapping[str, int]) -> None:
-        """Store the gateways that answered lately, by the time of the newest answer (ms)."""
-        for gateway_id, at_ms in answered.items():
-            self.note(gateway_id, at_ms)
-        with self._changed:
-            self._unread.discard("acks")
-
     def take(self, ack: Ack) -> None:
-        """Store an acknowledgement. Only acknowledgements of overrides are kept."""
-        self.note(ack.gateway_id, ack.at_ms)
+        """Store when the gateway answered, and its acknowledgement if it is of an override."""
         with self._changed:
+            before_ms = self._gateways.get(ack.gateway_id, 0)
+            self._gateways[ack.gateway_id] = max(before_ms, ack.at_ms)
+            self._gateways.move_to_end(ack.gateway_id)
+            if len(self._gateways) > GATEWAYS_MAX:
+                self._gateways.popitem(last=False)
             if ack.action_id.startswith("override-"):
                 word = self._of_word.setdefault(ack.action_id, {})
                 word[ack.gateway_id] = ack, time.monotonic()
@@ -140,7 +123,7 @@ class HeardWords:
                 known, silent = self._list_gateways()
                 now = time.monotonic()
                 newest = max((at for _, at in answers.values()), default=now)
-                agreed = not self._unread and bool(known) and known.keys() <= answers.keys()
+                agreed = self._signs_read and bool(known) and known.keys() <= answers.keys()
                 if (agreed and now - newest >= AGREED_S) or now >= end:
                     obeyed = {
                         gateway: max(0.0, at - said_at)
@@ -205,7 +188,7 @@ def speaking_on(
     answers.
     """
     clients, acks = client_arguments(settings.kafka), settings.topics.acks
-    heard, stop = HeardWords(now_ms, ("acks", "signs")), threading.Event()
+    heard, stop = HeardWords(now_ms, signs_read=False), threading.Event()
     with working(tr("cannot reach Kafka")):
         producer = PromptProducer(clients)
     readers = [
@@ -250,7 +233,7 @@ def _read(consumer: Any, topic: str, heard: HeardWords, stop: threading.Event) -
     if not places:
         stop.wait(AGAIN_S)
         return
-    heard.meet(gateways_at_work(consumer, places, now_ms()))
+    consumer.assign(places)
     ends = consumer.end_offsets(places)
     firsts = consumer.beginning_offsets(places)
     for place in places:

@@ -144,8 +144,8 @@ def test_a_reader_tells_that_its_topic_was_made_anew(kafka: Broker, unique: str,
 
         wait_until(past, "read")
         remade(clients, unique, *(b"%d" % n for n in range(more)))
-        wait_until(lambda: past() or reader.anew, "told")
-        assert reader.anew
+        with pytest.raises(UnavailableError, match="created again"):
+            wait_until(lambda: past() and False, "told")
         spans = reader.spans()
         reader.stand(spans)
         wait_until(past, "read again")
@@ -181,8 +181,8 @@ class Lost:
 
 def test_a_reader_that_lost_its_place_has_to_begin_again() -> None:
     reader = TopicReader(Lost(), "t")
-    assert not reader.past({0: (0, 5)})
-    assert reader.anew
+    with pytest.raises(UnavailableError, match="created again"):
+        reader.past({0: (0, 5)})
 
 
 class Failing:

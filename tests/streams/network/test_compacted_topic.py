@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
-from streams.common.errors import ConfigError
+from streams.common.errors import ConfigError, UnavailableError
 from streams.config import Kafka
 from streams.network.compacted_topic import KeptTopic, Records
 from tests.builders.streams.cluster.read import remade
@@ -126,14 +126,21 @@ def test_a_record_without_a_value_or_a_key_ends_no_owner(place: Place, opened: O
     wait_until(lambda: read(ledger) == {b"b": b""}, "read again")
 
 
-def test_a_topic_that_is_made_anew_is_begun_anew(place: Place, opened: Opened) -> None:
+def test_a_topic_that_is_made_anew_ends_its_owner_and_the_next_begins_anew(
+    place: Place, opened: Opened
+) -> None:
     ledger = opened()
     wait_until(lambda: whole(ledger), "owner")
     wanted: Records = {str(n).encode(): (b"v", ()) for n in range(20)}
     ledger.keep(wanted)
     wait_until(lambda: len(read(ledger)) == 20, "read again")
     remade(place.clients, place.name)
-    wait_until(lambda: whole(ledger) and not ledger.held, "begun anew")
+    with pytest.raises(UnavailableError, match=f"{place.name} was created again"):
+        wait_until(lambda: whole(ledger) and False, "told")
+    ledger.close()
+    ledger = opened()
+    wait_until(lambda: whole(ledger), "owner of the new one")
+    assert not ledger.held
     assert ledger.keep(wanted) == 20
     assert len(place.standing()) == 20
 

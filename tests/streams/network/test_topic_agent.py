@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
 from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
+from streams.common.errors import ConfigError, UnavailableError
 from streams.config.sections.kafka import Kafka
 from streams.network import compacted_topic as kept_module
 from streams.network.compacted_topic import KeptTopic
@@ -20,7 +22,7 @@ from streams.wire import UnreadableError
 from tests.builders.streams.cluster.read import remade
 from tests.nodes import Broker
 from tests.threads import meanwhile
-from tests.waiting import wait_until
+from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -30,11 +32,9 @@ class Listing(Agent):
 
     heard: list[bytes]
     told: tuple[bytes, ...] = ()
-    begun = 0
 
     def _begin(self) -> int:
         self.heard, self.told = [], ()
-        self.begun += 1
         return 0
 
     def _let_go(self) -> None:
@@ -45,16 +45,13 @@ class Listing(Agent):
             raise UnreadableError("no value")
         self.heard.append(record.value)
 
-    def _due(self) -> bool:
-        return len(self.heard) > len(self.told)
-
     def _tell(self) -> None:
         self.told = tuple(self.heard)
 
 
 @pytest.mark.parametrize("records", [1, 9])  # fewer, or more than before: no offset shows it
 @pytest.mark.parametrize("remade_topic", ["", ".kept"])
-def test_an_agent_whose_topic_is_made_anew_reads_and_tells_anew(
+def test_an_agent_whose_topic_is_made_anew_ends_and_the_next_reads_and_tells_anew(
     kafka: Broker, unique: str, remade_topic: str, records: int
 ) -> None:
     """It stood still until as many records had come, and held what was not there any more."""
@@ -68,14 +65,23 @@ def test_an_agent_whose_topic_is_made_anew_reads_and_tells_anew(
             producer.send(unique, value, key=b"k")
             producer.send(f"{unique}.kept", value, key=b"k")
         producer.flush()
-    kept = KeptTopic(clients, f"{unique}.kept", f"{unique}-agents")
-    agent = Listing(clients, unique, kept, Metrics("campaigns"), lambda: 0)
-    with meanwhile(agent.run):
-        wait_until(lambda: agent.told == (b"1", b"2", b"3", b"4"), "all is told")
-        new = tuple(b"new %d" % n for n in range(records))
+
+    def made() -> Listing:
+        kept = KeptTopic(clients, f"{unique}.kept", f"{unique}-agents")
+        return Listing(clients, unique, kept, Metrics("campaigns"), lambda: 0)
+
+    old = (b"1", b"2", b"3", b"4")
+    new = tuple(b"new %d" % n for n in range(records))
+    agent = made()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(agent.run, threading.Event())
+        wait_until(lambda: agent.told == old, "all is told")
         remade(clients, unique + remade_topic, *new)
-        told = (b"1", b"2", b"3", b"4") if remade_topic else new
-        wait_until(lambda: agent.begun >= 2 and agent.told == told, "told anew")
+        with pytest.raises(UnavailableError, match="created again"):
+            running.result(END_S)
+    agent = made()
+    with meanwhile(agent.run):
+        wait_until(lambda: agent.told == (old if remade_topic else new), "told anew")
 
 
 def test_who_kept_a_topic_keeps_it_again_though_its_client_passed_over_what_the_group_said(
@@ -87,17 +93,25 @@ def test_who_kept_a_topic_keeps_it_again_though_its_client_passed_over_what_the_
     clients = client_arguments(settings)
     with Cluster(settings) as cluster:
         cluster.create(unique, 1, 1, {})
-    kept = KeptTopic(clients, unique, f"{unique}-agents")
+    values: set[bytes | None] = set()  # of the key, by each owner
 
-    def poll(stop: threading.Event) -> None:
+    def keep(stop: threading.Event) -> None:
+        """Keep the topic, and begin again when it was made anew, as a supervisor does."""
         while not stop.is_set():
-            kept.poll(timeout_ms=1)  # so short that answers come between two of them
+            with (
+                suppress(UnavailableError, ConfigError),  # made anew, or not there yet
+                closing(KeptTopic(clients, unique, f"{unique}-agents")) as kept,
+            ):
+                while not stop.is_set():
+                    kept.poll(timeout_ms=1)  # so short that answers come between two of them
+                    if kept.whole:
+                        values.add(kept.held.get(b"k"))
 
-    with closing(kept), meanwhile(poll):
-        wait_until(lambda: kept.whole, "owner")
+    with meanwhile(keep):
+        wait_until(lambda: None in values, "owner")
         for value in (b"1", b"2", b"3"):
             remade(clients, unique, value)
-            wait_until(lambda: kept.whole and kept.held.get(b"k") == value, "owner again")  # noqa: B023
+            wait_until(lambda: value in values, "owner again")  # noqa: B023
 
 
 def test_all_is_read_before_a_word_is_said_and_what_is_unreadable_is_counted(

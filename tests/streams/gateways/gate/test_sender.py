@@ -30,6 +30,7 @@ class Broker:
         self.error: KafkaError | None = None
         self.full = False
         self.bytes_max = 1_000_000  # as librdkafka has it: what is larger it refuses at once
+        self.room = 1 << 30  # bytes that it holds
         self.slow: set[bytes] = set()  # values that it has not answered yet
         self.taken: list[tuple[bytes, bytes]] = []
         self.waiting: deque[tuple[bytes, bytes, Any]] = deque()
@@ -59,7 +60,7 @@ class Broker:
 
     def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Any = None) -> None:
         assert topic == "input"
-        if self.full:
+        if self.full or sum(len(each) for _, each, _ in self.waiting) + len(value) > self.room:
             raise BufferError
         if self.fatal:
             raise KafkaException(KafkaError(KafkaError._FATAL))
@@ -192,40 +193,60 @@ LARGE = 4_000  # octets of an event
 def test_of_large_events_no_more_are_in_memory_than_their_octets_allow(
     start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender_, "IN_FLIGHT_BYTES_MAX", 10 * LARGE)
     monkeypatch.setattr(sender_, "BATCH_BYTES_MAX", 3 * LARGE)
     bench = start()
-    broker.up = False
+    broker.up, broker.room = False, 10 * LARGE
     for n in range(100):
         bench.sender.put(b"k", b"%0*d" % (LARGE, n))
     wait_until(lambda: bench.gauge("gate_spool_events") == 100, "all are on disk")
-    assert 0 < len(broker.waiting) <= 12
+    wait_until(lambda: len(broker.waiting) == 10, "as many as there is room for are handed over")
+    assert len(bench.sender._again) <= 3
     broker.error = KafkaError(KafkaError._MSG_TIMED_OUT)
     broker.up = True
-    wait_until(lambda: bench.sender._direct_at > 0, "they come back")
+    wait_until(lambda: len(bench.sender._again) > 3, "they come back")
     broker.error = None
     wait_until(lambda: len(broker.taken) == 100, "all are taken")
     assert sorted(values(broker)) == list(range(100))
-    assert (bench.sender._in_flight_bytes, bench.sender._direct_bytes) == (0, 0)
 
 
 def test_librdkafka_has_room_for_what_may_be_in_flight() -> None:
-    kbytes = sender_._ARGUMENTS["queue.buffering.max.kbytes"]
-    batch = sender_.BATCH_BYTES_MAX + 4 * QUESTION_BYTES_MAX  # with an event as large as can be
-    assert kbytes << 10 >= sender_.IN_FLIGHT_BYTES_MAX + batch
-    assert kbytes << 10 <= 128 << 20
+    arguments = sender_._ARGUMENTS
+    assert arguments["queue.buffering.max.messages"] > sender_.IN_FLIGHT_MAX + sender_.BATCH_MAX
+    octets = arguments["queue.buffering.max.kbytes"] << 10
+    assert octets >= sender_.BATCH_BYTES_MAX + 4 * QUESTION_BYTES_MAX  # an event as large as can be
+    assert octets <= 128 << 20
 
 
 def test_of_large_events_no_more_wait_past_the_disk_than_their_octets_allow(
     start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender_, "IN_FLIGHT_MAX", 0)
-    monkeypatch.setattr(sender_, "DIRECT_BYTES_MAX", 10 * LARGE, raising=False)
     monkeypatch.setattr(Spool, "append", no_room)
-    bench = start()
-    for n in range(100):
+    bench = start(queue_bytes_max=10 * (LARGE + 1))
+    broker.up, broker.room = False, 0
+    wait_until(lambda: broker.made == 1, "there is a producer")
+    bench.sender.put(b"k", b"%0*d" % (LARGE, 0))
+    wait_until(lambda: not bench.sender._disk, "the disk fails")
+    for n in range(1, 100):
         bench.sender.put(b"k", b"%0*d" % (LARGE, n))
+    assert bench.outcomes() == {"disk_failed": 90}, "the others are lost, and counted"
+    broker.up, broker.room = True, 1 << 30
+    wait_until(lambda: len(broker.taken) == 10, "those in the queue are published")
+    wait_until(lambda: bench.outcomes() == {"disk_failed": 90, "bypassed": 10}, "and counted")
+
+
+def test_what_kafka_gives_back_while_the_disk_fails_is_bounded_too(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Spool, "append", no_room)
+    bench = start(queue_max=10)
+    broker.up, broker.error = False, KafkaError(KafkaError._MSG_TIMED_OUT)
+    for n in range(10):
+        bench.put(10, 10 * n)
+        wait_until(lambda: len(broker.waiting) == 10 * n + 10, "all are handed over")  # noqa: B023
+    broker.up = True
     wait_until(lambda: bench.outcomes() == {"disk_failed": 90}, "the others are lost, and counted")
+    broker.error = None
+    wait_until(lambda: len(broker.taken) == 10, "those that are left are published")
 
 
 def test_what_kafka_refuses_for_now_is_tried_again_and_for_good_is_counted(
@@ -311,10 +332,10 @@ def test_a_disk_that_is_well_again_shows_without_an_event(
 def test_with_neither_disk_nor_kafka_events_are_lost_and_counted(
     start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender_, "DIRECT_MAX", 50)
     monkeypatch.setattr(sender_, "IN_FLIGHT_MAX", 50)
-    bench = start()
-    broker.up = False
+    monkeypatch.setattr(sender_, "BATCH_MAX", 50)
+    bench = start(queue_max=50)
+    broker.up, broker.room = False, 300
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -427,10 +448,10 @@ def test_the_queue_holds_so_many_octets_too_whatever_number_of_events_that_is(
         assert bench.gauge("gate_queue_events") == 7, "which there is room for"
         broker.error, broker.up = KafkaError(KafkaError._MSG_TIMED_OUT), True
         go_on.set()
-        wait_until(lambda: bench.sender._past() == 0, "what went past comes back")
+        wait_until(lambda: not bench.sender._in_producer(), "what went past comes back")
     broker.error = None
     wait_until(lambda: bench.outcomes() == {"published": 13}, "each is published")
-    assert bench.sender._bytes_put == bench.sender._bytes_kept, "and the queue is empty again"
+    assert bench.sender._bytes_put == bench.sender._bytes_left, "and the queue is empty again"
 
 
 @pytest.fixture
@@ -459,7 +480,7 @@ def test_what_went_past_the_queue_and_kafka_did_not_take_in_time_is_kept_and_sen
     wait_until(lambda: len(broker.waiting) == 15, "all are handed over")
     broker.error = KafkaError(KafkaError._MSG_TIMED_OUT)
     broker.up = True
-    wait_until(lambda: not bench.sender._past(), "all wait on disk")
+    wait_until(lambda: not bench.sender._in_producer(), "all wait on disk")
     wait_until(lambda: bench.gauge("gate_spool_events") == 15, "and are told of once each")
     assert bench.outcomes() == {}
     broker.error = None
@@ -607,7 +628,6 @@ def test_a_producer_at_its_end_is_replaced_and_what_it_held_is_sent_by_the_next(
     wait_until(lambda: bench.outcomes() == {"published": 50}, "each is published")
     assert broker.made == 2
     assert sorted(values(broker)) == list(range(50))
-    assert bench.sender._in_flight == 0
     wait_until(lambda: bench.gauge("gate_spool_events") == 0, "the gauges go on")
     said = [each for each in caplog.messages if "another producer" in each]
     assert said == [f"events wait for another producer: {KafkaError(code).name()}"]
@@ -635,7 +655,7 @@ def test_while_each_producer_comes_to_its_end_events_wait_on_disk_and_not_in_mem
     bench.put(1_000)
     wait_until(lambda: bench.spool.waiting() == 1_000, "all are on disk")
     wait_until(lambda: bench.gauge("gate_spool_events") == 1_000, "and are told of")
-    assert len(bench.sender._direct) <= 50
+    assert len(bench.sender._again) <= 50
     assert broker.made == 1
     bench.sender.close()
     assert bench.outcomes() == {}
