@@ -341,8 +341,10 @@ def test_with_neither_disk_nor_kafka_events_are_lost_and_counted(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Spool, "append", full)
-    bench.put(1_000)
-    wait_until(lambda: bench.outcomes().get("disk_failed", 0) > 0, "some are lost")
+    bench.put(1)
+    wait_until(lambda: not bench.sender._disk, "the disk fails")
+    bench.put(999, 1)
+    assert bench.outcomes().get("disk_failed", 0) > 0, "some are lost"
     broker.up = True
     wait_until(lambda: sum(bench.outcomes().values()) == 1_000, "each is published or counted")
 
