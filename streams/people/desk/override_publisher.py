@@ -15,9 +15,10 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
+from streams.cluster import prompt
 from streams.cluster.admin import client_arguments, working
 from streams.cluster.at_work import Gateways, Sign, gateway_signs, sort_gateways
-from streams.cluster.prompt import AGREED_S, LATELY, PromptProducer, say as publish
+from streams.cluster.prompt import AGREED_S, LATELY, PromptProducer
 from streams.cluster.read import LOOKING, Places, readable
 from streams.common import tr
 from streams.config import Settings
@@ -160,7 +161,7 @@ class Speaker:
         """
         topic = self._topics.of_override(word.recipient)
         said_at = time.monotonic()
-        offset = publish(self._producer, topic, encode_override(word), override_key(word))
+        offset = prompt.say(self._producer, topic, encode_override(word), override_key(word))
         word_id = override_id(word, offset)
         self._said_at[word_id] = said_at
         if len(self._said_at) > WORDS_MAX:
