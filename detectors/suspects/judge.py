@@ -301,6 +301,7 @@ def _scores(
     """Return the scores of the bucket `burst`, with the counts of the novel sightings up to then.
 
     `burst`: time, level, number of novel sightings, time at which the bucket was last empty.
+    `coarse`: clock classes of its sightings, except EXACT. `bars`: see `scores`.
     """
     at_s = burst[0]
     last = len(novel_s)

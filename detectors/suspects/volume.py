@@ -309,7 +309,8 @@ def earliest_s(suspect: Suspect, part: Mapping[int, int], *, default: int) -> in
     """Return the time of the first sighting of these platforms on the day of their message.
 
     `part`: platform -> time of a message in ms. A sighting of an earlier day does not count: the
-    platform is then a number that the recipient knows, and that sends the texts of a page.
+    platform is then a sender number that the recipient knows, and that also sends unnamed texts
+    (`suspects.pages`).
     """
     firsts = ((suspect.seen[p] >> 33, ms) for p, ms in part.items() if p in suspect.seen)
     return min((at_s for at_s, ms in firsts if ms < utc_ms(at_s + DAY_S)), default=default)

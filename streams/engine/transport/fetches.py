@@ -148,7 +148,7 @@ class CheckedRecords:
 
 
 class _Checked:
-    """The record batch `raw[begin:end]`. Only the checksum differs from aiokafka's batch."""
+    """The record batch `raw[begin:end]`, like aiokafka's, but with its checksum by `crc32c`."""
 
     def __init__(self, batch: Any, raw: bytes, begin: int, end: int) -> None:
         self.is_old = raw[begin + _MAGIC_AT] <= _MAGIC_OLD

@@ -46,7 +46,7 @@ class Answerer(Protocol):
 
 
 class Requests:
-    """The request that is being parsed, as the callbacks of the parser find it."""
+    """The callbacks of the HTTP parser, and the parts of the request received so far."""
 
     __slots__ = (
         "_answerer", "_body", "_carried", "_framing", "_head", "_limits", "_parser", "_size",

@@ -43,7 +43,7 @@ Say = Callable[[Notice], object]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A platform that was used on a day, and the decision about a report to it."""
+    """A platform that floods abused on a day, and whether it gets a report about that day."""
 
     telling: Telling
     use: PlatformUse
