@@ -1,4 +1,7 @@
-"""Updates episodes for judged codes, and records the messages of incidents."""
+"""Updates the episode of a recipient for each judged code.
+
+Once an episode is at THROTTLE, its messages are also listed in incident records.
+"""
 
 from __future__ import annotations
 

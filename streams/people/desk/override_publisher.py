@@ -86,7 +86,7 @@ class HeardWords:
         self._signs: Mapping[str, Sign] = {}
 
     def see(self, signs: Mapping[str, Sign]) -> None:
-        """Store the newest sign of life of each gateway; keep the stored ones if there is none."""
+        """Store the newest sign of life of each gateway. If `signs` is empty, nothing changes."""
         with self._changed:
             self._signs = signs or self._signs
             self._signs_read = True
