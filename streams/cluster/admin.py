@@ -121,7 +121,7 @@ class Cluster(ExitStack):
         self.callback(self._admin.close)
 
     def shapes(self, names: Iterable[str]) -> dict[str, Shape]:
-        """Return partitions, replication and settings of those named topics that exist."""
+        """Return partitions, replication and settings of the topics in `names` that exist."""
         with in_a_sentence(tr("describe topics"), self._where):
             described = self._describe(names)
             if not described:

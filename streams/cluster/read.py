@@ -345,7 +345,7 @@ class TopicReader:
         yield from self._stood.poll(timeout_ms, POLL_RECORDS).values()
 
     def past(self, spans: Spans) -> bool:
-        """Return true if all records of these spans were taken. Raise the errors of `take`."""
+        """Return true if all records of these spans were taken. Raise the same errors as `take`."""
         past = True
         for place, (_, end) in zip(self._places(spans), spans.values(), strict=True):
             at = self._consumer.position(place)

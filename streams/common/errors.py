@@ -61,7 +61,9 @@ class UsageError(OtpguardError):
 
 
 def refuse_faults(faults: Mapping[str, bool]) -> None:
-    """Raise ValueError with the first message whose fault is there.
+    """Raise ValueError with the message of the first fault that is found, if any.
+
+    `faults`: message for a person -> true if this fault was found.
 
     >>> refuse_faults({"a port is a number": False, "a port is below 65536": False})
     """

@@ -461,7 +461,7 @@ def _batch(
 
 
 class _Origin(msgspec.Struct, gc=False):
-    """Event fields that are needed for few events and decoded on demand.
+    """Fields of an event that few events need. They are decoded when somebody asks for them.
 
     The account affects no decision, so an event whose account is not a string is accepted.
     """

@@ -538,7 +538,7 @@ class ReadModel:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Turn errors of a database that does not answer into UnavailableError, without a text."""
+        """Raise UnavailableError, without the database's text, if the database does not answer."""
         try:
             yield
         except AWAY as error:

@@ -25,7 +25,8 @@ SLICE_BYTES: Final = 8_192
 Then other clients are served. This also limits the unread responses of a client that does not read.
 """
 _RECEIVED: Final = memoryview(bytearray(SLICE_BYTES))
-"""The loop reads data of one client into this buffer, which `buffer_updated` copies at once."""
+"""One buffer for all clients. The event loop reads a client's data into it, and `buffer_updated`
+copies the data before the loop reads the next client's."""
 TURN_S: Final = 0.005  # Maximum time per event-loop turn for an answer that is made in steps.
 IDLE_S: Final = 75.0  # maximum time between two requests of a connection
 PARTIAL_S: Final = 5.0  # maximum time until a request is complete
@@ -159,7 +160,7 @@ class Connection(asyncio.BufferedProtocol):
         return _RECEIVED
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Process received data. After a whole slice other clients are served."""
+        """Process received data. After a full slice, others are served before more is read."""
         if self.closing:
             return
         self.heard = time.monotonic()

@@ -116,7 +116,7 @@ def _decisions(pack: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _place_events(events: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Yield partition, offset and value of the events, which are of one partition and in order."""
+    """Yield partition, offset and value of each event. All are of one partition, in log order."""
     partition: int | None = None
     following = 0
     for line in filter(bytes.strip, events):

@@ -184,7 +184,7 @@ def tansu_command(port: int) -> tuple[list[str], str]:
 
 
 def is_listening(port: int) -> bool:
-    """Return true if a process accepts connections on this port of loopback."""
+    """Return true if a process accepts connections on this port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
