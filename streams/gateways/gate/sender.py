@@ -239,14 +239,15 @@ class EventSender:
         while self._queue and len(pairs) < BATCH_MAX and octets < BATCH_BYTES_MAX:
             pairs.append(self._queue.popleft())
             octets += weight(pairs[-1])
-        if self._on_disk(lambda: self._spool.append(pairs, self._clock_ms())):
-            self._disk_takes(takes=True)
-        elif self._has_room():
-            self._send([(None, pair) for pair in pairs])
-        else:
+        kept = self._on_disk(lambda: self._spool.append(pairs, self._clock_ms()))
+        if not kept and not self._has_room():
             self._queue.extendleft(reversed(pairs))
             return False
-        self._bytes_left += octets
+        self._bytes_left += octets  # before sending: what librdkafka rejects is added again
+        if kept:
+            self._disk_takes(takes=True)
+        else:
+            self._send([(None, pair) for pair in pairs])
         return True
 
     def _take(self) -> list[Taken]:
