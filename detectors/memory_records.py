@@ -52,7 +52,7 @@ from detectors.recipients.row import (
     unpack,
 )
 from detectors.recipients.table import tags_of
-from detectors.recognise.fold import NAME_VERSION
+from detectors.recognise.text.fold import NAME_VERSION
 from detectors.suspects.suspect import Suspect
 from detectors.thresholds import MEMORY_AGE_MS, MEMORY_MAX, RECYCLED_MAX
 

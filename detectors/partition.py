@@ -39,7 +39,7 @@ from detectors.recipients.row import TAGS
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
 from detectors.recipients.windows import Tally, Windows
-from detectors.recognise.fold import NAME_VERSION
+from detectors.recognise.text.fold import NAME_VERSION
 from detectors.suspects.clocks import ClockParams, GatewayClock, coarse, lagging
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.pages import Pages

@@ -39,7 +39,7 @@ WORLD = {
 
 WORLDLY_CALLS = {"open", "print", "input", "breakpoint", "exec", "eval", "__import__"}
 
-SHIPPED_DATA = {"detectors.recognise.shipped": {"importlib"}}
+SHIPPED_DATA = {"detectors.recognise.text.shipped": {"importlib"}}
 """This module reads the data files of its own package, which are as constant as code."""
 
 PRIVATE_HOME = "streams.engine.transport."
@@ -57,6 +57,15 @@ CORE_ORDER = (
     "upkeep", "judge_pass", "chain",
 )  # fmt: skip
 """The way of the data through the core: a package imports those before it, never one behind."""
+
+ORDERS = {
+    "detectors": CORE_ORDER,
+    "detectors.recognise": (
+        "text", "vocabulary", "score", "rules", "platform", "templates", "cache", "weigh",
+        "decide", "recogniser", "why",
+    ),
+}  # fmt: skip
+"""The packages whose parts have an order: a part imports those before it, never one behind."""
 
 BASE = ("common", "wire", "config", "telemetry", "cluster")
 """Wings of `streams/` that every process needs."""
@@ -142,15 +151,23 @@ def wrong_ways(module: str, text: str) -> list[str]:
 
 
 def against_the_order(module: str, text: str) -> list[str]:
-    """Imports of a package of the core that comes later on the way of the data."""
-    place = {name: i for i, name in enumerate(CORE_ORDER)}
-    here = module.split(".")[1:2]
-    if not here:
+    """Imports of a part that comes later in the order of its package."""
+    return [wrong for package in ORDERS for wrong in against_order_of(package, module, text)]
+
+
+def against_order_of(package: str, module: str, text: str) -> list[str]:
+    place = {name: i for i, name in enumerate(ORDERS[package])}
+    if not module.startswith(f"{package}."):
         return []
-    if here[0] not in place:
-        return ["stands at no place of CORE_ORDER"]
-    inner = {name.split(".")[1] for name in imports(text) if name.startswith("detectors.")}
-    return [f"imports {name}" for name in sorted(inner) if place.get(name, 0) > place[here[0]]]
+    here = part_of(package, module)
+    if here not in place:
+        return [f"stands at no place in the order of {package}"]
+    inner = {part_of(package, name) for name in imports(text) if name.startswith(f"{package}.")}
+    return [f"imports {name}" for name in sorted(inner) if place.get(name, 0) > place[here]]
+
+
+def part_of(package: str, name: str) -> str:
+    return name.removeprefix(f"{package}.").partition(".")[0]
 
 
 def across_wings(module: str, text: str) -> list[str]:
@@ -460,6 +477,8 @@ def test_an_import_across_wings_is_noticed(module: str, text: str) -> None:
         ("detectors.model.event", "from detectors.recipients.row import RING"),
         ("detectors.suspects.judge", "from detectors import chain"),
         ("detectors.novel", "import numpy"),
+        ("detectors.recognise.text.fold", "from detectors.recognise.rules import glance"),
+        ("detectors.recognise.novel", "import numpy"),
     ],
 )
 def test_an_import_of_a_later_package_is_noticed(module: str, text: str) -> None:

@@ -81,8 +81,8 @@ TABLES: Final = (
     "streams.cli.desk:HOLDS",
     "streams.tools.operate.retention:ALWAYS",
     "streams.gateways.feeds.file_records:REASONS",
-    "detectors.recognise.rules:RULES:says",
-    "detectors.recognise.traits:TRAITS",
+    "detectors.recognise.rules.rule_table:RULES:says",
+    "detectors.recognise.rules.traits:TRAITS",
 )
 """Tables whose values (keys, a field of the values) are translated where they are shown."""
 

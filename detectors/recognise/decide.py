@@ -11,15 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from detectors.model.event import Trust
-from detectors.recognise import glance
-from detectors.recognise.fold import fold, mask, name_key
-from detectors.recognise.keys import BRAND, brand_key, host_key, id_key, key_of_sender
-from detectors.recognise.names import tells_nobody
-from detectors.recognise.reading import Look, excerpt, in_text, likely, names_codes, prescan_texts
-from detectors.recognise.registry import Line, Registry, Sender
-from detectors.recognise.rules import RULES
-from detectors.recognise.signature import is_note
-from detectors.recognise.traits import LONG
+from detectors.recognise.platform.keys import BRAND, brand_key, host_key, id_key, key_of_sender
+from detectors.recognise.platform.names import tells_nobody
+from detectors.recognise.platform.registry import Line, Registry, Sender
+from detectors.recognise.rules import glance
+from detectors.recognise.rules.reading import (
+    Look,
+    excerpt,
+    in_text,
+    likely,
+    names_codes,
+    prescan_texts,
+)
+from detectors.recognise.rules.rule_table import RULES
+from detectors.recognise.rules.signature import is_note
+from detectors.recognise.rules.traits import LONG
+from detectors.recognise.text.fold import fold, mask, name_key
 from detectors.recognise.weigh import (
     Weighed,
     confidence,
@@ -30,7 +37,7 @@ from detectors.recognise.weigh import (
 )
 
 if TYPE_CHECKING:
-    from detectors.recognise.brands import Brand
+    from detectors.recognise.platform.brands import Brand
 
 OTP_CATEGORY: Final = "otp"
 PERSONS: Final = "p2p"
@@ -164,7 +171,7 @@ def find_brand() -> Callable[[Registry, Look, str], Brand | None]:
 
     Its patterns take a quarter of this module's import time and are needed for few texts.
     """
-    from detectors.recognise.brands import brand  # noqa: PLC0415
+    from detectors.recognise.platform.brands import brand  # noqa: PLC0415
 
     return brand
 

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust
-from detectors.recognise import glance, owners, patterns, scripts
 from detectors.recognise.cache import FIELD_BYTES, FROM_SENDER, MISS, OTP, AnswerCache, identify
 from detectors.recognise.decide import (
     OTHER_CATEGORIES,
@@ -32,13 +31,13 @@ from detectors.recognise.decide import (
     find_brand,
     find_source,
 )
-from detectors.recognise.fold import fold, has_native_digits, mask
-from detectors.recognise.keys import key_of_sender
-from detectors.recognise.names import tells_nobody
-from detectors.recognise.reading import Glanced, excerpt, names_codes, prescan_texts
-from detectors.recognise.registry import Registry, Sender
-from detectors.recognise.rules import RULES
-from detectors.recognise.signature import is_plain_head, signature_span
+from detectors.recognise.platform.keys import key_of_sender
+from detectors.recognise.platform.names import tells_nobody
+from detectors.recognise.platform.registry import Registry, Sender
+from detectors.recognise.rules import glance
+from detectors.recognise.rules.reading import Glanced, excerpt, names_codes, prescan_texts
+from detectors.recognise.rules.rule_table import RULES
+from detectors.recognise.rules.signature import is_plain_head, signature_span
 from detectors.recognise.templates import (
     TAILS,
     Key,
@@ -47,6 +46,9 @@ from detectors.recognise.templates import (
     number_templates,
     unmask_kinds,
 )
+from detectors.recognise.text import patterns
+from detectors.recognise.text.fold import fold, has_native_digits, mask
+from detectors.recognise.vocabulary import owners, scripts
 from detectors.recognise.weigh import Weighed, decide_by_scores, model, score_texts, weigh_text
 
 _OTHER_CATEGORY: Final = round(RULES["category-other"].confidence * 100) << 8

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
 from detectors.model.strings import SPARE, StringBuffer, Strings
-from detectors.recognise.fold import MASK
-from detectors.recognise.reading import READ_CHARS, excerpt
+from detectors.recognise.rules.reading import READ_CHARS, excerpt
+from detectors.recognise.text.fold import MASK
 
 Key = bytes | tuple[bytes, ...]
 

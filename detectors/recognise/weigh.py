@@ -8,11 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.recognise import glance
-from detectors.recognise.model import Model, confidence_of
-from detectors.recognise.owners import is_mentioned, is_owned
-from detectors.recognise.patterns import section
-from detectors.recognise.reading import (
+from detectors.recognise.rules import glance
+from detectors.recognise.rules.reading import (
     USED,
     Glanced,
     Look,
@@ -25,9 +22,12 @@ from detectors.recognise.reading import (
     tells_spent,
     unusual,
 )
-from detectors.recognise.rules import RULES
-from detectors.recognise.shapes import has_invitation, has_link
-from detectors.recognise.traits import LONG
+from detectors.recognise.rules.rule_table import RULES
+from detectors.recognise.rules.shapes import has_invitation, has_link
+from detectors.recognise.rules.traits import LONG
+from detectors.recognise.score.model import Model, confidence_of
+from detectors.recognise.text.patterns import section
+from detectors.recognise.vocabulary.owners import is_mentioned, is_owned
 
 _SEEN: Final = section("weigh")
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from detectors.recognise.fold import mask
-from detectors.recognise.reading import body_of, excerpt, look, read
-from detectors.recognise.registry import Line, Registry
-from detectors.recognise.rules import RULES
-from detectors.recognise.scripts import Word, scripts_of
-from detectors.recognise.traits import TRAITS
+from detectors.recognise.platform.registry import Line, Registry
+from detectors.recognise.rules.reading import body_of, excerpt, look, read
+from detectors.recognise.rules.rule_table import RULES
+from detectors.recognise.rules.traits import TRAITS
+from detectors.recognise.text.fold import mask
+from detectors.recognise.vocabulary.scripts import Word, scripts_of
 from detectors.recognise.weigh import CODE, against, alone, model
 
 

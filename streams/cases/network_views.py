@@ -10,7 +10,7 @@ from detectors.model.records import EpisodeRecord
 from detectors.model.times import MINUTE_MS
 from detectors.platforms.days import PlatformFigures
 from detectors.platforms.sweeps import Sweep
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.cluster.read import newest_records, readable
 from streams.common import UsageError, join_list, moment, tr, trn
 from streams.wire import decode_campaign, decode_platform
@@ -39,7 +39,8 @@ def platform_key(registry: Registry, written: str) -> str:
     ['sig:工商银行', 'sig:工商银行']
     """
     # Here, because the lists of names take long to load and few commands need them.
-    from detectors.recognise import fold, keys  # noqa: PLC0415
+    from detectors.recognise.platform import keys  # noqa: PLC0415
+    from detectors.recognise.text import fold  # noqa: PLC0415
 
     if _KEY.fullmatch(written):
         return keys.current_key(registry, written)

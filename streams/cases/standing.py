@@ -13,7 +13,7 @@ from typing import Final
 from detectors.leases.gateway_rule import Lease
 from detectors.leases.rails import RailParams
 from detectors.model.records import Action, EpisodeRecord, Level
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.cases.explanation import lines
 from streams.common import join_list, moment, tr, trc, trn
 from streams.wire import EVERYONE, Ack, Override

@@ -21,7 +21,8 @@ from typing import IO, Any, Final
 import msgspec
 import typer
 
-from detectors.recognise import decide, registry as registries
+from detectors.recognise import decide
+from detectors.recognise.platform import registry as registries
 from streams import config as configs
 from streams.cli.shared import TOGETHER, no_whole_gzip, open_lines, write_table
 from streams.common import UnavailableError, UsageError, join_list, moment, now_ms, tr, trn

@@ -14,7 +14,7 @@ import typer
 
 from detectors.model import records
 from detectors.model.times import DAY_MS
-from detectors.recognise import registry as registries
+from detectors.recognise.platform import registry as registries
 from streams import config as configs, wire
 from streams.cases import audit_chain as chains, network_views, standing
 from streams.cli import audited

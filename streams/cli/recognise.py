@@ -14,7 +14,8 @@ import typer
 from rich import console as consoles, table as tables, text as texts
 
 from detectors.model import event
-from detectors.recognise import decide, registry as registries, why as reasons
+from detectors.recognise import decide, why as reasons
+from detectors.recognise.platform import registry as registries
 from streams import config as configs
 from streams.cli.shared import (
     TOGETHER,

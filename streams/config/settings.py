@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from detectors import chain
+    from detectors.recognise.platform.registry import Registry
     from detectors.recognise.recogniser import Recogniser
-    from detectors.recognise.registry import Registry
     from streams.wire import Intake
 
 
@@ -166,7 +166,7 @@ class Settings(BaseModel):
         The registry joins the shipped platforms and the operator's `registry_file`. Raises
         ConfigError if this file cannot be used.
         """
-        from detectors.recognise.registry import (  # noqa: PLC0415 - start-up time
+        from detectors.recognise.platform.registry import (  # noqa: PLC0415 - start-up time
             Registry,
             RegistryError,
             sender_key,

@@ -23,8 +23,8 @@ from detectors.leases.gateway_rule import Ruling
 from detectors.leases.rails import RailParams, Rails, admit
 from detectors.model.event import Trust
 from detectors.model.records import Action, EpisodeRecord, Level
+from detectors.recognise.platform.registry import Registry
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
-from detectors.recognise.registry import Registry
 from streams.wire.events import Intake, decode
 from streams.wire.recipients import Numbers
 from tests.adversary.moves import DAY_MS, HOUR_MS, MINUTE_MS, Kind, Move, Shot

@@ -8,7 +8,7 @@ import phonenumbers
 import pytest
 
 from detectors.model.event import Trust
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.config import Settings, load
 from tests.deploy.tools import ROOT
 

@@ -25,7 +25,7 @@ from detectors.model.times import DAY_S, EPOCH_S
 from detectors.recipients.overflow import PLACES_MAX
 from detectors.recipients.row import unpack
 from detectors.recipients.sieve import SieveParams
-from detectors.recognise.fold import NAME_VERSION
+from detectors.recognise.text.fold import NAME_VERSION
 from detectors.thresholds import MEMORY_AGE_MS, MEMORY_MAX
 from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history
 from tests.builders.detectors.chain_properties import (

@@ -11,7 +11,7 @@ from detectors.model.event import TICK_OFFSETS, EventKind, platform_print
 from detectors.model.records import Level
 from detectors.recipients.row import MEMORY_WORDS, SUSPECT, unpack
 from detectors.recipients.sieve import SieveParams
-from detectors.recognise.fold import NAME_VERSION
+from detectors.recognise.text.fold import NAME_VERSION
 from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history, idle, many_platforms
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
 

@@ -23,7 +23,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from detectors.leases.gateway_rule import Lease
 from detectors.model.records import Action
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments
 from streams.config import Kafka

@@ -17,7 +17,7 @@ from smpp.pdu.pdu_types import CommandStatus
 
 from detectors.leases.gateway_rule import Lease
 from detectors.model.event import platform_id, platform_print
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.config import Redis
 from streams.gateways.enforce.gateway import Order
 from streams.gateways.enforce.redis import RedisGateway, connect

@@ -11,12 +11,12 @@ import pytest
 from detectors.leases.gateway_rule import Ruling, rule
 from detectors.model.event import EventKind, is_message, platform_id, platform_print
 from detectors.recognise.decide import recognise
-from detectors.recognise.fold import name_key
-from detectors.recognise.keys import current_key
-from detectors.recognise.names import WORDS
+from detectors.recognise.platform.keys import current_key
+from detectors.recognise.platform.names import WORDS
+from detectors.recognise.platform.registry import Registry
 from detectors.recognise.recogniser import Recogniser
-from detectors.recognise.registry import Registry
-from detectors.recognise.signature import is_note
+from detectors.recognise.rules.signature import is_note
+from detectors.recognise.text.fold import name_key
 from streams.gateways.enforce.redis import aliases, lease_value
 from streams.wire.events import Intake, decode
 from streams.wire.recipients import Numbers

@@ -21,8 +21,8 @@ from detectors.leases.gateway_rule import Ruling
 from detectors.leases.retry_budget import SecondPasses
 from detectors.model.event import HotList, Trust
 from detectors.model.records import Action, Level, refuses
+from detectors.recognise.platform.registry import Registry
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
-from detectors.recognise.registry import Registry
 from streams.tools.scenarios import Labelled, Role
 from streams.tools.scenarios.message_writer import MessageWriter
 from streams.tools.scenarios.platform_profiles import PlatformProfile

@@ -35,7 +35,7 @@ from detectors.leases.retry_budget import most, window_of
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import AgainWindow, Scope
 from detectors.recognise.decide import recognise
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from detectors.thresholds import AGAIN_BUDGET_MS
 from streams.wire.recipients import Numbers
 

@@ -21,7 +21,7 @@ from redis.client import Pipeline
 from redis.retry import Retry
 
 from detectors.leases.gateway_rule import Lease
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.common import ConfigError, tr
 from streams.config import Redis
 from streams.gateways.enforce.gateway import Gateway, GatewayAwayError, LeaseTally, Order, Refusals
@@ -88,8 +88,8 @@ def aliases(registry: Registry) -> dict[str, str]:
     The key is empty for senders that the operator calls shared: the text names the platform. Names
     that are their own key are left out, and so are numbers and domains without an owner.
     """
-    from detectors.recognise.keys import BRAND, brand_key, host_key  # noqa: PLC0415 - start-up time
-    from detectors.recognise.names import load_names  # noqa: PLC0415
+    from detectors.recognise.platform.keys import BRAND, brand_key, host_key  # noqa: PLC0415 - start-up time
+    from detectors.recognise.platform.names import load_names  # noqa: PLC0415
 
     names = {f"{BRAND}{key}": key for key in chain(load_names().names, registry.signatures)}
     keys = {written: brand_key(registry, key) for written, key in names.items()}

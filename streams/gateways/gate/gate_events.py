@@ -13,8 +13,8 @@ import msgspec
 
 from detectors.model.event import Trust
 from detectors.recognise.decide import OTHER_CATEGORIES, OTP_CATEGORY, recognise
+from detectors.recognise.platform.registry import Registry
 from detectors.recognise.recogniser import Recogniser
-from detectors.recognise.registry import Registry
 from streams.gateways.gate.contract import NAME_CHARS, Submission
 from streams.wire.version import SCHEMA_VERSION
 

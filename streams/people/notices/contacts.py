@@ -21,7 +21,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.common import ConfigError, convert_toml, tr
 from streams.common.tls import private
 
@@ -77,7 +77,7 @@ def read_contacts(path: Path | None, registry: Registry) -> PlatformContacts:
 
     A platform may be listed under any of its names and numbers: the registry maps it to its key.
     """
-    from detectors.recognise.keys import current_key  # noqa: PLC0415 - start-up time
+    from detectors.recognise.platform.keys import current_key  # noqa: PLC0415 - start-up time
 
     if path is None:
         return PlatformContacts({})

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from detectors.recognise.decide import recognise
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.common import ConfigError, convert_toml, tr, zone_named
 from streams.config.sections.notices import Notify
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from detectors.model.event import Trust
-from detectors.recognise.keys import current_key
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.keys import current_key
+from detectors.recognise.platform.registry import Registry
 from streams.common import convert_toml
 from streams.common.tls import private
 

@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 
 from detectors.model.event import Batch, EventKind
 from detectors.model.times import DAY_MS
-from detectors.recognise.fold import fold
-from detectors.recognise.owners import has_price
-from detectors.recognise.reading import excerpt
-from detectors.recognise.registry import Line, Registry
-from detectors.recognise.signature import signature_span
+from detectors.recognise.platform.registry import Line, Registry
+from detectors.recognise.rules.reading import excerpt
+from detectors.recognise.rules.signature import signature_span
+from detectors.recognise.text.fold import fold
+from detectors.recognise.vocabulary.owners import has_price
 
 RECIPIENTS_LEAST: Final = 50
 """Minimum number of recipients of a number. Chosen: fewer are too few for the shares below."""

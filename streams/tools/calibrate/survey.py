@@ -17,7 +17,7 @@ from detectors.model.event import TICK_OFFSETS, Batch, EventKind
 from detectors.model.records import EpisodeRecord, Level
 from detectors.model.times import DAY_MS, DAY_S, EPOCH_S, HOUR_S
 from detectors.recipients.table import ROWS_LIMIT
-from detectors.recognise.fanout import FanOut
+from detectors.recognise.platform.fanout import FanOut
 from detectors.recognise.recogniser import Recogniser
 from detectors.suspects.clocks import (
     SAMPLE_OFFSETS,

@@ -15,7 +15,7 @@ from detectors.leases.retry_budget import SecondPasses
 from detectors.model.event import platform_id
 from detectors.model.records import Action
 from detectors.recognise.decide import Verdict, recognise
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.wire import COUNTED_PLATFORMS_MAX, Ack, AckState, Counts, Override, override_id
 from streams.wire.desired_state import DesiredState, desired_lease, take_action, take_override
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from detectors.model.times import MINUTE_MS
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams import __version__
 from streams.cluster import topics
 from streams.common import read_toml, tr

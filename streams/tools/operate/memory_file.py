@@ -25,7 +25,7 @@ from kafka import KafkaProducer
 from detectors.memory_records import list_memories, sign_memory
 from detectors.model.event import TOKEN_BIT, KnownPlatform, MemoryRecord
 from detectors.partition import Params, Partition
-from detectors.recognise.fold import NAME_VERSION
+from detectors.recognise.text.fold import NAME_VERSION
 from streams.cluster.admin import client_arguments, working
 from streams.cluster.read import TopicReader, reading
 from streams.common import UnavailableError, UsageError, now_ms, read_bytes, replace_file, tr

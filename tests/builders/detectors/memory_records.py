@@ -15,7 +15,7 @@ from detectors.model.event import (
     platform_print,
 )
 from detectors.model.times import DAY_S, EPOCH_S
-from detectors.recognise.fold import NAME_VERSION
+from detectors.recognise.text.fold import NAME_VERSION
 from tests.builders.detectors.chain import ENFORCE, VICTIM
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, START_MS, Event
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from detectors.recognise.registry import SHIPPED, Registry
+from detectors.recognise.platform.registry import SHIPPED, Registry
 from tests.builders.detectors.recognise import (
     cues,
     recognise_neighbours as neighbours,

@@ -14,8 +14,8 @@ from math import sqrt
 from typing import Final
 
 from detectors.recognise.decide import Verdict, recognise
-from detectors.recognise.keys import current_key
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.keys import current_key
+from detectors.recognise.platform.registry import Registry
 from tests.detectors.recognise.corpus import NAMES, Row, everywhere, files, read
 
 NAMED: Final = frozenset("zh en ja ko ru es pt fr de it vi th id tr ar fa he hi".split())  # noqa: SIM905

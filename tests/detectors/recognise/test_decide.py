@@ -6,9 +6,9 @@ import pytest
 
 from detectors.model.event import Trust
 from detectors.recognise.decide import Message, find_source, recognise, recognise_many
-from detectors.recognise.fold import mask
-from detectors.recognise.reading import look
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
+from detectors.recognise.rules.reading import look
+from detectors.recognise.text.fold import mask
 
 REGISTRY = Registry.load('[bank]\n"工商银行" = {ports = ["95588"], ids = ["acct-7"]}')
 

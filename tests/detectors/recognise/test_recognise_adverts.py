@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.decide import Message, recognise, recognise_many
-from detectors.recognise.fold import mask
-from detectors.recognise.reading import look, read
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
+from detectors.recognise.rules.reading import look, read
+from detectors.recognise.text.fold import mask
 
 REGISTRY = Registry.load_shipped()
 BESIDE_ADVERTS = (

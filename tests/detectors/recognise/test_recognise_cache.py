@@ -16,11 +16,11 @@ from detectors.model.event import Trust, platform_id
 from detectors.model.strings import StringBuffer, StringList, Strings
 from detectors.recognise import cache
 from detectors.recognise.decide import Message, recognise
-from detectors.recognise.fold import mask
-from detectors.recognise.reading import excerpt, look, read
+from detectors.recognise.platform.registry import Registry
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
-from detectors.recognise.registry import Registry
+from detectors.recognise.rules.reading import excerpt, look, read
 from detectors.recognise.templates import Key
+from detectors.recognise.text.fold import mask
 from tests.builders.detectors.recognise.recognise_cache import TEXTS, Event, batch
 
 REGISTRY, _ = Registry.load_shipped().merge(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.decide import Message, recognise, recognise_many
-from detectors.recognise.fold import fold, mask
-from detectors.recognise.owners import is_mentioned
-from detectors.recognise.reading import excerpt, look, read, verifies
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
+from detectors.recognise.rules.reading import excerpt, look, read, verifies
+from detectors.recognise.text.fold import fold, mask
+from detectors.recognise.vocabulary.owners import is_mentioned
 from detectors.recognise.weigh import against
 
 REGISTRY = Registry.load_shipped()

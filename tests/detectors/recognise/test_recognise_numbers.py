@@ -9,10 +9,10 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.decide import recognise
-from detectors.recognise.fold import mask
-from detectors.recognise.reading import excerpt, look, read
-from detectors.recognise.registry import Registry
-from detectors.recognise.rules import RULES
+from detectors.recognise.platform.registry import Registry
+from detectors.recognise.rules.reading import excerpt, look, read
+from detectors.recognise.rules.rule_table import RULES
+from detectors.recognise.text.fold import mask
 
 REGISTRY = Registry.load_shipped()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.decide import recognise
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 
 REGISTRY = Registry.load_shipped()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.decide import recognise
-from detectors.recognise.registry import Registry
-from detectors.recognise.scripts import FIELD, HAND, TELL, says
+from detectors.recognise.platform.registry import Registry
+from detectors.recognise.vocabulary.scripts import FIELD, HAND, TELL, says
 from tests.builders.detectors.recognise.patterns import any_of
 
 REGISTRY = Registry.load_shipped()

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from detectors.recognise.decide import recognise
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 
 REGISTRY: Final = Registry.load_shipped()
 SENDER: Final = "Velmora"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.decide import recognise
-from detectors.recognise.fold import mask
-from detectors.recognise.reading import excerpt, look, read
-from detectors.recognise.registry import Registry
-from detectors.recognise.rules import RULES
+from detectors.recognise.platform.registry import Registry
+from detectors.recognise.rules.reading import excerpt, look, read
+from detectors.recognise.rules.rule_table import RULES
+from detectors.recognise.text.fold import mask
 from tests.builders.detectors.recognise.recognise_table import CODES, LOOK_ALIKES
 
 REGISTRY = Registry.load_shipped()

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from detectors.recognise.decide import Verdict, recognise
-from detectors.recognise.keys import current_key
+from detectors.recognise.platform.keys import current_key
 from tests.detectors.recognise.corpus import LEFT_OUT, author, everywhere
 
 TEXTS = Path(__file__).parent / "texts"

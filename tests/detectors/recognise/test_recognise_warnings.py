@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.decide import recognise
-from detectors.recognise.fold import mask
-from detectors.recognise.reading import excerpt, look, read
-from detectors.recognise.registry import Registry
-from detectors.recognise.scripts import WordKind, scripts_of
+from detectors.recognise.platform.registry import Registry
+from detectors.recognise.rules.reading import excerpt, look, read
+from detectors.recognise.text.fold import mask
+from detectors.recognise.vocabulary.scripts import WordKind, scripts_of
 
 REGISTRY = Registry.load_shipped()
 

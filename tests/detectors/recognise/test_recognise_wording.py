@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from detectors.recognise.decide import recognise
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 
 REGISTRY = Registry.load_shipped()
 ROWS = (Path(__file__).parent / "texts" / "wording.txt").read_text("utf-8").splitlines()

@@ -7,14 +7,14 @@ import re
 import pytest
 
 from detectors.model.event import Trust
-from detectors.recognise import scripts
 from detectors.recognise.decide import Message, Verdict, recognise, recognise_many
-from detectors.recognise.fold import fold, mask
-from detectors.recognise.reading import HEAD_CHARS, READ_CHARS, look, names_codes, read
+from detectors.recognise.platform.registry import Registry
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
-from detectors.recognise.registry import Registry
-from detectors.recognise.rules import RULES, Rule
-from detectors.recognise.words import Language, languages
+from detectors.recognise.rules.reading import HEAD_CHARS, READ_CHARS, look, names_codes, read
+from detectors.recognise.rules.rule_table import RULES, Rule
+from detectors.recognise.text.fold import fold, mask
+from detectors.recognise.vocabulary import scripts
+from detectors.recognise.vocabulary.words import Language, languages
 from tests.builders.detectors.recognise.patterns import any_of
 from tests.detectors.recognise.corpus import everywhere
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, strategies as st
 
 from detectors.model.strings import StringBuffer, StringList
-from detectors.recognise.fold import mask
-from detectors.recognise.reading import excerpt
+from detectors.recognise.rules.reading import excerpt
 from detectors.recognise.templates import mask_text, mask_texts, number_templates, unmask_kinds
+from detectors.recognise.text.fold import mask
 from tests.builders.detectors.recognise.recognise_cache import TEXTS
 
 

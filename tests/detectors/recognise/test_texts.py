@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from detectors.recognise.fold import name_key
-from detectors.recognise.names import load_names
+from detectors.recognise.platform.names import load_names
+from detectors.recognise.text.fold import name_key
 
 TEXTS = Path(__file__).parent / "texts"
 SETS = sorted(path.name.removesuffix(".train.jsonl") for path in TEXTS.glob("*.train.jsonl"))

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from detectors.recognise import weigh
-from detectors.recognise.fold import mask
-from detectors.recognise.reading import Reading, excerpt, look, prescan_texts, read
-from detectors.recognise.rules import RULES
+from detectors.recognise.rules.reading import Reading, excerpt, look, prescan_texts, read
+from detectors.recognise.rules.rule_table import RULES
+from detectors.recognise.text.fold import mask
 from detectors.recognise.weigh import (
     CODE as CODE_FROM,
     RESCUE_IN_DOUBT,

@@ -8,12 +8,12 @@ import pytest
 
 from detectors.recognise import weigh, why as explained
 from detectors.recognise.decide import recognise
-from detectors.recognise.fold import mask
-from detectors.recognise.model import confidence_of
-from detectors.recognise.reading import look
-from detectors.recognise.registry import Registry
-from detectors.recognise.rules import RULES
-from detectors.recognise.traits import TRAITS
+from detectors.recognise.platform.registry import Registry
+from detectors.recognise.rules.reading import look
+from detectors.recognise.rules.rule_table import RULES
+from detectors.recognise.rules.traits import TRAITS
+from detectors.recognise.score.model import confidence_of
+from detectors.recognise.text.fold import mask
 from detectors.recognise.why import Why, why
 
 REGISTRY = Registry.load_shipped()

@@ -31,10 +31,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.recognise.clues import clues, tokens, weighed_down
-from detectors.recognise.fold import mask
-from detectors.recognise.grams import GRAM_CHARS, NOWHERE, hashes, view
-from detectors.recognise.reading import (
+from detectors.recognise.platform.registry import Line, Registry
+from detectors.recognise.rules.reading import (
     Look,
     Reading,
     excerpt,
@@ -43,9 +41,11 @@ from detectors.recognise.reading import (
     shown_at,
     tells_spent,
 )
-from detectors.recognise.registry import Line, Registry
-from detectors.recognise.rules import RULES
-from detectors.recognise.traits import TRAITS
+from detectors.recognise.rules.rule_table import RULES
+from detectors.recognise.rules.traits import TRAITS
+from detectors.recognise.score.clues import clues, tokens, weighed_down
+from detectors.recognise.score.grams import GRAM_CHARS, NOWHERE, hashes, view
+from detectors.recognise.text.fold import mask
 from detectors.recognise.weigh import RESCUE_IN_DOUBT, is_barred, model
 from tests.detectors.recognise.corpus import Row, rows
 

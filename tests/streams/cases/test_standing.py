@@ -8,7 +8,7 @@ import pytest
 
 from detectors.model.event import Trust
 from detectors.model.records import NOWHERE, Level, Sighting
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.cases.standing import (
     SAYS,
     Doing,

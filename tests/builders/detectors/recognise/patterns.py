@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from detectors.recognise.lexicon import join
+from detectors.recognise.text.lexicon import join
 
 
 def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Pattern[str]:

@@ -20,7 +20,7 @@ from detectors.leases.rails import RailParams
 from detectors.model.event import platform_id
 from detectors.model.records import Action, Reason
 from detectors.model.times import HOUR_MS
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.config import Redis
 from streams.gateways.enforce import kannel
 from streams.gateways.enforce.gateway import Gateway, GatewayAwayError, Order

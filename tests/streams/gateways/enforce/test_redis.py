@@ -21,7 +21,7 @@ from detectors.leases.rails import RailParams
 from detectors.leases.retry_budget import SecondPasses, most
 from detectors.model.event import platform_id
 from detectors.model.records import AgainWindow
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from detectors.thresholds import AGAIN_BUDGET_MS
 from streams.common.errors import ConfigError
 from streams.config import Redis

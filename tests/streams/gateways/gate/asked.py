@@ -17,8 +17,8 @@ import uvloop
 from detectors.leases.gateway_rule import Lease
 from detectors.model.event import Trust
 from detectors.model.records import ALWAYS_PASS, Scope
+from detectors.recognise.platform.registry import Registry
 from detectors.recognise.recogniser import Recogniser
-from detectors.recognise.registry import Registry
 from streams.gateways.enforce.gateway import Order
 from streams.gateways.gate.contract import BODY_BYTES_MAX
 from streams.gateways.gate.gate_events import Reporter

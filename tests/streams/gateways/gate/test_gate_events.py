@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from detectors.recognise.decide import recognise
+from detectors.recognise.platform.registry import Registry
 from detectors.recognise.recogniser import Recogniser
-from detectors.recognise.registry import Registry
 from streams.gateways.gate.contract import Submission
 from streams.gateways.gate.gate_events import Reporter
 from streams.wire import decode_event

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from detectors.model.event import Trust
+from detectors.recognise.platform.registry import Registry
 from detectors.recognise.recogniser import Recogniser
-from detectors.recognise.registry import Registry
 from streams.gateways.gate import spool as spool_
 from streams.gateways.gate.contract import QUESTION_BYTES_MAX, question
 from streams.gateways.gate.gate_events import EventReading, Reporter

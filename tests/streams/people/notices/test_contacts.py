@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.common.errors import ConfigError
 from streams.people.notices.contacts import read_contacts
 

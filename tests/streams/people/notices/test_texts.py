@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from detectors.recognise.decide import recognise
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.common.errors import ConfigError
 from streams.config.sections.notices import Notify
 from streams.people.notices.texts import (

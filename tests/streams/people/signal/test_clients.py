@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from detectors.model.event import Trust
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.common.errors import ConfigError
 from streams.people.signal.clients import CHECK, DATE, OWN, read
 from tests.streams.people.signal.parts import clients_file

@@ -16,7 +16,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from detectors.model.records import Level
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.common.errors import ConfigError, UnavailableError
 from streams.config import Settings
 from streams.people.notices.channels import Delivery

@@ -8,8 +8,8 @@ import msgspec
 
 from detectors.chain import Partition, process
 from detectors.leases.gateway_rule import Ruling
+from detectors.recognise.platform.registry import Registry
 from detectors.recognise.recogniser import Recogniser
-from detectors.recognise.registry import Registry
 from streams.config import Settings
 from streams.tools.demo.demo_gateway import StandInGateway
 from streams.tools.demo.play import Record

@@ -9,7 +9,7 @@ import pytest
 
 from detectors.leases.gateway_rule import Ruling
 from detectors.model.records import Action
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.tools.demo.demo_gateway import StandInGateway
 from streams.tools.demo.script import script
 from streams.tools.scenarios.labelled_events import Labelled, Role

@@ -18,7 +18,7 @@ from rich.console import Console
 from detectors.leases.gateway_rule import Ruling
 from detectors.model.event import platform_id
 from detectors.model.records import AgainWindow, Level
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.config import Topics
 from streams.tools.demo.audience import Audience
 from streams.tools.demo.demo_gateway import StandInGateway

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from detectors.recognise.decide import recognise
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.config import Canary
 from streams.telemetry.metrics import CANARY_OUTCOMES
 from streams.tools.operate import canary_flood as canary

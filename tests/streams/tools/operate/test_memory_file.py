@@ -17,7 +17,7 @@ import pytest
 
 from detectors.memory_records import list_memories
 from detectors.model.event import TOKEN_BIT, KnownPlatform, MemoryRecord
-from detectors.recognise.fold import NAME_VERSION
+from detectors.recognise.text.fold import NAME_VERSION
 from streams.common.errors import UnavailableError, UsageError
 from streams.tools.operate import memory_file
 from tests.builders.detectors.memory_records import PARAMS, TODAY

@@ -13,7 +13,7 @@ import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from detectors.leases.rails import RailParams
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Redis, Topics
 from streams.gateways.enforce.adapter import Adapter

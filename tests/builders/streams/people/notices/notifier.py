@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action, Sighting
-from detectors.recognise.registry import Registry
+from detectors.recognise.platform.registry import Registry
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create

@@ -1,0 +1,1 @@
+"""Find whose code it is: the registry of platforms, names in texts, and shared senders."""

@@ -1,0 +1,1 @@
+"""The rules that read a text: which number is a code, and which rule says so."""

@@ -1,0 +1,1 @@
+"""The linear model that scores a text, and its features."""
