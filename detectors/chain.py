@@ -296,7 +296,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
 def _find_moments(
     batch: Batch, at: NDArray[np.int64], at_s: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the times (n,) under which repeats are counted: see `spread_s`."""
+    """Return the times (n,) under which repeats are counted: whole minutes get `spread_s` added."""
     moment_s = at_s.copy()
     for i in indices(batch.event_time_ms[at] % MINUTE_MS == 0).tolist():
         message_id = batch.origin(int(at[i]))[1] if batch.origin else ""

@@ -174,7 +174,8 @@ def _is_refused(
 ) -> bool:
     """Return true if a lease refuses a code, and no retry window lets it pass.
 
-    Codes that the full lease lets pass count towards the limit on their platform.
+    Codes that the full lease (on all unknown platforms) lets pass count towards the limit on
+    their own platform.
     """
     seen, platform, own, trust, novel, held, _, relapse, moment_s = code
     if held:

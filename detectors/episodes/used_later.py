@@ -53,7 +53,7 @@ class RefusedPlatforms:
 class UsedLater(Generic[Recipient]):
     """The refused platforms of all recipients; `entries` is ordered by the newest refusal.
 
-    Mutable. Times are seconds since `EPOCH_S`.
+    A use is confirmed `QUIET_S` later. Mutable. Times are seconds since `EPOCH_S`.
 
     >>> used_later = UsedLater()
     >>> note_refusal(used_later, "victim", 7, 1000)
@@ -92,8 +92,8 @@ def note_refusal(
 ) -> bool:
     """Record that a lease (enforced or shadow) refused a code.
 
-    Returns true if this is the platform's first refusal here. Uses in the half hour before it
-    belong to this flood, so they are dropped.
+    Returns true if this is the platform's first refusal recorded for the recipient. Uses in the
+    half hour before it belong to this flood, so they are dropped.
     """
     entries = used_later.entries
     held = entries.pop(recipient, None)

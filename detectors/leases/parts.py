@@ -108,5 +108,5 @@ class LongMessages:
 
 
 def _owners(first: FirstPart, lease: Lease, now_ms: int) -> Ruling:
-    """Return the decision that would apply if the first part contained the code."""
+    """Return the decision for a long message as if its first part contained the code."""
     return rule(lease, otp=True, platform=first.platform, trust=first.trust, now_ms=now_ms)

@@ -247,7 +247,7 @@ def _go_on(rails: Rails, second: int) -> None:
 
 
 def _fullest(offered: Mapping[int, int], second: int) -> int:
-    """Return the number of offers in the fullest minute that contains `second`."""
+    """Return the number of leases offered in the fullest 60 seconds that contain `second`."""
     around = [offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + MINUTE_S)]
     fullest = minute = sum(around[:MINUTE_S])
     for leaves, comes in zip(around, around[MINUTE_S:], strict=False):

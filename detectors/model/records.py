@@ -53,7 +53,7 @@ class Cause(NamedTuple):
         return at_s if 0 < at_s < 1 << 31 else seconds(self[3])
 
     def id(self, epoch: int) -> str:
-        """Return the id of the action or episode that this event causes.
+        """Return the id of the action or episode that this event causes in `epoch` (a setting).
 
         >>> cause_partition(Cause("sms", 3, 17, 0).id(epoch=1), 1, "sms")
         3

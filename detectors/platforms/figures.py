@@ -41,7 +41,7 @@ _COLUMNS: Final = 4
 
 
 class PlatformCounts(NamedTuple):
-    """The counts of one platform in one part."""
+    """The counts of one platform in one half hour of a partition."""
 
     platform: str
     platform_id: int

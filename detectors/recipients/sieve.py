@@ -274,8 +274,9 @@ def _count_astray(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count the messages of rows whose window may be ahead of the log, one message at a time.
 
-    `limit` is the log's window at each message. A stored window that is more than `soon` after this
-    window and the message's own came from a clock that was ahead: its counts are reset.
+    Windows are numbers, and `soon` is a number of windows. `limit` is the log's window at each
+    message. A stored window that is more than `soon` after this window and the message's own came
+    from a clock that was ahead: its counts are reset.
     """
     counts, total = np.zeros((3, len(limit)), np.int64), np.zeros(len(limit), np.int64)
     rank = np.arange(len(limit)) - np.searchsorted(runs.of, runs.of)

@@ -256,7 +256,7 @@ def _up_to(suspect: Suspect, from_s: int, finest: ClockClass) -> Iterator[Scores
 def replay_scores(suspect: Suspect, from_s: int) -> Iterator[Scores]:
     """Yield the scores right after each sighting from `from_s` on, oldest first.
 
-    The clock classes of the time stamps are ignored: all sightings count for one bucket.
+    The precision of the time stamps is ignored: all sightings count for one leaky bucket.
     """
     replay = Suspect(suspect.recipient, suspect.name, suspect.row, [], suspect.memory)
     for sighting in suspect.sightings:

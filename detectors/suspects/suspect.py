@@ -368,7 +368,7 @@ def _days_with(suspect: Suspect, platform: int, *, counts: bool) -> int | None:
 
 
 def _retire(suspect: Suspect) -> None:
-    """Turn sightings that are too old for every score into prints, as a row does.
+    """Turn sightings that are too old for every score into prints (16-bit hashes), as a row does.
 
     Otherwise an attacker could teach a long-lived suspect 64 platforms, where a row learns only
     eight. Tainted platforms wait for the end of the episode, barred ones for the end of the bar.

@@ -77,8 +77,9 @@ def replay(
     to standard error. A terminal gets a sentence for each lease instead. Several files are one log,
     in the order given.
 
-    With --rulings, leases count from the event that caused them, by the rule of gateways. A lease
-    in shadow refuses nothing. A terminal gets only the summary then.
+    With --rulings, a lease is in force from --delay-ms after the event that caused it, and each
+    code passes or is refused as at a gateway. A lease in shadow refuses nothing. A terminal then
+    gets only the summary.
 
     \b
     Examples:

@@ -231,8 +231,10 @@ def waits(
 
 # --- learning from history ------------------------------------------------------------------------
 
-LEARNERS: Final = 60_000
 DAYS: Final = 60
+CODES_OF_ONE: Final = 80
+"""Codes of one recipient in `DAYS`. With ten times as many each recipient becomes a suspect, and
+an event costs three times as much."""
 
 
 def learned(events: int, folder: Path, tell: Callable[[str, Any], None]) -> None:
@@ -240,6 +242,7 @@ def learned(events: int, folder: Path, tell: Callable[[str, Any], None]) -> None
 
     No file holds the events. Memory depends on the events a day, and not on the number of days.
     """
+    people = events // CODES_OF_ONE | 1  # odd, so that the codes of each go round four platforms
     for n, days in ((events // 2, DAYS // 2), (events, DAYS)):
         began = time.monotonic()
         learning = subprocess.Popen(
@@ -251,7 +254,7 @@ def learned(events: int, folder: Path, tell: Callable[[str, Any], None]) -> None
         with learning.stdin as out:
             for i in range(n):
                 at_ms = START_MS - DAYS * DAY_MS + i * days * DAY_MS // n
-                out.write(habitual(i % LEARNERS, at_ms, i, 4).value + b"\n")
+                out.write(habitual(i % people, at_ms, i, 4).value + b"\n")
         _, status, used = os.wait4(learning.pid, 0)
         if status:
             raise PeerError(f"learning ended (status {status})")

@@ -27,7 +27,10 @@ def sells(text: str) -> bool:
 
 
 def weak_rule(body: str, number: Number) -> str:
-    """Return the rule for a number with a weak name: "weak-login", "weak", or "held" (no code)."""
+    """Return the rule for a number that a weak word names (code, PIN).
+
+    The rule is "weak-login", "weak", or "held" (the number is no code).
+    """
     cues = sum(cues_of(body))
     shop = is_owned(body, number.start, number.end, "shop")
     odd = number.form is Form.ODD and not cues

@@ -1,7 +1,7 @@
 """Find numbers, links and sentences in a text, in every language.
 
-All patterns work on folded text with masked digits (`fold`). No pattern has an unbounded repetition
-inside another repetition, so every search takes linear time.
+All patterns work on text that `fold` has normalised, with masked digits. No pattern has an
+unbounded repetition inside another repetition, so every search takes linear time.
 """
 
 import re

@@ -151,7 +151,7 @@ def _newest(
     ids: Sequence[str],
     named: Mapping[str, tuple[Override, int]],
 ) -> dict[str, int]:
-    """Return the Kafka timestamp of the newest record about the number, by kind of topic."""
+    """Return the Kafka timestamp (ms) of the newest record about the number, by kind of topic."""
     own = select(links.c.action_id).where(links.c.episode_id.in_(ids))
     asked = {
         "episode": select(func.max(changes.c.written_ms)).where(changes.c.episode_id.in_(ids)),

@@ -651,7 +651,7 @@ platform_counts: Final = msgspec.json.Decoder(dict[int, int]).decode
 
 
 def _day(days: dict[tuple[int, int], dict[str, Any]], day: int, platform_id: int) -> dict[str, Any]:
-    """Return the row of a platform for a day (days since 1970), whose counts will be added."""
+    """Return a platform's row for a day (days since 1970). Its counts will be added."""
     return days.setdefault(
         (day, platform_id),
         {

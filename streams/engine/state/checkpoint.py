@@ -240,7 +240,8 @@ class CheckpointWriter:
     def _count(self, pending: _Pending) -> Iterator[Step]:
         """Write a manifest.
 
-        Once the manifest is acknowledged, its chunks replace those of the last manifest.
+        Once the manifest is acknowledged, its chunks replace those of the last manifest. Chunks
+        that are no longer listed become `leftovers`.
         """
         self._pending = pending
         yield pending.manifest

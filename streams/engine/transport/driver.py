@@ -553,7 +553,7 @@ class TableManager(tables.TableManager):
     _recovery: Recovery | None
 
     async def on_start(self) -> None:
-        """Register the tables, which the subscription waits for, and start restoring them."""
+        """Register the Faust tables, which the subscription waits for, and start restoring them."""
         await self._update_channels()
         await self.recovery.start()
 

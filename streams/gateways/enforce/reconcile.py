@@ -327,7 +327,7 @@ class Reconciler:
         return bool(self._batches) or self._probe is not None or self._asked is not None
 
     def calm(self, now_ms: int, for_ms: int) -> bool:
-        """True if nothing but a new record can need attention within `for_ms` milliseconds."""
+        """True if there is nothing to do for `for_ms` milliseconds, unless a new record comes."""
         deadlines = self.book.deadlines
         due = deadlines and deadlines[0][0] <= now_ms + for_ms
         return self.idle() and not self.busy() and not due
@@ -355,7 +355,7 @@ class Reconciler:
             self._ready[recipient] = None
 
     def _fill(self, now_ms: int) -> OrderBatch | None:
-        """Build a batch from recipients whose lease differs, and settle the other recipients."""
+        """Build a batch from recipients whose lease differs. Acknowledge the others' outcomes."""
         batch = OrderBatch()
         while self._ready and len(batch) < self.gateway.batch_max:
             recipient, _ = self._ready.popitem(last=False)

@@ -222,7 +222,7 @@ class EventSender:
         return not paused and self._in_producer() < IN_FLIGHT_MAX
 
     def _turn(self) -> None:
-        """Write the queued events to disk, and send as many events as there is room for."""
+        """Write the queued events to disk, and send events up to `IN_FLIGHT_MAX` in flight."""
         put = self._bytes_put
         while self._queue and self._bytes_left < put and self._keep():
             pass

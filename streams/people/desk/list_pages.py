@@ -122,8 +122,8 @@ class ListPages:
     def _choose(self, visit: Visit) -> dict[str, Any]:
         """Return the order of the live list, its state and its platform, as the URL asks.
 
-        Only a person who may open cases can choose a platform. Otherwise the list would count its
-        victims, however few they are.
+        Only a person who may open cases can choose a platform. Otherwise the list would count
+        the platform's victims, however few they are.
         """
         asked = visit.request.query_params
         order, state = asked.get("order", ""), asked.get("state", "")

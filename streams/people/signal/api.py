@@ -112,7 +112,11 @@ Work = Callable[["Signal", BankQuestion], tuple[dict[str, Any], str]]
 
 
 class Signal:
-    """The service. Steps: identify the client, check rights and index age, look up, audit, send."""
+    """The service: it answers banks and platforms that ask about a number.
+
+    Steps: identify the client, check its rights, refuse if the index is stale, look up, audit,
+    send.
+    """
 
     def __init__(self, parts: SignalParts) -> None:
         self.parts = parts

@@ -34,7 +34,7 @@ def from_csv(
 ) -> Iterator[Records]:
     """Yield call detail records as `feed csv` would publish them, as records of one partition.
 
-    Each row that is no event becomes an empty value behind the events around it. The decoder
+    Each unreadable row becomes an empty value after the events of its batch. The decoder
     refuses such values. `opener` turns an EOFError in its block into an error about the file.
     """
 

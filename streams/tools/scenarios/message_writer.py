@@ -120,7 +120,7 @@ class MessageWriter:
         return presses
 
     def write_request(self, at_ms: int, platform: PlatformProfile) -> list[Labelled]:
-        """Write the codes of one request: the first, and one for each press, 20 to 60 s apart."""
+        """Write the codes of one request: one, and one for each further press, 20 to 60 s apart."""
         events = [self.own(at_ms, platform)]
         for _ in range(self.presses()):
             at_ms += int(self.rng.uniform(20, 60) * 1000)
