@@ -273,7 +273,8 @@ def read(looked: Look) -> Reading:
     if is_crowded(body) and not looked.host_line:
         return Reading("crowded")
     whole, part = None, None
-    if (says(body, SCENE) or sells(body)) and (part := _without_adverts(looked)):
+    sold = (says(body, SCENE) or sells(body)) and not is_mentioned("spam", body)
+    if sold and (part := _without_adverts(looked)):
         rule, code, traits = _decide(part)
         if rule in _BESIDE_ADVERTS:
             offered = not _ADVERT.isdisjoint(traits) and USED.isdisjoint(traits)
