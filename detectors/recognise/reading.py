@@ -41,7 +41,6 @@ from detectors.recognise.patterns import section
 from detectors.recognise.rules import RULES
 from detectors.recognise.scenes import (
     advertises,
-    is_handed_over,
     is_other_scene,
     of_another,
     sells,
@@ -583,7 +582,7 @@ def _code(
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
     named = rule == "named" and of_another(body, number, words)
-    if named or is_handed_over(body, number) or is_mentioned("settings", body):
+    if named or is_mentioned("settings", body):
         return "held", None
     if rule == "weak" and (rule := weak_rule(body, number)) == "held":
         return rule, None
