@@ -139,7 +139,7 @@ def _heads() -> list[tuple[int, frozenset[str]]]:
         for bit, words in (
             (WORDS, spelled.words()),
             (SPENT, owners.list_begins("wrong", "ended", "receipt")),
-            (_BEHIND, owners.list_begins("spent", "owner")),
+            (_BEHIND, owners.list_begins("spent", "owner", "courier", "paired")),
         )
     ]
 

@@ -29,7 +29,6 @@ from detectors.recognise.rules.naming import (
 from detectors.recognise.rules.rule_table import RULES
 from detectors.recognise.rules.scenes import (
     advertises,
-    is_handed_over,
     is_other_scene,
     of_another,
     sells,
@@ -273,7 +272,8 @@ def read(looked: Look) -> Reading:
     if is_crowded(body) and not looked.host_line:
         return Reading("crowded")
     whole, part = None, None
-    if (says(body, SCENE) or sells(body)) and (part := _without_adverts(looked)):
+    sold = (says(body, SCENE) or sells(body)) and not is_mentioned("spam", body)
+    if sold and (part := _without_adverts(looked)):
         rule, code, traits = _decide(part)
         if rule in _BESIDE_ADVERTS:
             offered = not _ADVERT.isdisjoint(traits) and USED.isdisjoint(traits)
@@ -582,7 +582,7 @@ def _code(
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
     named = rule == "named" and of_another(body, number, words)
-    if named or is_handed_over(body, number) or is_mentioned("settings", body):
+    if named or is_mentioned("settings", body):
         return "held", None
     if rule == "weak" and (rule := weak_rule(body, number)) == "held":
         return rule, None

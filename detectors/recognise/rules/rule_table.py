@@ -154,7 +154,8 @@ RULES: Final = {
         Rule(
             "spent",
             0.03,
-            "the number was a code: used, expired, wrong, or of a payment that is made",
+            "the number was a code: used, expired, wrong, or of a payment that is made;"
+            " or a courier or a paired device asks for it",
             ("Code 4471 has expired", "Example", ""),
             ("Code 4471 expires in 5 minutes", "Example", ""),
         ),

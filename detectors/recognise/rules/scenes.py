@@ -11,7 +11,7 @@ from typing import Final
 from detectors.recognise.rules.shapes import Form, Number, has_link, sentence_span
 from detectors.recognise.text.sentences import STOP
 from detectors.recognise.vocabulary.owners import has_price, is_mentioned, is_owned, pattern
-from detectors.recognise.vocabulary.scripts import HAND, SCENE, TELL, Word, WordKind, cues_of, says
+from detectors.recognise.vocabulary.scripts import SCENE, Word, WordKind, cues_of, says
 
 _COMMA: Final = re.compile("[,，،、;；](?!0)")
 
@@ -92,15 +92,3 @@ def before_advert(body: str, number: Number) -> str:
         if number.sure and cues_of(body, start, stop)[0] and is_mentioned("percent", body[stop:]):
             return body[:stop]
     return body
-
-
-def is_handed_over(body: str, number: Number) -> bool:
-    """Return whether the number's sentence asks to give it to a courier or to show it at a till.
-
-    If the sentence also gives the purpose of a code or asks for secrecy, it must contain a word for
-    "tell" or "show".
-    """
-    sentence = sentence_span(body, number.start, number.end)
-    return says(body, HAND, *sentence) and (
-        says(body, TELL, *sentence) or not any(cues_of(body, *sentence))
-    )

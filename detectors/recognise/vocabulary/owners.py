@@ -15,7 +15,7 @@ from ahocorasick_rs import AhoCorasick
 
 from detectors.recognise.text.lexicon import branches, join, list_heads
 from detectors.recognise.text.shipped import read_data
-from detectors.recognise.vocabulary.scripts import cues_of
+from detectors.recognise.vocabulary.scripts import LOGIN, cues_of, says
 from detectors.recognise.vocabulary.words import all_words
 
 _RUN: Final = re.compile("0+")
@@ -26,7 +26,8 @@ for the same words in a text and in its sentences several times."""
 
 
 _LISTS: Final = {"spam": "spam", "leave": "leave", "lure": "lure", "warning": "warning",
-                 "telling": "telling", "paid": "made"}  # fmt: skip
+                 "telling": "telling", "paid": "made", "courier": "courier",
+                 "paired": "paired"}  # fmt: skip
 """Patterns of the section `text` that need a word of one list, with the name of the list."""
 
 
@@ -160,9 +161,19 @@ def has_price(body: str) -> bool:
 def is_spent(body: str, start: int, end: int) -> bool:
     """Return whether the text describes the number as a former code: "Code 4471 is not valid".
 
-    The authorisation code of a completed payment is a former code too.
+    The authorisation code of a completed payment is a former code too. A code that a courier asks
+    for at the door is treated in the same way: no log-in needs it.
     """
-    return is_owned(body, start, end, "spent") or of_receipt(body, start)
+    return (
+        is_owned(body, start, end, "spent")
+        or of_receipt(body, start)
+        or is_mentioned("paired", body)
+        or (
+            is_mentioned("courier", body)
+            and is_owned(body, start, end, "handed")
+            and not says(body, LOGIN)
+        )
+    )
 
 
 def of_receipt(body: str, start: int) -> bool:

@@ -45,12 +45,10 @@ _FIELDS: Final = {kind: (kind.value,) for kind in WordKind} | {
 """The kinds in the tables with the words of each kind."""
 
 _NAMES: Final = _KINDS.index(WordKind.NAMES)
-SCENE, HAND, TELL, PURPOSE, SECRET, FIELD, LOGIN, VERIFY = range(len(_KINDS), len(_KINDS) + 8)
+SCENE, PURPOSE, SECRET, FIELD, LOGIN, VERIFY = range(len(_KINDS), len(_KINDS) + 6)
 """Numbers of further kinds of words, which do not name numbers. They follow the kinds above."""
 _SAID: Final = (
     ("scene", "needless"),
-    ("hand",),
-    ("tell",),
     ("purpose", "login", "verify"),
     ("secret",),
     ("field",),

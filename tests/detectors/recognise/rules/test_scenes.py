@@ -6,7 +6,6 @@ import pytest
 
 from detectors.recognise.rules.scenes import (
     advertises,
-    is_handed_over,
     is_other_scene,
     of_another,
     weak_rule,
@@ -49,13 +48,6 @@ def test_a_sentence_that_says_whom_not_to_tell_is_no_other_scene() -> None:
 def test_a_sentence_advertises_by_its_price_link_or_way_out(text: str) -> None:
     assert advertises(text)
     assert not advertises("never share it")
-
-
-def test_a_number_for_the_courier_is_handed_over() -> None:
-    told = "tell the courier your code 0000"
-    kept = "log in with code 0000, do not share"
-    assert is_handed_over(told, first(told))
-    assert not is_handed_over(kept, first(kept))
 
 
 def test_letters_and_digits_may_be_those_of_a_flight() -> None:

@@ -27,6 +27,10 @@ def otp(text: str) -> bool:
     return recognise(REGISTRY, text).otp
 
 
+def read_rule(text: str) -> str:
+    return Weighed(look(mask(text)), 0).reading.rule
+
+
 def has_owner(folded: str, start: int) -> bool:
     return is_owned(folded, start, start + 6, "other")
 
@@ -271,3 +275,37 @@ def test_a_text_is_searched_for_each_word_whose_beginning_is_in_it() -> None:
     assert {name for name, _ in found} == set(lists)
     assert ("lure", texts[-1]) in found
     assert found == [(name, text) for text in texts for name in lists if pattern(name).search(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("Your one time password is 7323. Please share this OTP with the technician.", "spent"),
+        ("Give this code to the driver:\n*620447*\nDo not share it with anyone else.", "spent"),
+        ("Please use the OTP-145455 at the time of delivery", "spent"),
+        ("Sürücünüz geldi. Yolculuk için sürücüye 7712 pinini söyleyin.", "spent"),
+        ("Paketiniz bugün geliyor. Bu onay kodunu kuryeye söyleyin: 408127", "spent"),
+        ("6218 is ur OTP to login to Swiggy. Pls dont share with delivery partner", "named"),
+        ("Your login code is 482913. Tell no courier.", "named"),
+        ("To pair with: Pixel 7\nType on it: 163168, then press Return or Enter.", "spent"),
+        ("Para vincular con Mi Band, asegúrate de que se muestre esta clave: 211567", "spent"),
+        ("Call Bela at (02) 8631-8000 about your login", "shapeless"),
+    ],
+)
+def test_a_number_for_a_courier_or_a_paired_device_is_no_code(text: str, rule: str) -> None:
+    verdict = recognise(REGISTRY, text)
+    assert (read_rule(text), verdict.otp) == (rule, rule == "named")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "https://shop.example/a/Jz7Tt3mc8c\nShop: Sign-in attempt from MH. Tap to respond.",
+            False,
+        ),
+        ("Shop: tap to sign in: https://shop.example/a/c/r/Jz7Tt3mc8c", True),
+    ],
+)
+def test_a_link_that_reports_an_attempt_does_not_log_in(text: str, expected: bool) -> None:
+    assert otp(text) is expected
