@@ -54,9 +54,9 @@ def observe_limit(
             return
         limit = lease.limit
     else:
-        retry = lease is not None and lease.is_retry(platform, at_ms)
+        retry = lease is not None and lease.is_retry(platform, at_ms, utc_ms(at_s))
         if lease is not None and retry:
-            lease.end_row(platform, at_ms)
+            lease.end_row(platform, at_ms, utc_ms(at_s))
         elif not first:
             repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse) if limited and not retry else None

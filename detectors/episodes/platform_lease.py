@@ -61,7 +61,7 @@ def renew_platforms(
     lease.again_ms = {
         p: rows
         for p, rows in lease.again_ms.items()
-        if p in lease.refused or lease.is_retry(p, at_ms)
+        if p in lease.refused or lease.follows_refused(p, at_ms)
     }
     lease.issued_ms, lease.offset = at_ms, cause.offset
     lease.expires_ms = max(ends_ms.values(), default=at_ms)

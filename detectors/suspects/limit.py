@@ -109,8 +109,9 @@ class PlatformLease:
     ends_ms: dict[Mode, dict[PlatformId, TimeMs]] = field(
         default_factory=lambda: {"enforce": {}, "shadow": {}}
     )
-    # Platform past its limit, or known and refused -> begin of its newest row of refused codes,
-    # time of the newest code, and number of rows since the lease: see `observe_refused`.
+    # Platform past its limit, or known and refused -> begin of its newest row of refused codes (or
+    # the time under which a retry would count that passed and ended the row), time of the newest
+    # code, and number of rows since the lease: see `observe_refused` and `end_row`.
     again_ms: dict[PlatformId, tuple[TimeMs, TimeMs, Count]] = field(default_factory=dict)
     # Platforms that the newest lease refuses, ascending.
     refused: Annotated[tuple[PlatformId, ...], Bounds(0, PLATFORMS_MAX)] = ()
@@ -139,9 +140,19 @@ class PlatformLease:
         """Return true if a code of this time caused the lease: this is a second delivery."""
         return at_ms == self.issued_ms and platform in self.refused
 
-    def is_retry(self, platform: int, at_ms: int) -> bool:
+    def follows_refused(self, platform: int, at_ms: int) -> bool:
         """Return true if a code follows a refused one within the time of a sender's retries."""
         return at_ms - self.again_ms.get(platform, _NEVER)[1] < RETRY_S * 1000
+
+    def is_retry(self, platform: int, at_ms: int, counted_ms: int) -> bool:
+        """Return true if a code is a sender's retry, or a second delivery of one that passed.
+
+        `counted_ms`: the time under which the code counts. At gateways with whole minutes, it
+        differs for the codes of one minute.
+        """
+        first_ms, last_ms = self.again_ms.get(platform, _NEVER)[:2]
+        passed = (first_ms, last_ms) == (counted_ms, at_ms - RETRY_S * 1000)
+        return passed or self.follows_refused(platform, at_ms)
 
     def observe_refused(self, platform: int, at_ms: int, *, limited: bool) -> bool:
         """Record a refused code. Return true if it shows that a platform past its limit goes on.
@@ -152,7 +163,7 @@ class PlatformLease:
         """
         if limited and platform not in self.again_ms:
             return False
-        begins = not self.is_retry(platform, at_ms)
+        begins = not self.follows_refused(platform, at_ms)
         first_ms, last_ms, rows = self.again_ms.get(platform, (at_ms, at_ms, 0))
         if begins:
             first_ms, rows = at_ms, rows + 1
@@ -160,13 +171,12 @@ class PlatformLease:
         goes_on = (begins and rows >= LIMIT_MORE) or at_ms - first_ms >= LIMIT_MS // 2
         return limited and goes_on
 
-    def end_row(self, platform: int, at_ms: int) -> None:
+    def end_row(self, platform: int, at_ms: int, counted_ms: int) -> None:
         """Record that a retry passed: the next code is no retry, but a second delivery of this is.
 
         Otherwise all codes of a tool would pass uncounted for `RETRY_S` after each lease.
         """
-        first_ms, _, rows = self.again_ms[platform]
-        self.again_ms[platform] = first_ms, at_ms - RETRY_S * 1000 + 1, rows
+        self.again_ms[platform] = counted_ms, at_ms - RETRY_S * 1000, self.again_ms[platform][2]
 
     def put(self, platform: int, end_ms: int, mode: Mode) -> None:
         """Refuse a platform up to this time, from the next lease on."""

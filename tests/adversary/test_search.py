@@ -74,8 +74,14 @@ STAMPED = (
     Phase(platforms=400, taught=24, gap_s=5, wave=1000, hours=6, repeats=10, rest_h=1,
           clock_min=10, whole_minutes=True),
 )  # fmt: skip
-"""The worst of 2,000 plans when they brought 195, 129 and 124 codes in an hour, and 570, 406 and
-365 in a day."""
+PAUSED = (
+    Phase(platforms=400, wave=24, pause_min=61, hours=24),
+    Phase(platforms=5, taught=48, teach_days=2, gap_s=45, wave=36, hours=48, repeats=20,
+          whole_minutes=True),
+    Phase(platforms=200, wave=1000, hours=24),
+)  # fmt: skip
+"""The worst of 2,000 plans when they brought 195, 129 and 124 codes in an hour, and 570, 406, 366
+and 365 in a day."""
 
 
 def held(found: Search) -> None:
@@ -98,8 +104,8 @@ def test_two_thousand_plans_find_no_more() -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "plan",
-    [MANY, TURNS, FEW, BESIDE, LATE, STAMPED],
-    ids=["many", "turns", "few", "beside", "late", "stamped"],
+    [MANY, TURNS, FEW, BESIDE, LATE, STAMPED, PAUSED],
+    ids=["many", "turns", "few", "beside", "late", "stamped", "paused"],
 )
 def test_the_worst_plans_of_a_long_search_bring_less(plan: Plan) -> None:
     found = score(plan, 6000)

@@ -159,8 +159,8 @@ def test_a_row_of_refused_codes_shows_once_that_a_platform_goes_on() -> None:
     lease.again_ms = {7: (0, 0, 0)}
     rows = [start * minute + n * 45_000 for start in (2, 10) for n in range(6)]
     assert not any(lease.observe_refused(7, ms, limited=True) for ms in rows)
-    assert lease.is_retry(7, rows[-1] + 89_999)
-    assert not lease.is_retry(7, rows[-1] + 90_000)
+    assert lease.follows_refused(7, rows[-1] + 89_999)
+    assert not lease.follows_refused(7, rows[-1] + 90_000)
     assert lease.observe_refused(7, 20 * minute, limited=True), "the third row begins"
     assert not lease.observe_refused(7, 20 * minute + 45_000, limited=True)
     assert lease.observe_refused(7, 60 * minute, limited=True)
@@ -175,5 +175,15 @@ def test_a_refused_code_of_a_known_platform_has_retries_and_prolongs_nothing() -
     lease = PlatformLease("1:t:0:9:limit")
     times_ms = range(0, 7_200_000, 45_000)
     assert not any(lease.observe_refused(7, ms, limited=False) for ms in times_ms)
-    assert lease.is_retry(7, times_ms[-1] + 89_999)
-    assert not lease.is_retry(7, times_ms[-1] + 90_000)
+    assert lease.follows_refused(7, times_ms[-1] + 89_999)
+    assert not lease.follows_refused(7, times_ms[-1] + 90_000)
+
+
+def test_one_code_of_a_whole_minute_is_a_retry_and_its_second_delivery_is_too() -> None:
+    lease = PlatformLease("1:t:0:9:limit")
+    lease.observe_refused(7, 60_000, limited=False)
+    assert lease.is_retry(7, 120_000, 121_000)
+    lease.end_row(7, 120_000, 121_000)
+    assert lease.is_retry(7, 120_000, 121_000), "a second delivery"
+    assert not lease.is_retry(7, 120_000, 122_000), "another code of the same minute"
+    assert not lease.is_retry(7, 180_000, 180_000)
