@@ -1,4 +1,4 @@
-"""Updates the episode of a recipient for each judged code.
+"""Updates a recipient's episode (the record of one flood) for each code that was judged.
 
 Once an episode is at THROTTLE, its messages are also listed in incident records.
 """

@@ -81,7 +81,7 @@ class LongMessages:
         first = self._first(message, now_s)
         if first is None:
             return None
-        ruling = _owners(first, lease, now_ms)
+        ruling = _rule_by_first(first, lease, now_ms)
         if ruling is Ruling.OVER:
             return ruling
         if first.refused:
@@ -99,7 +99,7 @@ class LongMessages:
         and did not belong to the message.
         """
         first = self._first(message, now_s)
-        if first is None or _owners(first, lease, now_ms) not in _WHOLE:
+        if first is None or _rule_by_first(first, lease, now_ms) not in _WHOLE:
             self.begin(message, FirstPart(parts, "", Trust.NONE, refused=True), lease, now_s)
 
     def _first(self, message: Message, now_s: float) -> FirstPart | None:
@@ -107,6 +107,6 @@ class LongMessages:
         return first if first is not None and now_s < first.until_s else None
 
 
-def _owners(first: FirstPart, lease: Lease, now_ms: int) -> Ruling:
-    """Return the decision for a long message as if its first part contained the code."""
+def _rule_by_first(first: FirstPart, lease: Lease, now_ms: int) -> Ruling:
+    """Return the ruling for a later part of a message: that of its first part, as for a code."""
     return rule(lease, otp=True, platform=first.platform, trust=first.trust, now_ms=now_ms)

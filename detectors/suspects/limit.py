@@ -145,7 +145,7 @@ class PlatformLease:
         return at_ms - self.again_ms.get(platform, _NEVER)[1] < RETRY_S * 1000
 
     def is_retry(self, platform: int, at_ms: int, counted_ms: int) -> bool:
-        """Return true if a code is a sender's retry, or a second delivery of one that passed.
+        """Return true if a code is a sender's retry, or a second delivery of a retry that passed.
 
         `counted_ms`: the time under which the code counts. At gateways with whole minutes, it
         differs for the codes of one minute.

@@ -70,7 +70,7 @@ class SecondRequests:
 def take_request(requests: SecondRequests, platform: int, at_ms: int, *, hot: bool) -> bool:
     """Record a message that a lease refuses. Return true if it passes through a retry window.
 
-    `hot`: the platform is hot, which has a smaller budget.
+    `hot`: the platform is hot. Hot platforms share a smaller budget.
     """
     last_ms = requests.last_ms.pop(platform, None)
     _put(requests.last_ms, platform, max(at_ms, last_ms or at_ms))

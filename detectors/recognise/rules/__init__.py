@@ -1,1 +1,1 @@
-"""The rules that read a text: which number is a code, and which rule says so."""
+"""The rules of recognition: they read a text and tell which number in it is a code, and why."""

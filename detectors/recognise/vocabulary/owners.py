@@ -146,7 +146,7 @@ def _begun_in(body: str) -> frozenset[str]:
 
 @lru_cache(_TEXTS)
 def is_mentioned(name: str, body: str) -> bool:
-    """Return whether the pattern `name` of `owners.toml`, section `text`, is in a text."""
+    """Return whether a text has the pattern `name` of section `text` in `data/owners.toml`."""
     if name in _LISTS and name not in _begun_in(body):
         return False
     return pattern(name).search(body) is not None

@@ -538,7 +538,10 @@ class ReadModel:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Raise UnavailableError, without the database's text, if the database does not answer."""
+        """Raise UnavailableError inside the block if the database does not answer.
+
+        The error has no text of the database, which may contain data.
+        """
         try:
             yield
         except AWAY as error:

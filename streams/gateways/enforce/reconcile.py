@@ -355,7 +355,10 @@ class Reconciler:
             self._ready[recipient] = None
 
     def _fill(self, now_ms: int) -> OrderBatch | None:
-        """Build a batch from recipients whose lease differs. Acknowledge the others' outcomes."""
+        """Build a batch of orders for recipients whose lease at the gateway is not the wanted one.
+
+        The other recipients need no order: their outcome is acknowledged.
+        """
         batch = OrderBatch()
         while self._ready and len(batch) < self.gateway.batch_max:
             recipient, _ = self._ready.popitem(last=False)
