@@ -222,7 +222,7 @@ def _by_messages(
     platforms together lasts.
     """
     lease, at_s = suspect.platforms, cause.at_s
-    passed = lease is not None and lease.is_total(cause.at_ms)
+    passed = lease is not None and lease.is_total and cause.at_ms < lease.expires_ms
     passed = passed and params.judge.mode("limit") == "enforce"
     factor = RELAPSE_DIVISOR if relapse is not None or passed else 1
     if len(suspect.heard) < RETURNS.throttle / factor:  # no other rule of messages needs fewer

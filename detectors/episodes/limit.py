@@ -34,12 +34,13 @@ def observe_limit(
 ) -> None:
     """Count one more code of a platform, and issue a platform lease past a limit.
 
-    `first`: it is the first code of a day of the platform. Such a code is not counted, but the
-    limit on all platforms together may refuse the platform from now on. `limited`: the recipient
-    does not know the platform, or it is young, so it has a limit of its own. `at_s`: the time under
-    which the code is counted. Codes that the lease refuses are not counted. Such codes prolong the
-    refusal if the platform goes on sending. A sender's retries are not counted, and do not prolong
-    it; but the limit on all platforms together is judged at one that passes after a lease.
+    `first`: it is the first code of a day of the platform, while a lease lasts. Such a code is
+    counted only if the lease rests on the limit on all platforms together. This limit may refuse
+    the platform from now on. `limited`: the recipient does not know the platform, or it is young,
+    so it has a limit of its own. `at_s`: the time under which the code is counted. Codes that the
+    lease refuses are not counted. Such codes prolong the refusal if the platform goes on sending. A
+    sender's retries are not counted, and do not prolong it; but the limit on all platforms together
+    is judged at one that passes after a lease.
     """
     repeats, key = suspect.repeats, suspect.recipient << 32 | platform
     lease, at_ms = suspect.platforms, cause.at_ms
@@ -57,7 +58,7 @@ def observe_limit(
         retry = lease is not None and lease.is_retry(platform, at_ms, utc_ms(at_s))
         if lease is not None and retry:
             lease.end_row(platform, at_ms, utc_ms(at_s))
-        elif not first:
+        elif not first or (lease is not None and lease.is_total):
             repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse) if limited and not retry else None
         if platform not in book.names.trusted:

@@ -132,9 +132,10 @@ class PlatformLease:
         """Return true if this lease refuses an untrusted code at this time."""
         return self.issued_ms < at_ms < self.expires_ms and platform in self.refused
 
-    def is_total(self, at_ms: int) -> bool:
-        """Return true if this lease lasts because of all platforms together: see `judge_total`."""
-        return at_ms < self.expires_ms and self.limit.rule in _TOTAL_RULES
+    @property
+    def is_total(self) -> bool:
+        """Return true if all platforms together reached this lease's limit: see `judge_total`."""
+        return self.limit.rule in _TOTAL_RULES
 
     def is_caused_by(self, platform: int, at_ms: int) -> bool:
         """Return true if a code of this time caused the lease: this is a second delivery."""

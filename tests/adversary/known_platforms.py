@@ -53,7 +53,7 @@ class Rule(NamedTuple):
 RULES: Final = (
     Rule("none", 9999),
     Rule("all together 80 an hour", 80),
-    Rule("all together 62 an hour", 62),
+    Rule("all together 58 an hour", 58),
     Rule("all together 54 an hour", 54),
     Rule("54, and `known` enforced: 8, 16, 30", 54, ENFORCED),
     Rule("54, and `known` enforced: 5, 8, 12", 54, ENFORCED, (5, 8, 12)),

@@ -80,8 +80,18 @@ PAUSED = (
           whole_minutes=True),
     Phase(platforms=200, wave=1000, hours=24),
 )  # fmt: skip
-"""The worst of 2,000 plans when they brought 195, 129 and 124 codes in an hour, and 570, 406, 366
-and 365 in a day."""
+FIRSTS = (
+    Phase(platforms=8, first=48, gap_s=15, wave=1000, hours=12, repeats=5, rest_h=1),
+    Phase(platforms=51, taught=48, gap_s=8, repeats=20),
+    Phase(platforms=48, teach_days=1, gap_s=120, wave=1000, hours=24, rest_h=25),
+    Phase(platforms=51, taught=48, gap_s=5, wave=36, repeats=20, clock_min=45, whole_minutes=True),
+)
+STEADY = (
+    Phase(platforms=8, first=200, taught=48, teach_days=5, gap_s=45, hours=48, repeats=10,
+          whole_minutes=True),
+)  # fmt: skip
+"""The worst of 2,000 plans when they brought 195, 133, 129 and 124 codes in an hour, and 570, 420,
+406, 366 and 365 in a day."""
 
 
 def held(found: Search) -> None:
@@ -104,8 +114,8 @@ def test_two_thousand_plans_find_no_more() -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "plan",
-    [MANY, TURNS, FEW, BESIDE, LATE, STAMPED, PAUSED],
-    ids=["many", "turns", "few", "beside", "late", "stamped", "paused"],
+    [MANY, TURNS, FEW, BESIDE, LATE, STAMPED, PAUSED, FIRSTS, STEADY],
+    ids=["many", "turns", "few", "beside", "late", "stamped", "paused", "firsts", "steady"],
 )
 def test_the_worst_plans_of_a_long_search_bring_less(plan: Plan) -> None:
     found = score(plan, 6000)

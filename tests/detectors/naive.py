@@ -46,9 +46,9 @@ RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
 # Window -> codes of all platforms, without each first of a day, that new and known ones may reach.
-TOTAL = {3600: (54, 62), DAY: (155, 155)}
+TOTAL = {3600: (54, 58), DAY: (145, 145)}
 TOTAL_ENOUGH = {3600: 6, DAY: 3}  # codes that are always enough
-TOTAL_OVER = {3600: 8, DAY: 24}  # so many past the limit, one code is enough
+TOTAL_OVER = {3600: 10, DAY: 24}  # so many past the limit, one code is enough
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -440,7 +440,8 @@ class Naive:
             if row:
                 alone.limited[platform] = began, at_ms - RETRY + 1, rows
             times = person.codes.setdefault(platform, set())
-            if not (first or row):
+            in_total = alone.total and at_ms < max(alone.ends.values(), default=0)
+            if not row and (in_total or not first):
                 times.add(at)
             over = (
                 own
