@@ -86,8 +86,13 @@ class Episode:
         self.last_flood_s = max(self.last_flood_s, self.opened_s)
 
     def has_lease(self, at_ms: int, *, full: bool) -> bool:
-        """Return true if a full lease, or with `full` false a narrow lease, is in force."""
-        return self.issued_ms < at_ms < self.expires_ms and full is (self.scope is not None)
+        """Return true if a full lease, or with `full` false a narrow lease, is in force.
+
+        A narrow lease is in force also for a code that its gateway's clock dates before the lease.
+        Otherwise a flood through a gateway whose clock is behind could not make the lease full.
+        """
+        begun = self.issued_ms < at_ms if full else self.issued_ms > 0
+        return begun and at_ms < self.expires_ms and full is (self.scope is not None)
 
 
 class Seen(IntEnum):

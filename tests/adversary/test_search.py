@@ -90,8 +90,15 @@ STEADY = (
     Phase(platforms=8, first=200, taught=48, teach_days=5, gap_s=45, hours=48, repeats=10,
           whole_minutes=True),
 )  # fmt: skip
-"""The worst of 2,000 plans when they brought 195, 133, 129 and 124 codes in an hour, and 570, 420,
-406, 366 and 365 in a day."""
+BEHIND = (
+    Phase(platforms=100, taught=24, teach_days=1, gap_s=40, wave=8, repeats=20, rest_h=3),
+    Phase(platforms=5, gap_s=45, wave=1000, hours=6),
+    Phase(platforms=2, gap_s=120, wave=1000, hours=6),
+    Phase(platforms=400, first=12, teach_days=1, gap_s=5, wave=1000, hours=6, rest_h=3,
+          clock_min=45),
+)  # fmt: skip
+"""The worst of 2,000 plans when they brought 516, 195, 133, 129 and 124 codes in an hour, and 1095,
+570, 420, 406, 366 and 365 in a day."""
 
 
 def held(found: Search) -> None:
@@ -114,8 +121,19 @@ def test_two_thousand_plans_find_no_more() -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "plan",
-    [MANY, TURNS, FEW, BESIDE, LATE, STAMPED, PAUSED, FIRSTS, STEADY],
-    ids=["many", "turns", "few", "beside", "late", "stamped", "paused", "firsts", "steady"],
+    [MANY, TURNS, FEW, BESIDE, LATE, STAMPED, PAUSED, FIRSTS, STEADY, BEHIND],
+    ids=[
+        "many",
+        "turns",
+        "few",
+        "beside",
+        "late",
+        "stamped",
+        "paused",
+        "firsts",
+        "steady",
+        "behind",
+    ],
 )
 def test_the_worst_plans_of_a_long_search_bring_less(plan: Plan) -> None:
     found = score(plan, 6000)

@@ -84,6 +84,9 @@ class Flood:
     def live(self, at_ms: int) -> bool:
         return self.issued < at_ms < self.expires
 
+    def live_narrow(self, at_ms: int) -> bool:
+        return self.narrow and self.issued > 0 and at_ms < self.expires
+
 
 @dataclass
 class Earlier:
@@ -409,7 +412,7 @@ class Naive:
             named = platform_id(platform)
             if self.issues(person, flood, event.at_ms, fresh=fresh, evident=evident):
                 self.lease(offset, event, person, flood)
-            elif fresh and flood.narrow and flood.live(event.at_ms) and named not in flood.named:
+            elif fresh and flood.live_narrow(event.at_ms) and named not in flood.named:
                 self.name(offset, event, flood, {named: platform})
 
     def limit(
@@ -725,7 +728,7 @@ class Naive:
         self, person: Person, flood: Flood, at_ms: int, *, fresh: bool, evident: bool
     ) -> bool:
         few = self.few(person, at_ms)
-        if fresh and flood.narrow and flood.live(at_ms) and not few:
+        if fresh and flood.live_narrow(at_ms) and not few:
             return True
         if flood.issued:
             half = self.params.episode.lease_ms // 2

@@ -71,6 +71,15 @@ def test_a_fast_flood_has_a_full_lease_at_once() -> None:
     assert {a.verb for a in decisions.actions} == {"throttle"}
 
 
+def test_a_fast_flood_through_a_gateway_whose_clock_is_behind_makes_a_narrow_lease_full() -> None:
+    """Otherwise a code in 5 s arrives until its times have reached the narrow lease's begin."""
+    slow = history() + kept_alive(6)
+    fast = flood(30, 5_000, slow[-1].at_ms - 45 * MINUTE_MS, "fast")
+    assert run(ENFORCE, slow).actions[-1].verb == "throttle_platforms"
+    throttles = [a for a in run(ENFORCE, slow + fast).actions if a.verb == "throttle"]
+    assert len(slow) <= throttles[-1].revision <= len(slow) + 5
+
+
 def test_a_narrow_lease_outlives_a_restart() -> None:
     events = history() + sorted(kept_alive(8) + own(8))
     whole = run(ENFORCE, events)
