@@ -300,9 +300,13 @@ When the limit of an hour is passed by `over_by`, each platform is refused that 
 this hour, also if it was its first code of the day. In the window of a day this would refuse a
 second code of platforms that the flood does not abuse.
 
+When it is passed by `TOTAL_FAR_BY`, each platform is refused that sent a code in the last week,
+before its next one arrives. Otherwise one code of each known platform of a list would still pass: a
+search had found 130 codes in an hour, and the same plan brings 110 now.
+
 Without a limit for known platforms, codes on two days would teach a platform, and a flood of such
 platforms would pass without end. With it, 48 to 53 platforms that were taught so, up to 20 codes of
-each in turn, bring at most 119 codes in the worst hour instead of 536. If no first code were
+each in turn, bring at most 120 codes in the worst hour instead of 536. If no first code were
 counted, an hour could begin with first codes under the lease of the hour before, and go on with as
 many codes as the limit allows: a search over 2,000 plans had found 133 codes in an hour and 358 in
 a day. It had found 570 in a day when six codes of a known platform were needed in both windows, and
@@ -312,6 +316,14 @@ Of 2,160 own codes of people with 60 platforms, in floods of the same platforms,
 none of 960 codes of a bank that no registry lists. If all platforms that came are refused from four
 codes past the limit on, 21 and 13 are refused.
 """
+
+TOTAL_FAR_BY: Final = 30
+"""Number of codes past a limit of an hour from which each platform of `TOTAL_FAR_S` is refused."""
+
+TOTAL_FAR_S: Final = 7 * 86_400
+"""Seconds within which such a platform sent a code to the recipient. A flood that learns its
+platforms sends their first codes in the days before. No own code in the floods above reached it."""
+
 TOTAL_SHARE: Final = Fraction(7, 10)
 
 KNOWN_LIMITS: Final = (

@@ -22,6 +22,8 @@ from detectors.thresholds import (
     LIMIT_MS,
     LIMITS_TOTAL,
     RETRY_S,
+    TOTAL_FAR_BY,
+    TOTAL_FAR_S,
     TOTAL_SHARE,
 )
 
@@ -90,7 +92,8 @@ def judge_total(
             least = 1 if over or not known else max(2, min(share, enough))
             often = {p for p in codes if len(codes[p]) >= least}
             if over and window_s < DAY_S:
-                often |= {p for p, at_s in platforms.items() if at_s > newest_s - window_s}
+                since_s = newest_s - (TOTAL_FAR_S if count >= most + TOTAL_FAR_BY else window_s)
+                often |= {p for p, at_s in platforms.items() if at_s > since_s}
             often = {p for p in sorted(often) if knows(p) == known}
             end_s = times_s[-most] + window_s
             if often:

@@ -97,8 +97,14 @@ BEHIND = (
     Phase(platforms=400, first=12, teach_days=1, gap_s=5, wave=1000, hours=6, rest_h=3,
           clock_min=45),
 )  # fmt: skip
-"""The worst of 2,000 plans when they brought 516, 195, 133, 129 and 124 codes in an hour, and 1095,
-570, 420, 406, 366 and 365 in a day."""
+TAUGHT_LATER = (
+    Phase(platforms=8, gap_s=15, wave=1000, hours=6, repeats=5),
+    Phase(platforms=8, gap_s=15, wave=1000, hours=6, repeats=5),
+    Phase(platforms=51, taught=48, gap_s=5, wave=1000, repeats=20),
+    Phase(platforms=64, taught=48, gap_s=5, wave=1000, repeats=9, whole_minutes=True),
+)
+"""The worst of 2,000 plans when they brought 516, 195, 133, 130, 129 and 124 codes in an hour,
+and 1095, 570, 420, 406, 366 and 365 in a day."""
 
 
 def held(found: Search) -> None:
@@ -121,7 +127,7 @@ def test_two_thousand_plans_find_no_more() -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "plan",
-    [MANY, TURNS, FEW, BESIDE, LATE, STAMPED, PAUSED, FIRSTS, STEADY, BEHIND],
+    [MANY, TURNS, FEW, BESIDE, LATE, STAMPED, PAUSED, FIRSTS, STEADY, BEHIND, TAUGHT_LATER],
     ids=[
         "many",
         "turns",
@@ -133,6 +139,7 @@ def test_two_thousand_plans_find_no_more() -> None:
         "firsts",
         "steady",
         "behind",
+        "taught later",
     ],
 )
 def test_the_worst_plans_of_a_long_search_bring_less(plan: Plan) -> None:

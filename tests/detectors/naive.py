@@ -49,6 +49,7 @@ LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and ho
 TOTAL = {3600: (54, 58), DAY: (145, 145)}
 TOTAL_ENOUGH = {3600: 6, DAY: 3}  # codes that are always enough
 TOTAL_OVER = {3600: 10, DAY: 24}  # so many past the limit, one code is enough
+TOTAL_FAR = 30  # so many past the limit of an hour, every platform of a week
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -165,6 +166,8 @@ class Naive:
         # came on two days, each in an episode, is young for a row and known for this judge. A print
         # has no time, so a platform that came once over a week ago may be young for a row.
         self.unsure: dict[int, int] = {}
+        # Their leases name platforms of a week, of which a row may have forgotten some names.
+        self.far: set[int] = set()
         self.limited: list[tuple[int, int, tuple[int, ...]]] = []  # offset, recipient, platforms
         self.watermark = 0
         self.samples: list[int] = []
@@ -490,7 +493,11 @@ class Naive:
                     number = len(codes[p])
                     many = number >= 2 and 10 * senders * number >= 7 * len(every)
                     many = many or number >= TOTAL_ENOUGH[window] or part is own or over
-                    came = p in person.seen and person.seen[p].at > newest - window
+                    far = len(every) >= most + TOTAL_FAR
+                    since = newest - (7 * DAY if far else window)
+                    came = p in person.seen and person.seen[p].at > since
+                    if far and came and over and window < DAY and person.seen[p].at <= newest - DAY:
+                        self.far.add(event.recipient)
                     if (number and many) or (over and came and window < DAY):
                         ends[p] = max(ends.get(p, 0), every[-most] + window)
         if ends:  # the lease is told again, also where all of these are trusted

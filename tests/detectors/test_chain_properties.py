@@ -53,7 +53,8 @@ def limited(decisions: Decisions, oracle: Naive) -> tuple[Limited, Limited]:
         if a.verb == "throttle_platforms" and a.refused_ids and not a.update
     ]
     one, other = (
-        [e for e in all_ if e[1] not in oracle.unsure] for all_ in (found, oracle.limited)
+        [e for e in all_ if e[1] not in oracle.unsure and e[1] not in oracle.far]
+        for all_ in (found, oracle.limited)
     )
     return one, other
 

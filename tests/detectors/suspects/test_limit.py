@@ -119,6 +119,17 @@ def test_past_the_limit_every_known_platform_that_came_is_refused() -> None:
         assert [*total.ends_s] == refused
 
 
+def test_far_past_the_limit_every_platform_of_a_week_is_refused_before_it_comes() -> None:
+    """Otherwise a list of 50 known platforms brings one more code of each."""
+    week = first_codes(20, at_s=NOW_S - 6 * DAY_S) | first_codes(21, at_s=NOW_S - 8 * DAY_S)
+    for flood, refused in ((87, [*range(7, 15)]), (88, [*range(7, 15), 20])):
+        repeats = flooded(10, 8, flood - 80)
+        total = total_of(repeats, first_codes(*range(7, 15)) | week, known)
+        assert total is not None
+        assert total.limit.score == flood
+        assert sorted(total.ends_s) == refused
+
+
 def test_in_a_day_three_codes_of_a_known_platform_are_enough_and_one_far_past_the_limit() -> None:
     """Otherwise 43 platforms that had their turn late brought six codes each."""
     platforms = first_codes(7, 8, 9, 10, 11)
