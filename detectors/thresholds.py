@@ -291,7 +291,7 @@ class TotalLimit(NamedTuple):
 
 
 LIMITS_TOTAL: Final = (
-    TotalLimit("limit_total_1h", 3600, unknown=54, known=58, enough=6, over_by=10),
+    TotalLimit("limit_total_1h", 3600, unknown=54, known=58, enough=6, over_by=9),
     TotalLimit("limit_total_24h", 86_400, unknown=145, known=145, enough=3, over_by=24),
 )
 """The limits on all platforms together. A platform is refused until fewer codes lie in the window.
@@ -302,22 +302,22 @@ second code of platforms that the flood does not abuse.
 
 When it is passed by `TOTAL_FAR_BY`, each platform is refused that sent a code in the last week,
 before its next one arrives. Otherwise one code of each known platform of a list would still pass: a
-search had found 130 codes in an hour, and the same plan brings 110 now.
+search had found 130 codes in an hour, and the same plan brings 107 now.
 
 Without a limit for known platforms, codes on two days would teach a platform, and a flood of such
 platforms would pass without end. With it, 48 to 53 platforms that were taught so, up to 20 codes of
-each in turn, bring at most 120 codes in the worst hour instead of 536. If no first code were
+each in turn, bring at most 119 codes in the worst hour instead of 536. If no first code were
 counted, an hour could begin with first codes under the lease of the hour before, and go on with as
 many codes as the limit allows: a search over 2,000 plans had found 133 codes in an hour and 358 in
 a day. It had found 570 in a day when six codes of a known platform were needed in both windows, and
 417 when three were needed in a day, as 43 platforms then passed three codes each.
 
 Of 2,160 own codes of people with 60 platforms, in floods of the same platforms, 19 are refused, and
-none of 960 codes of a bank that no registry lists. If all platforms that came are refused from four
-codes past the limit on, 21 and 13 are refused.
+none of 960 codes of a bank that no registry lists. If all platforms that came are refused from
+eight codes past the limit on, two of the bank's are refused too, and 13 from four codes on.
 """
 
-TOTAL_FAR_BY: Final = 30
+TOTAL_FAR_BY: Final = 24
 """Number of codes past a limit of an hour from which each platform of `TOTAL_FAR_S` is refused."""
 
 TOTAL_FAR_S: Final = 7 * 86_400

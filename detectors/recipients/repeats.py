@@ -31,10 +31,11 @@ def spread_s(message_id: str) -> int:
     """Return the seconds to add to a whole minute before a code is counted as a repeat.
 
     Some gateways give times in whole minutes. There, all codes of one platform in a minute would
-    have the same time and count as one code. So a number from the message id is added. A code that
-    is delivered twice has one id, so it counts once.
+    have the same time and count as one code. So a number from the message id is added, from 1 on,
+    because the platform's first code of the day has the minute itself. A code that is delivered
+    twice has one id, so it counts once.
     """
-    return zlib.crc32(message_id.encode("utf-8", "surrogatepass")) % SPREAD_S
+    return 1 + zlib.crc32(message_id.encode("utf-8", "surrogatepass")) % SPREAD_S
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -103,7 +103,14 @@ TAUGHT_LATER = (
     Phase(platforms=51, taught=48, gap_s=5, wave=1000, repeats=20),
     Phase(platforms=64, taught=48, gap_s=5, wave=1000, repeats=9, whole_minutes=True),
 )
-"""The worst of 2,000 plans when they brought 516, 195, 133, 130, 129 and 124 codes in an hour,
+LATE_STAMPED = (
+    Phase(platforms=8, first=48, gap_s=15, wave=1000, hours=6, repeats=5, clock_min=1),
+    Phase(platforms=8, first=48, gap_s=15, wave=1000, hours=6, repeats=5, clock_min=1),
+    Phase(platforms=51, taught=48, gap_s=5, wave=1000, repeats=20),
+    Phase(platforms=51, taught=48, teach_days=5, gap_s=5, wave=1000, repeats=2, clock_min=45,
+          whole_minutes=True),
+)  # fmt: skip
+"""The worst of 2,000 plans when they brought 516, 195, 133, 130, 129, 124 and 122 codes an hour,
 and 1095, 570, 420, 406, 366 and 365 in a day."""
 
 
@@ -127,7 +134,20 @@ def test_two_thousand_plans_find_no_more() -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "plan",
-    [MANY, TURNS, FEW, BESIDE, LATE, STAMPED, PAUSED, FIRSTS, STEADY, BEHIND, TAUGHT_LATER],
+    [
+        MANY,
+        TURNS,
+        FEW,
+        BESIDE,
+        LATE,
+        STAMPED,
+        PAUSED,
+        FIRSTS,
+        STEADY,
+        BEHIND,
+        TAUGHT_LATER,
+        LATE_STAMPED,
+    ],
     ids=[
         "many",
         "turns",
@@ -140,6 +160,7 @@ def test_two_thousand_plans_find_no_more() -> None:
         "steady",
         "behind",
         "taught later",
+        "late and stamped",
     ],
 )
 def test_the_worst_plans_of_a_long_search_bring_less(plan: Plan) -> None:

@@ -48,8 +48,8 @@ LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and ho
 # Window -> codes of all platforms, without each first of a day, that new and known ones may reach.
 TOTAL = {3600: (54, 58), DAY: (145, 145)}
 TOTAL_ENOUGH = {3600: 6, DAY: 3}  # codes that are always enough
-TOTAL_OVER = {3600: 10, DAY: 24}  # so many past the limit, one code is enough
-TOTAL_FAR = 30  # so many past the limit of an hour, every platform of a week
+TOTAL_OVER = {3600: 9, DAY: 24}  # so many past the limit, one code is enough
+TOTAL_FAR = 24  # so many past the limit of an hour, every platform of a week
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -350,7 +350,7 @@ class Naive:
         level, since, by_mass, evident = Level.CLEAR, 0, False, False
         # At a whole minute a message counts once for its id, not for its time.
         number = zlib.crc32((event.message_id or f"id {offset}").encode())
-        spread = (event.at_ms % 60_000 == 0) * (number % 59)
+        spread = (event.at_ms % 60_000 == 0) * (1 + number % 59)
         when, when_ms = at + spread, event.at_ms + spread * 1000
         if held is None or abs(at - held.at) >= DAY:
             person.firsts[platform] = when

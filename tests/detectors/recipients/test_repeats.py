@@ -7,7 +7,7 @@ import pytest
 from detectors.model.fields import reader, writer
 from detectors.model.times import DAY_S
 from detectors.recipients import repeats as module
-from detectors.recipients.repeats import Repeats, StoredRepeats
+from detectors.recipients.repeats import Repeats, StoredRepeats, spread_s
 from detectors.thresholds import LIMIT_24H, LIMIT_35MIN, REPEAT_TIMES_MAX
 
 KEY = 8613800000001 << 32 | 7
@@ -36,6 +36,11 @@ def test_the_newest_times_are_kept_in_whatever_order_codes_come() -> None:
     repeats = counted(times_s[::-1])
     assert repeats.codes[KEY] == times_s[-REPEAT_TIMES_MAX:]
     assert repeats.count(KEY, 10) == 10
+
+
+def test_codes_of_one_whole_minute_are_spread_over_it_but_not_to_its_begin() -> None:
+    """The first code of the day has the minute itself, so a code with 0 s would be its copy."""
+    assert {spread_s(f"message {n}") for n in range(2000)} == set(range(1, 60))
 
 
 def test_a_platform_is_young_for_a_day_from_its_sighting() -> None:
