@@ -39,6 +39,7 @@ ADVERTS = (
     "Giris artik parmaginizla cok daha kolay. Yeni telefonlara ozel. http://luma.example/1Egq2F8",
     "Verificacion pendiente en su cuenta de Lumapay: bit.ly/luma-verifica",
     "Have a look at this for the login screen: http://forum.luma.example/showthread.php?t=151407",
+    'Do you trade with what you have? "Borrow more!" Login to the Luma App now @ lm4.io/1Vk7dnh',
     "Sharing the internet connection is explained at http://luma.example/questions/5960/sharing",
 )
 

@@ -65,6 +65,16 @@ Het wachtwoord voor account 550918 werd aangepast
 Ihr pushTAN-Gerät 550918 wurde abgemeldet
 """.strip().split("\n")
 
+AT_THE_DOOR = """
+Luma Update: Blue Printed Shirt with OTP 482913 will be delivered by 9pm today
+[লুমা] বইটির ডেলিভারি ওটিপি 4829
+""".strip().split("\n")
+
+TO_CALL = """
+Pembelian dgn kartu 0000 di Luma Mall. Utk permintaan PIN, info:14041
+Anda mendapat 24 poin dari akumulasi isi ulang pulsa 125000. Info hub *700#
+""".strip().split("\n")
+
 ON_PAPER = """
 Write 4410 on the back of the cheque
 Anota 4410 en el sobre del giro
@@ -155,7 +165,17 @@ Giriş kodun 4410. Bugün siparişlerde %30 indirim
 
 
 @pytest.mark.parametrize(
-    "text", [*OF_A_SIM, *OF_A_CUSTOMER, *ON_PAPER, *OF_A_GUEST_NETWORK, *CALLED_OR_PAID], ids=str
+    "text",
+    [
+        *OF_A_SIM,
+        *OF_A_CUSTOMER,
+        *AT_THE_DOOR,
+        *TO_CALL,
+        *ON_PAPER,
+        *OF_A_GUEST_NETWORK,
+        *CALLED_OR_PAID,
+    ],
+    ids=str,
 )
 def test_a_number_of_something_else_is_no_code_by_the_rules(text: str) -> None:
     rule = RULES[read(look(mask(excerpt(text)))).rule]
