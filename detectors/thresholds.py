@@ -318,11 +318,13 @@ eight codes past the limit on, two of the bank's are refused too, and 13 from fo
 """
 
 TOTAL_FAR_BY: Final = 24
-"""Number of codes past a limit of an hour from which each platform of `TOTAL_FAR_S` is refused."""
+"""Number of codes past the hour's limit on all platforms together. From then on, the platform lease
+also refuses each platform that sent the recipient a code within `TOTAL_FAR_S`."""
 
 TOTAL_FAR_S: Final = 7 * 86_400
-"""Seconds within which such a platform sent a code to the recipient. A flood that learns its
-platforms sends their first codes in the days before. No own code in the floods above reached it."""
+"""One week, in seconds: see `TOTAL_FAR_BY`. An attacker makes platforms known to a recipient by
+codes on the days before the flood, so these platforms came within the week. In the floods described
+at `LIMITS_TOTAL`, no code of the recipient's own was refused because of this rule."""
 
 TOTAL_SHARE: Final = Fraction(7, 10)
 

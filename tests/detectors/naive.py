@@ -49,7 +49,7 @@ LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and ho
 TOTAL = {3600: (54, 58), DAY: (150, 145)}
 TOTAL_ENOUGH = {3600: 6, DAY: 3}  # codes that are always enough
 TOTAL_OVER = {3600: 9, DAY: 24}  # so many past the limit, one code is enough
-TOTAL_FAR = 24  # so many past the limit of an hour, every platform of a week
+TOTAL_FAR = 24  # so many past the limit of an hour, a platform of the last week is refused
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -496,7 +496,7 @@ class Naive:
                     far = len(every) >= most + TOTAL_FAR
                     since = newest - (7 * DAY if far else window)
                     came = p in person.seen and person.seen[p].at > since
-                    if far and came and over and window < DAY and person.seen[p].at <= newest - DAY:
+                    if far and came and window < DAY and person.seen[p].at <= newest - DAY:
                         self.far.add(event.recipient)
                     if (number and many) or (over and came and window < DAY):
                         ends[p] = max(ends.get(p, 0), every[-most] + window)
