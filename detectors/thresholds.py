@@ -328,6 +328,12 @@ at `LIMITS_TOTAL`, no code of the recipient's own was refused because of this ru
 
 TOTAL_SHARE: Final = Fraction(7, 10)
 
+TOTAL_LEAST_MS: Final = 300_000
+"""Shortest time in milliseconds for which a known platform is refused by a limit on all platforms
+together. Chosen: if the refusal ended as soon as fewer codes lie in the window, often after a
+minute, the senders' retries after each end would bring a number that turns shared 20 leases more of
+388, and with five minutes they bring ten more of 376."""
+
 KNOWN_LIMITS: Final = (
     ("known_10min", 600, 8),
     ("known_1h", 3600, 16),

@@ -11,11 +11,12 @@ from detectors.episodes.episode_log import EpisodeLog
 from detectors.episodes.lease import EpisodeParams
 from detectors.episodes.platform_lease import renew_platforms
 from detectors.model.records import Cause, Mode, utc_ms
+from detectors.model.times import MINUTE_MS
 from detectors.suspects.judge import JudgeParams, is_settled
 from detectors.suspects.limit import Limit, PlatformLease, Total, judge_limit, judge_total
 from detectors.suspects.suspect import Episode, Suspect
 from detectors.suspects.volume import counted_platforms
-from detectors.thresholds import KNOWN_LIMITS, LIMIT_MS
+from detectors.thresholds import KNOWN_LIMITS, LIMIT_MS, TOTAL_LEAST_MS
 
 
 def observe_limit(
@@ -39,8 +40,9 @@ def observe_limit(
     the platform from now on. `limited`: the recipient does not know the platform, or it is young,
     so it has a limit of its own. `at_s`: the time under which the code is counted. Codes that the
     lease refuses are not counted. Such codes prolong the refusal if the platform goes on sending. A
-    sender's retries are not counted, and do not prolong it; but the limit on all platforms together
-    is judged at one that passes after a lease.
+    sender's retries do not prolong it, and one that passes after a lease is not counted, unless the
+    platform is known and the lease rests on the limit on all platforms together. That limit is
+    judged at such a retry too.
     """
     repeats, key = suspect.repeats, suspect.recipient << 32 | platform
     lease, at_ms = suspect.platforms, cause.at_ms
@@ -58,7 +60,8 @@ def observe_limit(
         retry = lease is not None and lease.is_retry(platform, at_ms, utc_ms(at_s))
         if lease is not None and retry:
             lease.end_row(platform, at_ms, utc_ms(at_s))
-        elif not first or (lease is not None and lease.is_total):
+        in_total = lease is not None and lease.is_total
+        if (in_total and not limited) if retry else (in_total or not first):
             repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse) if limited and not retry else None
         if platform not in book.names.trusted:
@@ -88,13 +91,13 @@ def _refuse_past_limit(
 
     `limit`: the limit that `platform` reached alone. `total`: the limit on all platforms together,
     and the platforms that it refuses. Unknown and young platforms are refused for `LIMIT_MS`, known
-    ones until fewer codes lie in the window of `total`.
+    ones until fewer codes lie in the window of `total`, but at least for `TOTAL_LEAST_MS`.
     """
     at_ms = cause.at_ms
     ends_ms, prolonged = dict[int, int](), set[int]()
     if total is not None:
         ends_ms = {
-            p: min(utc_ms(end_s), at_ms + LIMIT_MS)
+            p: min(_minute_end(max(utc_ms(end_s), at_ms + TOTAL_LEAST_MS)), at_ms + LIMIT_MS)
             for p, end_s in total.ends_s.items()
             if p not in book.names.trusted
         }
@@ -110,6 +113,15 @@ def _refuse_past_limit(
     mode = params.mode if warm else "shadow"
     lease = _refuse(params, book, suspect, cause, limit, ends_ms, mode)
     lease.again_ms |= dict.fromkeys(prolonged, (at_ms, at_ms, 0))
+
+
+def _minute_end(at_ms: int) -> int:
+    """Return the end of a time's minute, in milliseconds, or the time itself if it is one.
+
+    A gateway with whole minutes writes the same time for all codes of a minute. If a refusal ended
+    within a minute, the rest of its codes would pass, but count as refused.
+    """
+    return -(-at_ms // MINUTE_MS) * MINUTE_MS
 
 
 def _is_limited(rules: JudgeParams, suspect: Suspect, platform: int, at_s: int) -> bool:

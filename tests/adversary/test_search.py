@@ -110,8 +110,21 @@ LATE_STAMPED = (
     Phase(platforms=51, taught=48, teach_days=5, gap_s=5, wave=1000, repeats=2, clock_min=45,
           whole_minutes=True),
 )  # fmt: skip
+ENDED = (
+    Phase(teach_days=5, gap_s=40, wave=1000, pause_min=31, repeats=20),
+    Phase(platforms=49, taught=48, teach_days=2, gap_s=60, wave=1000, hours=48, repeats=9,
+          clock_min=1, shared=True),
+    Phase(platforms=4, taught=48, gap_s=60, wave=1000, hours=24, repeats=20),
+    Phase(platforms=2, teach_days=2, gap_s=5, wave=1000, hours=24, repeats=2, rest_h=12,
+          clock_min=1, whole_minutes=True),
+)  # fmt: skip
+OFTEN_ENDED = (
+    Phase(platforms=4, taught=48, gap_s=60, wave=1000, pause_min=5, hours=48, repeats=20,
+          whole_minutes=True),
+    Phase(platforms=4, teach_days=5, gap_s=8, wave=1000, pause_min=5, hours=24),
+)  # fmt: skip
 """The worst of 2,000 plans when they brought 516, 195, 133, 130, 129, 124 and 122 codes an hour,
-and 1095, 570, 420, 406, 366 and 365 in a day."""
+and 1095, 570, 420, 406, 366 and 365 in a day; the last two 429 an hour and 487 in a day."""
 
 
 def held(found: Search) -> None:
@@ -168,6 +181,13 @@ def test_the_worst_plans_of_a_long_search_bring_less(plan: Plan) -> None:
     assert found.hour <= UNKNOWN_HOUR_MAX
     assert found.day <= UNKNOWN_DAY_MAX
     assert found.lost <= OWN_DAY_MAX
+
+
+@pytest.mark.parametrize("plan", [ENDED, OFTEN_ENDED], ids=["whole minutes", "retries"])
+def test_codes_that_pass_whenever_a_refusal_of_the_day_ends_are_counted(plan: Plan) -> None:
+    found = score(plan, 6000)
+    assert found.hour <= 70
+    assert found.day <= 250
 
 
 def test_a_plain_flood_is_stopped_and_its_codes_are_counted() -> None:

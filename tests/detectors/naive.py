@@ -49,6 +49,7 @@ LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and ho
 TOTAL = {3600: (54, 58), DAY: (150, 145)}
 TOTAL_ENOUGH = {3600: 6, DAY: 3}  # codes that are always enough
 TOTAL_OVER = {3600: 9, DAY: 24}  # so many past the limit, one code is enough
+TOTAL_LEAST = 300_000  # a known platform is refused for so long at least
 TOTAL_FAR = 24  # so many past the limit of an hour, a platform of the last week is refused
 RETRY = 90_000
 RETRIES = 300_000
@@ -447,7 +448,7 @@ class Naive:
                 alone.limited[platform] = began, at_ms - RETRY + 1, rows
             times = person.codes.setdefault(platform, set())
             in_total = alone.total and at_ms < max(alone.ends.values(), default=0)
-            if not row and (in_total or not first):
+            if (alone.total and not own) if row else (in_total or not first):
                 times.add(at)
             over = (
                 own
@@ -503,7 +504,8 @@ class Naive:
         if ends:  # the lease is told again, also where all of these are trusted
             self.refuse(offset, event, set(), 0, prolongs=False, total=True)
         for p in ends.keys() - self.trusted:
-            end = min((ends[p] + EPOCH) * 1000, event.at_ms + 3_600_000)
+            end = max((ends[p] + EPOCH) * 1000, event.at_ms + TOTAL_LEAST)
+            end = min(-(-end // 60_000) * 60_000, event.at_ms + 3_600_000)
             self.refuse(offset, event, {p}, end, prolongs=False)
             if p in own:
                 self.refuse(offset, event, {p}, event.at_ms + 3_600_000, prolongs=True)
