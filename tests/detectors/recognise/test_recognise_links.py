@@ -41,6 +41,8 @@ ADVERTS = (
     "Have a look at this for the login screen: http://forum.luma.example/showthread.php?t=151407",
     'Do you trade with what you have? "Borrow more!" Login to the Luma App now @ lm4.io/1Vk7dnh',
     "Sharing the internet connection is explained at http://luma.example/questions/5960/sharing",
+    "Footwear and accessories for your look, shop online: http://m.luma.example/G7q0g5Mk",
+    "A plan made for you. Get Investor: click here luma.example/XM0A9 > Fund > click on 'Invest'",
 )
 
 

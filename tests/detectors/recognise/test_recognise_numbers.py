@@ -68,6 +68,7 @@ Ihr pushTAN-Gerät 550918 wurde abgemeldet
 AT_THE_DOOR = """
 Luma Update: Blue Printed Shirt with OTP 482913 will be delivered by 9pm today
 [লুমা] বইটির ডেলিভারি ওটিপি 4829
+Dear customer, your repair LM20102 is done. Happy code is: 48291. Luma
 """.strip().split("\n")
 
 TO_CALL = """

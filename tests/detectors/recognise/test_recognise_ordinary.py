@@ -916,3 +916,44 @@ def test_a_number_in_chat_or_in_a_programs_output_is_no_code(text: str) -> None:
 )
 def test_a_code_in_a_language_without_many_words_is_one(text: str) -> None:
     assert recognise(REGISTRY, text, sender="Example").otp
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " 76500 17900",
+        "Asha Luma - 098200 42600",
+        "Name: Asha Luma\nMobile: +91 76500 40100",
+    ],
+)
+def test_a_phone_number_in_two_groups_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "Arriving Today: Whey Protein 100 - 5 Lbs (GOURMET CHOCOLATE) will be delivered by"
+            " LumaAgent(+912065550100 PIN 1057). Track: http://luma.example/d/c00H0le"
+        ),
+        (
+            "Your cancellation code is 482913 for Luma Sky WO no. 1-1XLUM6. Kindly share it with"
+            " our representative only if your request is resolved or visit is not required."
+        ),
+    ],
+)
+def test_a_code_for_who_comes_to_the_door_is_none(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your code: 482 913",
+        "4829 is your code. 2 minutes",
+        "OTP for cancellation of your booking is 482913. Do not share it.",
+    ],
+)
+def test_a_code_in_groups_or_of_a_cancellation_is_one(text: str) -> None:
+    assert otp(text)
