@@ -156,7 +156,7 @@ def observe_known(
     if suspect.platforms is not None and suspect.platforms.is_caused_by(platform, cause.at_ms):
         return
     over = {
-        utc_ms(suspect.repeats.codes[key][-most] + window_s): Limit(rule, most, most)
+        _minute_end(utc_ms(suspect.repeats.codes[key][-most] + window_s)): Limit(rule, most, most)
         for rule, window_s, most in KNOWN_LIMITS
         if suspect.repeats.count(key, window_s) >= most
     }

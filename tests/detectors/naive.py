@@ -533,8 +533,8 @@ class Naive:
             if len(newest) >= most:
                 ends.append(newest[-most] + window)
         if ends:
-            self.refuse(offset, event, {event.platform}, (max(ends) + EPOCH) * 1000,
-                        prolongs=False, total=False)  # fmt: skip
+            end = -(-(max(ends) + EPOCH) // 60) * 60_000
+            self.refuse(offset, event, {event.platform}, end, prolongs=False, total=False)
 
     def refuse(
         self, offset: int, event: Event, platforms: set[str], end: int,

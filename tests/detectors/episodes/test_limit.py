@@ -257,6 +257,8 @@ def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() 
     assert came["known 1"] == 3 + came["known 2"]
     assert came["taught"] <= 1 + 11, "the limit of one platform counts for a young one too"
     assert came["bank"] == 180
+    alone_past = alone(run(params, sorted(history() + attack + fast)))
+    assert {a.expires_at_ms % MINUTE_MS for a in alone_past} == {0}, "some gateways know no more"
 
 
 def test_people_see_a_limit_when_it_begins_and_soon_after_its_end_without_a_further_code() -> None:
