@@ -320,9 +320,8 @@ def likely_folded(looked: Look) -> tuple[int, int] | None:
     found = sorted(numbers(body), key=lambda number: (not number.sure, number.start))
     if found:
         return found[0].code, found[0].end
-    for random in _SEEN.random.finditer(looked.cased):
-        if not looked.cased.startswith("://", random.end()):  # not the scheme of a link
-            return random.span()
+    if random := _SEEN.random.search(looked.cased):
+        return random.span()
     if has_link(looked.folded) and not _SEEN.hidden.search(body):
         return None  # other numbers are a time, a day or the link's validity
     loose = _SEEN.loose.search(body)

@@ -42,6 +42,7 @@ ADVERTS = (
     'Do you trade with what you have? "Borrow more!" Login to the Luma App now @ lm4.io/1Vk7dnh',
     "Sharing the internet connection is explained at http://luma.example/questions/5960/sharing",
     "Footwear and accessories for your look, shop online: http://m.luma.example/G7q0g5Mk",
+    "Secure Your Cloud: Verify Access Today! Click here for verification: https://bit.ly/3kTXE7E",
     "A plan made for you. Get Investor: click here luma.example/XM0A9 > Fund > click on 'Invest'",
 )
 
