@@ -318,21 +318,23 @@ eight codes past the limit on, two of the bank's are refused too, and 13 from fo
 """
 
 TOTAL_FAR_BY: Final = 24
-"""Number of codes past the hour's limit on all platforms together. From then on, the platform lease
-also refuses each platform that sent the recipient a code within `TOTAL_FAR_S`."""
+"""If the codes of an hour exceed the limit on all platforms together by this number, the platform
+lease also refuses each platform that sent the recipient a code within `TOTAL_FAR_S`."""
 
 TOTAL_FAR_S: Final = 7 * 86_400
-"""One week, in seconds: see `TOTAL_FAR_BY`. An attacker makes platforms known to a recipient by
-codes on the days before the flood, so these platforms came within the week. In the floods described
-at `LIMITS_TOTAL`, no code of the recipient's own was refused because of this rule."""
+"""Time span in seconds, one week, for the rule of `TOTAL_FAR_BY`. An attacker makes platforms known
+to a recipient by codes on the days before the flood, so these platforms sent a code in this span.
+In the floods described at `LIMITS_TOTAL`, no code of the recipient's own was refused because of
+this rule."""
 
 TOTAL_SHARE: Final = Fraction(7, 10)
 
 TOTAL_LEAST_MS: Final = 300_000
-"""Shortest time in milliseconds for which a known platform is refused by a limit on all platforms
-together. Chosen: if the refusal ended as soon as fewer codes lie in the window, often after a
-minute, the senders' retries after each end would bring a number that turns shared 20 leases more of
-388, and with five minutes they bring ten more of 376."""
+"""A limit on all platforms together refuses a known platform for at least this many milliseconds.
+
+Without it, such a refusal often ends after a minute, and a retry of each sender passes after each
+end and is counted. A simulated number that many people begin to share then gets 408 leases with
+senders' retries and 388 without; with five minutes it gets 386 and 376."""
 
 KNOWN_LIMITS: Final = (
     ("known_10min", 600, 8),

@@ -61,7 +61,8 @@ def observe_limit(
         if lease is not None and retry:
             lease.end_row(platform, at_ms, utc_ms(at_s))
         in_total = lease is not None and lease.is_total
-        if (in_total and not limited) if retry else (in_total or not first):
+        counted = (in_total and not limited) if retry else (in_total or not first)
+        if counted:
             repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse) if limited and not retry else None
         if platform not in book.names.trusted:
@@ -116,7 +117,7 @@ def _refuse_past_limit(
 
 
 def _minute_end(at_ms: int) -> int:
-    """Return the end of a time's minute, in milliseconds, or the time itself if it is one.
+    """Round a time in milliseconds up to a whole minute, at which a refusal may end.
 
     A gateway with whole minutes writes the same time for all codes of a minute. If a refusal ended
     within a minute, the rest of its codes would pass, but count as refused.
@@ -148,8 +149,8 @@ def observe_known(
 ) -> None:
     """Count a delivered code of an untrusted, known platform during a THROTTLE.
 
-    Past a limit the platform is refused until fewer codes lie in the limit's window. `at_s`: the
-    time under which the code is counted.
+    Past a limit the platform is refused until fewer codes lie in the limit's window, up to the end
+    of that minute. `at_s`: the time under which the code is counted.
     """
     key = suspect.recipient << 32 | platform
     suspect.repeats.add(key, at_s)
