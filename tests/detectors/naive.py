@@ -433,7 +433,9 @@ class Naive:
         if at_ms == alone.issued and platform in alone.ends:
             return
         began, last, rows = alone.limited.get(platform, (0, 0, 0))
-        row = at_ms - last < RETRY
+        counted_ms = (at + EPOCH) * 1000
+        passed = (began, last) == (counted_ms, at_ms - RETRY)  # a second delivery of such a retry
+        row = passed or at_ms - last < RETRY
         if alone.refuses(platform, at_ms):
             if own and platform not in alone.limited:
                 return
@@ -445,7 +447,7 @@ class Naive:
         else:
             total = False
             if row:
-                alone.limited[platform] = began, at_ms - RETRY + 1, rows
+                alone.limited[platform] = counted_ms, at_ms - RETRY, rows
             times = person.codes.setdefault(platform, set())
             in_total = alone.total and at_ms < max(alone.ends.values(), default=0)
             if (alone.total and not own) if row else (in_total or not first):

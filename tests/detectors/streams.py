@@ -56,6 +56,28 @@ def random_stream(seed: int, platforms: int = 20) -> Stream:
     return Stream(_with_later(events, seed), offsets)
 
 
+def of_known_platforms(seed: int) -> Stream:
+    """Two recipients whose known platforms send codes in turn until the limits of a day refuse."""
+    rng = random.Random(f"known/{seed}")
+    arrivals: list[tuple[int, Event]] = []
+    for person in range(2):
+        recipient = 8613800000000 + seed * 10 + person
+        pool = [f"{person}.{i}" for i in range(rng.randint(4, 16))]
+        at_ms = START_MS + rng.randrange(DAY_MS)
+        for platform in pool * rng.choice([2, 3]):
+            at_ms += rng.choice([2, 4, 6]) * HOUR_MS
+            arrivals.append((at_ms, Event(at_ms, recipient, platform)))
+        at_ms += 2 * DAY_MS
+        pace_ms = rng.choice([20_000, MINUTE_MS, 2 * MINUTE_MS])
+        unit_ms = rng.choice([1, 1000, MINUTE_MS])
+        for i in range(rng.choice([300, 500])):
+            at_ms += pace_ms * rng.choice([1, 1, 2])
+            code = Event(at_ms // unit_ms * unit_ms, recipient, pool[i % len(pool)])
+            arrivals += [(at_ms, code)] * rng.choice([1, 1, 1, 2])
+    events = [event for _, event in sorted(arrivals)]
+    return Stream(events, list(range(1, len(events) + 1)))
+
+
 def _with_later(events: list[Event], seed: int) -> list[Event]:
     """Of each third stream some messages are marked as later parts and attempts."""
     rng = random.Random(f"later/{seed}")

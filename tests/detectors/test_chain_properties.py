@@ -36,7 +36,13 @@ from tests.builders.detectors.chain_properties import (
 )
 from tests.detectors.naive import Naive
 from tests.detectors.stand_in import add, batch_of, codes_of, run, twin_of
-from tests.detectors.streams import Stream, ahead_of_time, of_pages, random_stream
+from tests.detectors.streams import (
+    Stream,
+    ahead_of_time,
+    of_known_platforms,
+    of_pages,
+    random_stream,
+)
 
 PARTS = max(2, STREAMS // 100 * 2)  # even: a part has the rules of its parity
 MIXTURES = max(1, STREAMS // 100)
@@ -140,6 +146,21 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
     assert {"burst", "mass_10min"} <= rules or not ENOUGH
     settled = {"relapse", "returns", "volume_6h", "volume_24h"}  # rules of settled rows alone
     assert settled & rules or part % 2 or not ENOUGH
+
+
+@pytest.mark.parametrize("part", choose_parts(2, soon=[0]))
+def test_the_limits_of_known_platforms_equal_a_judge_that_sees_everything(part: int) -> None:
+    begun = 0
+    for seed in range(part, STREAMS, 20):
+        stream = of_known_platforms(seed)
+        oracle = Naive(params_of(seed))
+        expected = oracle.run(*stream)
+        decisions = cut_and_restored(params_of(seed), seed, stream)
+        assert sure(alarms(decisions), oracle) == sure(expected, oracle), f"seed {seed}"
+        found, wanted = limited(decisions, oracle)
+        assert sorted(found) == sorted(wanted), f"seed {seed}"
+        begun += len(wanted)
+    assert begun, "streams without platform leases prove nothing"
 
 
 @pytest.mark.parametrize("part", choose_parts(PARTS))
