@@ -318,19 +318,19 @@ eight codes past the limit on, two of the bank's are refused too, and 13 from fo
 """
 
 TOTAL_FAR_BY: Final = 24
-"""If the codes of an hour exceed the limit on all platforms together by this number, the platform
-lease also refuses each platform that sent the recipient a code within `TOTAL_FAR_S`."""
+"""A number of codes. If a recipient gets so many more codes in an hour than `LIMITS_TOTAL` allows,
+the platform lease also refuses each platform that sent it a code within `TOTAL_FAR_S`."""
 
 TOTAL_FAR_S: Final = 7 * 86_400
-"""Time span in seconds, one week, for the rule of `TOTAL_FAR_BY`. An attacker makes platforms known
-to a recipient by codes on the days before the flood, so these platforms sent a code in this span.
-In the floods described at `LIMITS_TOTAL`, no code of the recipient's own was refused because of
-this rule."""
+"""One week, in seconds. Far past the limit of an hour (`TOTAL_FAR_BY`), a platform is refused if it
+sent the recipient a code within this time. An attacker makes platforms known to a recipient by
+codes on the days before the flood, so these platforms sent a code in this week. In the floods
+described at `LIMITS_TOTAL`, no code of the recipient's own was refused because of this rule."""
 
 TOTAL_SHARE: Final = Fraction(7, 10)
 
 TOTAL_LEAST_MS: Final = 300_000
-"""A limit on all platforms together refuses a known platform for at least this many milliseconds.
+"""Shortest refusal of a known platform by a limit on all platforms together, in milliseconds.
 
 Without it, such a refusal often ends after a minute, and a retry of each sender passes after each
 end and is counted. A simulated number that many people begin to share then gets 408 leases with

@@ -117,7 +117,7 @@ def _refuse_past_limit(
 
 
 def _minute_end(at_ms: int) -> int:
-    """Round a time in milliseconds up to a whole minute, at which a refusal may end.
+    """Return a time in milliseconds, rounded up to a whole minute. Refusals end at this time.
 
     A gateway with whole minutes writes the same time for all codes of a minute. If a refusal ended
     within a minute, the rest of its codes would pass, but count as refused.

@@ -434,7 +434,7 @@ class Naive:
             return
         began, last, rows = alone.limited.get(platform, (0, 0, 0))
         counted_ms = (at + EPOCH) * 1000
-        passed = (began, last) == (counted_ms, at_ms - RETRY)  # a second delivery of such a retry
+        passed = (began, last) == (counted_ms, at_ms - RETRY)  # second delivery of a retry
         row = passed or at_ms - last < RETRY
         if alone.refuses(platform, at_ms):
             if own and platform not in alone.limited:

@@ -58,7 +58,7 @@ def random_stream(seed: int, platforms: int = 20) -> Stream:
 
 def of_known_platforms(seed: int) -> Stream:
     """Two recipients whose known platforms send codes in turn until the limits of a day refuse."""
-    rng = random.Random(f"known/{seed}")
+    rng = random.Random(f"days/{seed}")
     arrivals: list[tuple[int, Event]] = []
     for person in range(2):
         recipient = 8613800000000 + seed * 10 + person
