@@ -9,7 +9,9 @@ released.
 """
 
 import zlib
+from array import array
 from bisect import bisect_right, insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Final, TypeAlias
 
@@ -22,6 +24,9 @@ LATE_S: Final = 3600
 
 STEP_S: Final = 600
 """Old entries are dropped when the log's time enters another step of this many seconds."""
+
+_SECONDS: Final = "q"  # type of the times in an array
+_NONE: Final = array(_SECONDS)
 
 
 SPREAD_S: Final = 59  # Number of seconds over which the codes of one whole minute are spread.
@@ -42,8 +47,8 @@ def spread_s(message_id: str) -> int:
 class Repeats:
     """The repeats of one partition. Keys are `recipient << 32 | platform`, times are seconds."""
 
-    # Key -> times of codes after the sighting, ascending
-    codes: dict[int, list[int]] = field(default_factory=dict)
+    # Key -> times of codes after the sighting, ascending; a list takes three times the memory
+    codes: dict[int, "array[int]"] = field(default_factory=dict)
     # Key of a young platform -> time of its sighting
     young: dict[int, int] = field(default_factory=dict)
     # Key of a sighting on a whole minute -> the time under which a second delivery of it comes
@@ -57,7 +62,7 @@ class Repeats:
         """Record one code. Two codes of one second are one code that was delivered twice."""
         times = self.codes.get(key)
         if times is None:
-            self.codes[key] = [at_s]
+            self.codes[key] = array(_SECONDS, (at_s,))
         elif at_s not in times:
             insort(times, at_s)
             if len(times) > REPEAT_TIMES_MAX:
@@ -68,9 +73,9 @@ class Repeats:
         times = self.codes[key]
         return len(times) - bisect_right(times, times[-1] - window_s)
 
-    def since(self, key: int, since_s: int) -> list[int]:
+    def since(self, key: int, since_s: int) -> Sequence[int]:
         """Return the times of the codes after this time, ascending."""
-        times = self.codes.get(key, [])
+        times = self.codes.get(key, _NONE)
         return times[bisect_right(times, since_s) :]
 
     def is_over(self, key: int, at_s: int) -> bool:
@@ -130,7 +135,7 @@ _Split: TypeAlias = tuple[
 
 def _split(repeats: Repeats) -> _Split:
     low = (1 << 32) - 1
-    codes = [(key >> 32, key & low, times) for key, times in sorted(repeats.codes.items())]
+    codes = [(key >> 32, key & low, repeats.codes[key].tolist()) for key in sorted(repeats.codes)]
     young, first = (
         [(key >> 32, key & low, at_s) for key, at_s in sorted(held.items())]
         for held in (repeats.young, repeats.first)
@@ -141,7 +146,8 @@ def _split(repeats: Repeats) -> _Split:
 def _joined(state: _Split) -> Repeats:
     codes, *others = state
     young, first = ({whose << 32 | p: at_s for whose, p, at_s in held} for held in others)
-    return Repeats({whose << 32 | p: times for whose, p, times in codes}, young, first)
+    held = {whose << 32 | p: array(_SECONDS, times) for whose, p, times in codes}
+    return Repeats(held, young, first)
 
 
 StoredRepeats: TypeAlias = Annotated[Repeats, As(_Split, _split, _joined)]

@@ -5,7 +5,7 @@ days may be a shared or a test number, which an operator exempts.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -109,7 +109,7 @@ def _scores(
     yield returns.RULE, 0, len(returns.returned_platforms(suspect, at_ms)), RETURNS.throttle
 
 
-def densest(times_s: list[int], window_s: int) -> int:
+def densest(times_s: Sequence[int], window_s: int) -> int:
     """Return the most of these ascending times that lie within one window.
 
     >>> densest([0, 1, 5, 6, 7], 3), densest([], 3)
