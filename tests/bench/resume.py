@@ -46,6 +46,7 @@ DAY_S: Final = 86_400
 NATION_PER_S: Final = 15_000  # events of all its subscribers, by which the events' times are spread
 SEED: Final = 5
 APART_S: Final = 600  # from a seeded platform to the next, so that they were no flood
+A_DAY: Final = 3  # seeded platforms of one day: five new ones in a day make a suspect
 SIFTED: Final = 20_000  # rows made at once
 NEVER_S: Final = 1_000_000  # a checkpoint cycle that no run lives to see
 OFFERED_PER_S: Final = 500
@@ -67,7 +68,7 @@ def seed(broker: Broker, settings: Settings, recipients: int, habits: int = HABI
     """Write a checkpoint of each partition at offset 0; return their bytes.
 
     A recipient lies in the partition that is its number modulo their number, and knows its
-    platforms, so many, since the day before yesterday.
+    platforms, so many, since the day before yesterday and the days before.
     """
     partitions = settings.topics.partitions
     ids, params = platform_ids(), settings.params()
@@ -83,7 +84,9 @@ def seed(broker: Broker, settings: Settings, recipients: int, habits: int = HABI
             keys = some.astype(np.uint64) + np.uint64(FIRST_RECIPIENT)
             for habit in range(habits):
                 platform = ids[(some * 31 + habit * 101) % PLATFORMS]
-                at_s = np.full(len(some), then_s + habit * APART_S)
+                days = (habits - 1 - habit) // A_DAY
+                at = then_s - days * DAY_S + habit % A_DAY * APART_S
+                at_s = np.full(len(some), at)
                 sift(params.sieve, part.table, keys, platform, at_s)
         writer = CheckpointWriter(partition, "seed", settings.epoch)
         for step in writer.checkpoint(chain.snapshot(part), 0, 0):
