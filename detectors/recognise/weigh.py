@@ -49,9 +49,10 @@ _RESCUE_LISTED: Final = 300
 _RESCUE_LATIN: Final = 200
 _RESCUE_UNNAMED: Final = 100
 """Smallest sums, in hundredths of log-odds, for a text without a word for codes: in a language
-whose words are listed, in other text of plain Latin letters, and in any other text. The last one
-also holds for a text that says what a code is for, how to keep it, or where to type it. Chosen: of
-476 public messages that were wrongly found 325 are below, and of 478 of our own codes 90."""
+whose words are listed, in other text of plain Latin letters or that begins with its number, and in
+any other text. The last one also holds for a text that says what a code is for, how to keep it, or
+where to type it. Chosen: of 476 public messages that were wrongly found 325 are below, and of 478
+of our own codes 90."""
 _NAMES: Final = frozenset({"name", "weak name"})  # traits
 _SEARCHED: Final = glance.NUMBER | glance.SPENT | glance.LINK  # searches before a score decides
 _TAKES_A_LOOK: Final = glance.HIDES | glance.PROGRAM  # parsed whatever the score is
@@ -267,7 +268,8 @@ def _lacks_a_word(looked: Look, reading: Reading, odds: int) -> bool:
         return odds < _RESCUE_UNNAMED
     if _SEEN.listed.search(folded):
         return odds < _RESCUE_LISTED or (leads and _SEEN.leads_alone.match(folded) is not None)
-    return odds < (_RESCUE_LATIN if folded.isascii() else _RESCUE_UNNAMED)
+    plain = leads or folded.isascii()
+    return odds < (_RESCUE_LATIN if plain else _RESCUE_UNNAMED)
 
 
 def is_barred(looked: Look, reading: Reading, odds: int) -> bool:

@@ -114,6 +114,7 @@ USED: Final = frozenset({"purpose", "secret", "typed"})
 """Traits of a text about the use of a code: its purpose, keeping it secret, where to type it."""
 _UNUSUAL: Final = frozenset({Form.MIXED, Form.DASHED, Form.ODD})
 _LINK_CHARS: Final = 200  # longest text with a verification link; longer ones are advertising
+_TOKEN_CHARS: Final = 6  # chosen: shorter paths are addresses of a shortener under its own name
 _SOLD: Final = frozenset({"price", "way out", "phone", "other scene"})  # traits of advertising
 _ADVERT: Final = frozenset({"way out", "price", "other scene"})
 """Traits of a text that may have an advert beside a code."""
@@ -275,7 +276,7 @@ def read(looked: Look) -> Reading:
     sold = (says(body, SCENE) or sells(body)) and not is_mentioned("spam", body)
     if sold and (part := _without_adverts(looked)):
         rule, code, traits = _decide(part)
-        if rule in _BESIDE_ADVERTS:
+        if rule in _BESIDE_ADVERTS and not (code and of_receipt(body, code[0])):
             offered = not _ADVERT.isdisjoint(traits) and USED.isdisjoint(traits)
             whole = _decide(looked) if offered else None
             if whole is None or whole[0] != "spam":
@@ -513,7 +514,7 @@ def verifies(folded: str) -> bool:
         if pattern("shared").match(link):
             if "0" in link and _SEEN.word.search(link):
                 return True
-        elif path >= 0 and _SEEN.token.search(link, path):
+        elif 0 <= path < len(link) - _TOKEN_CHARS and _SEEN.token.search(link, path):
             return True
     return False
 

@@ -129,7 +129,10 @@ def _places(
     digits: list[int] = []
     common: set[str] = set()
     last = 0
-    for part in _PARTS.finditer(run.string, *run.span()):
+    parts = list(_PARTS.finditer(run.string, *run.span()))
+    if len(parts) == 2 and run["s"] == " " and not parts[0][1]:
+        return [], 0  # "to 121": "to" is 2 in Danish
+    for part in parts:
         start, end = part.span()
         if part[1] is None:
             if end - start > _GROUP and run["s"] != "":

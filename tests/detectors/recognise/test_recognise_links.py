@@ -214,6 +214,7 @@ def test_a_link_that_is_the_same_for_everybody_verifies_nobody() -> None:
         ("https://harlow.example/v/8Kq2", True),
         ("https://harlow.example/auth?next=home", False),
         ("https://harlow.example/reset", False),
+        ("https://hrl.example/2Pq", False),
         ("https://harlow.example", False),
         ("https://harlow2.example/", False),
         ("https://harlow.example/card", False),

@@ -123,3 +123,58 @@ def test_a_code_keeps_such_words_beside_it(text: str) -> None:
 )
 def test_a_couriers_link_a_form_a_device_text_and_everybodys_link_are_no_codes(text: str) -> None:
     assert not recognise(REGISTRY, text, "Example").otp
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # the last digits of a hidden number, digits that a PIN has
+        "Code verstuurd naar *** *** 3569",
+        "Код адпраўлены на ***-**-7126",
+        "Vnesite PIN2 (4 do 8 števk)",
+        # bills, phones, models, lists of shares
+        "Bill due soon. Pay in the app, or SMS STORE <pincode> to 121. Ignore if already paid",
+        "We noticed a log-in from SM-A515F. If this was not you, change your password.",
+        "新股申购提示：代码分别为：002728、300390、732100",
+        "450123 ile biten kartinizin internet alisverisi kapatilmistir",
+        # receipts, also where the amount stands on its own line
+        "(주)한빛페이\n승인번호 697388\n668.000원 결제완료 되었습니다.",
+        # what lasts, what opens a file, what carries a number to another network
+        "Your new security code is 6553. You may change this code in the app at any time.",
+        "Your username is: aruna7, your password is: 1480",
+        "Your username for login to net banking is aruna10",
+        "Your report is ready. 551295 is the password for opening the same.",
+        "Your Unique Porting Code is AX875628. Do not share it with others.",
+        # shops, coupons, referrals, airtime
+        "Ingen kupong med kode '788160' funnet",
+        "Không tìm thấy phiếu giảm giá với mã '903628'",
+        "Mina referred you to Halo Trips. Use code 5418544 to shop and get Rs.300",
+        "agen pulsa murah v5=4200 v10=8400 v20=16800 daftar ketik agen kirim ke 0812345678",
+        "Dia tidak tahu, pulsa 10000 masih ada",
+        # who asks for a code, and how to leave a list
+        "I lost my phone, please send me your verification code! Code: 789012",
+        "MEMO\nStatus: TOP SECRET\nView here >> bit.ly/3KfaF5p\n\nStop2End",
+        # words in capitals beside a name for codes
+        "Card details/OTP/CVV are SECRET. Tell nobody.",
+    ],
+)
+def test_a_number_of_another_kind_is_no_code(text: str) -> None:
+    assert not recognise(REGISTRY, text, "Example").otp
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**482913** is your code",
+        "SM-A515F wants to log in. Your verification code is 482913",
+        "인증번호 697388 를 입력해 주세요. 5,000원 결제",
+        "Your username is aruna7. Your verification code is 482913",
+        "482913 er din kode til at logge ind",
+        "Never send anybody your verification code 482913",
+        "Your OTP is SXQWRT, keep it SECRET",
+        "LO gendannelseskode: 170917. Del den ikke.",
+        "Jangan berikan kode ini kepada siapa pun. Kode transaksi Dompetku: 666707.",
+    ],
+)
+def test_a_code_beside_them_is_one(text: str) -> None:
+    assert recognise(REGISTRY, text, "Example").otp

@@ -47,6 +47,8 @@ def test_a_run_with_a_word_in_it_is_a_number(text: str, read: str) -> None:
         "one of 20 people",
         "dos de 4 de mayo",
         "table for two, 7 30 pm",
+        "write STORE to 121",
+        "it rose to 500 mb",
         "een code van vier cijfers: 482019",
         "no digits at all",
     ],
