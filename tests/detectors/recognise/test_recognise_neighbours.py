@@ -154,6 +154,10 @@ def test_a_couriers_link_a_form_a_device_text_and_everybodys_link_are_no_codes(t
         # who asks for a code, and how to leave a list
         "I lost my phone, please send me your verification code! Code: 789012",
         "MEMO\nStatus: TOP SECRET\nView here >> bit.ly/3KfaF5p\n\nStop2End",
+        # orders, files, and links for everybody
+        "El pago está pendiente con este número de orden 874717.",
+        "BHXH da nhan to khai voi so ho so la 134446.",
+        "Welcome! To know how to activate the app, please visit https://harlow.example/AX/4GMAyCFI",
         # words in capitals beside a name for codes
         "Card details/OTP/CVV are SECRET. Tell nobody.",
     ],
@@ -174,6 +178,15 @@ def test_a_number_of_another_kind_is_no_code(text: str) -> None:
         "Your OTP is SXQWRT, keep it SECRET",
         "LO gendannelseskode: 170917. Del den ikke.",
         "Jangan berikan kode ini kepada siapa pun. Kode transaksi Dompetku: 666707.",
+        "# 1034 is the onetime password (OTP) for your Harlow account",
+        "Tap to reset your Instagram password: https://ig.me/7Kq2xW9vTb",
+        "To confirm the transfer of 5 LE use the following code: symk9. It is highly confidential.",
+        "Opret med 906136",
+        "Registreer met 626-000",
+        "Înregistrează-te cu 020-762",
+        "Zarejestruj się z użyciem 490-477",
+        "Регистрирајте се со 154-215",
+        "634-525 ile kaydolun",
     ],
 )
 def test_a_code_beside_them_is_one(text: str) -> None:
