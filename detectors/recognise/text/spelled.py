@@ -2,8 +2,8 @@
 
 Senders hide a code from a filter by writing some of its digits as words. A run of digits and words
 is converted under these conditions: it has four to eight digits, at least one of them is a word,
-there is nothing but separators between them, and all words are of one language. "one of 20" and
-dates stay unchanged.
+there is nothing but separators between them, and all words are of one language. One word and one
+number with a space between them are no run ("to 121"). "one of 20" and dates stay unchanged.
 """
 
 import re
