@@ -68,12 +68,13 @@ def seed(broker: Broker, settings: Settings, recipients: int, habits: int = HABI
     """Write a checkpoint of each partition at offset 0; return their bytes.
 
     A recipient lies in the partition that is its number modulo their number, and knows its
-    platforms, so many, since the day before yesterday and the days before.
+    platforms, so many, for ten days: those that came on one day within the last week are young, and
+    a partition keeps each of their next sightings beside the rows for a day.
     """
     partitions = settings.topics.partitions
     ids, params = platform_ids(), settings.params()
     producer = producer_to(broker.bootstrap)
-    then_s = time.time_ns() // 1_000_000_000 - EPOCH_S - 2 * DAY_S
+    then_s = time.time_ns() // 1_000_000_000 - EPOCH_S - 10 * DAY_S
     written = 0
     for partition in range(partitions):
         part = chain.Partition(params)
