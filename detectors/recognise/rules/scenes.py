@@ -34,7 +34,7 @@ def weak_rule(body: str, number: Number) -> str:
     cues = sum(cues_of(body))
     shop = is_owned(body, number.start, number.end, "shop")
     odd = number.form is Form.ODD and not cues
-    if odd or is_owned(body, number.start, number.end, "weak"):
+    if odd or any(is_owned(body, number.start, number.end, owner) for owner in ("weak", "other")):
         return "held"
     body = before_advert(body, number)
     told = cues > 1 and number.sure and not is_mentioned("percent", body)
