@@ -34,6 +34,7 @@ from streams.common import (
     clock,
     current_language,
     escape_unprintable,
+    pdf,
     read_bytes,
     replace_file,
     tr,
@@ -123,6 +124,7 @@ def make(
     )
     if store and from_ is not None:
         raise UsageError(tr("--store and --from are two sources: name one"))
+    pdf.require()
     key_of_pack = signer.signer(settings, key)
     if out.exists():
         raise UsageError(

@@ -16,7 +16,7 @@ from streams import config as configs, wire
 from streams.cli.cases import words_of
 from streams.cli.shared import JsonOption, SettingsOption, records_shown, write_json
 from streams.cluster import admin, read as topic_reader
-from streams.common import UsageError, clock, replace_file, tr, unwritten
+from streams.common import UsageError, clock, pdf as pdf_files, replace_file, tr, unwritten
 from streams.people.evidence import pack, pack_keys, signer
 from streams.people.notices import month as months, month_page
 
@@ -52,6 +52,8 @@ def report(
       otpguard report --month 2026-11 --out /srv/reports --pdf --lang zh-Hans
     """
     from_ms, until_ms = span_of(month)
+    if pdf:
+        pdf_files.require()
 
     with admin.working(tr("cannot count the month")):
         found = months.count_month(
@@ -65,7 +67,7 @@ def report(
     document = month_page.page(found, settings.reports.org or settings.notify.operator)
     written = {".html": document.encode(), ".json": msgspec.json.encode(months.figures(found))}
     if pdf:
-        written[".pdf"] = month_page.pdf(document)
+        written[".pdf"] = pdf_files.write(document)
     _keep(settings, month, {f"otpguard-{month}{e}": each for e, each in written.items()}, out, key)
 
 

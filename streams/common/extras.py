@@ -5,7 +5,7 @@ The worker's image contains none. The tools image contains those of `age`, `case
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from streams import __version__
 from streams.common.errors import ConfigError
@@ -92,23 +92,3 @@ in place of otpguard
     return ConfigError(
         said.format(command=command, module=module, how=how_to_install(extra), image=image)
     )
-
-
-def pdf_writer() -> Any:
-    """Import and return weasyprint, which takes a second to import.
-
-    Raise ConfigError if the system libraries that weasyprint needs are missing.
-    """
-    try:
-        import weasyprint  # noqa: PLC0415 - heavy, an extra
-        import weasyprint.urls  # noqa: PLC0415
-    except OSError as error:  # raised by cffi when it looks for the libraries
-        raise ConfigError(
-            tr("a PDF needs Pango (Debian: apt install {packages}): {error}").format(
-                packages=" ".join(PDF_PACKAGES), error=str(error).partition("\n")[0]
-            )
-        ) from None
-    return weasyprint
-
-
-PDF_PACKAGES: Final = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0")

@@ -62,8 +62,8 @@ print(*(module for module in sys.argv[1:] if find_spec(module)))
 
 LETTERS: Final = """
 import sys
-from streams.common.extras import pdf_writer
-pdf_writer().HTML(string="验证码").write_pdf(sys.stdout.buffer)
+from streams.common import pdf
+sys.stdout.buffer.write(pdf.write("验证码"))
 """
 
 

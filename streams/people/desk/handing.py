@@ -17,7 +17,7 @@ from typing import Any
 from starlette.responses import Response
 
 from streams.cases.store.answers import CaseFile
-from streams.common import ConfigError, UnavailableError, UsageError, tr
+from streams.common import ConfigError, UnavailableError, UsageError, pdf, tr
 from streams.common.extras import how_to_install
 from streams.people.desk.call_pages import REASON_MAX, CasePages
 from streams.people.desk.desk_context import Desk
@@ -90,6 +90,7 @@ class EvidencePages:
         except ImportError:
             how = how_to_install("evidence")
             raise UnavailableError(tr("packs need more packages: {how}").format(how=how)) from None
+        pdf.require()
         settings, own = self.desk.settings, self.desk.settings.evidence
         episode_id = file.line.episode_id
         chosen = pack_records.gather_records(

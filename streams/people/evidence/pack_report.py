@@ -23,12 +23,12 @@ from streams.common import (
     escape_unprintable,
     join_list,
     moment,
+    pdf,
     speaking,
     tr,
     trn,
     utc_exact as utc,
 )
-from streams.common.extras import pdf_writer
 from streams.common.language import zone_name
 from streams.common.page import environment
 from streams.people.evidence.gaps import describe_gap as gap_told
@@ -119,11 +119,13 @@ def pages(chosen: Chosen, cover: Cover, seal: Seal, records: bytes, gaps: Gaps) 
     The reports do not contain the time of their creation. So a repeated pack has the same reports.
     """
     made: dict[str, bytes] = {}
+    at = datetime.fromtimestamp(chosen.case.last.at_ms / 1000, UTC)
+    attached = pdf.Attachment("records.jsonl", records, f"SHA-256 {seal.sha256}", at)
     for tag, name in NAMES.items():
         with speaking(tag, ZoneInfo(cover.zone)):
             page = html(chosen, cover, seal, gaps)
         made[f"{name}.html"] = page.encode()
-        made[f"{name}.pdf"] = pdf(page, records, chosen, seal)
+        made[f"{name}.pdf"] = pdf.write(page, [attached], seal.sha256)
     return made
 
 
@@ -291,28 +293,6 @@ def _leases(chosen: Chosen) -> Iterator[tuple[str, ...]]:
             f"{action.action_id} {tr(action.verb)} {tr(action.mode)}",
             "; ".join(answers) or tr("no word"),
         )
-
-
-def pdf(page: str, records: bytes, chosen: Chosen, seal: Seal) -> bytes:
-    """Convert a page to PDF/A-3u with the records attached. No network access is possible."""
-    # The import takes about a second, and only packs need it.
-    weasyprint = pdf_writer()
-    nowhere = weasyprint.urls.URLFetcher(allowed_protocols=())
-    at = datetime.fromtimestamp(chosen.case.last.at_ms / 1000, UTC)
-    attached = weasyprint.Attachment(
-        string=records,
-        name="records.jsonl",
-        description=f"SHA-256 {seal.sha256}",
-        created=at,
-        modified=at,
-        relationship="Source",
-        url_fetcher=nowhere,
-    )
-    return weasyprint.HTML(string=page, url_fetcher=nowhere).write_pdf(
-        pdf_variant="pdf/a-3u",
-        attachments=[attached],
-        pdf_identifier=seal.sha256.encode(),
-    )
 
 
 def _quote_css(text: str) -> str:

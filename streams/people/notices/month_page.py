@@ -1,6 +1,5 @@
 """Render the figures of a month as an HTML page without scripts, and as a PDF."""
 
-import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +8,6 @@ from detectors.model.times import DAY_MS
 from streams import __version__
 from streams.cases.explanation import RULES, platform_name
 from streams.common import tr, trn
-from streams.common.extras import pdf_writer
 from streams.common.page import PALETTE, environment
 from streams.common.picture import Picture, draw_chart
 from streams.people.notices.month import Month, TimeSpread
@@ -54,14 +52,6 @@ def page(month: Month, operator: str) -> str:
             version=__version__,
         )
     )
-
-
-def pdf(document: str) -> bytes:
-    """Convert an HTML page to PDF/A-3u."""
-    weasyprint = pdf_writer()
-    # WeasyPrint warns about every SVG style that is not valid for a page.
-    logging.getLogger("weasyprint").setLevel(logging.ERROR)
-    return weasyprint.HTML(string=document).write_pdf(pdf_variant="pdf/a-3u")
 
 
 def span(seconds: float | None) -> str:

@@ -21,7 +21,6 @@ from streams.common.extras import (
     TOOLS_EXTRAS,
     TOOLS_IMAGE,
     USED_BY,
-    pdf_writer,
 )
 from tests.deploy.tools import ROOT
 
@@ -174,18 +173,3 @@ def test_every_package_of_an_extra_brings_a_module_that_is_known_by_it() -> None
             assert brought[name] & modules, f"{extra}: {name}"
     assert set(USED_BY) <= set(COMMANDS)
     assert {*USED_BY.values(), *CONSOLE_EXTRAS, *TOOLS_EXTRAS} <= set(MODULES)
-
-
-def test_a_pdf_says_which_libraries_of_the_system_it_lacks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Nobody:
-        def find_spec(self, name: str, *_: object) -> None:
-            if name == "weasyprint":
-                raise OSError("cannot load library 'libgobject-2.0-0'")
-
-    monkeypatch.delitem(sys.modules, "weasyprint", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Nobody(), *sys.meta_path])
-    with pytest.raises(Exception, match=r"apt install libpango-1\.0-0") as told:
-        pdf_writer()
-    assert getattr(told.value, "exit_code", None) == Exit.CONFIG

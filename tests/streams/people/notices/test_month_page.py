@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.common import language
-from streams.people.notices.month_page import page, pdf
+from streams.common import language, pdf
+from streams.people.notices.month_page import page
 from tests.builders.streams.people.notices.month import counted
 from tests.enforce.services import need
 
@@ -39,7 +39,7 @@ def test_the_page_says_everything_in_the_language_that_is_spoken(spoken: str) ->
 
 def test_the_pdf_can_be_read_as_text(tmp_path: Path) -> None:
     path = tmp_path / "month.pdf"
-    path.write_bytes(pdf(page(counted(), "中国移动")))
+    path.write_bytes(pdf.write(page(counted(), "中国移动")))
     assert path.read_bytes()[:5] == b"%PDF-"
     read = need("pdftotext", "poppler-utils")
     done = subprocess.run([read, path, "-"], capture_output=True, text=True, check=True)
