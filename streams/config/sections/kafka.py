@@ -186,7 +186,7 @@ class Topics(Section):
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
-        """Check that all topics have valid and different names.
+        """Check that topic names are valid, and differ except for `override` and `everyone`.
 
         If dead letters went to the input topic, they would be refused and written again forever.
         """

@@ -73,7 +73,7 @@ class MemoryAgent:
     ) -> None:
         """`rate`: maximum number of records per second. `folder`: for what was published.
 
-        Raises ConfigError without a key.
+        The settings must name a key file. Raises ConfigError if this file cannot be used.
         """
         self._settings, self._metrics, self._rate = settings, metrics, rate
         self._clock_ms, self._folder = clock_ms, folder
