@@ -76,7 +76,10 @@ def judge_events(
     events: Sequence[JudgedEvent],
     log: LogTimes,
 ) -> set[int]:
-    """Judge the events of suspects, one by one; return the positions that a lease refuses."""
+    """Judge the events of suspects, one by one; return the positions that are refused.
+
+    A lease refuses them, and no retry window lets them pass.
+    """
     refused = set()
     book, stamps = partition.book, partition.stamps
     counted = _Counted([], [], [], [])

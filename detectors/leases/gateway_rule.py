@@ -66,7 +66,7 @@ class Lease:
 
 
 def lease_of(action: Action, windows: Action | None = None) -> Lease:
-    """Return an action's lease, with the retry windows of the record `windows` if it is newer."""
+    """Return an action's lease, with the retry windows of `windows` if that record is not older."""
     newer = windows is not None and windows.rank >= action.rank
     return Lease(
         action.action_id,

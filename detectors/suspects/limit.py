@@ -189,7 +189,7 @@ class PlatformLease:
         self.ends_ms[mode][platform] = end_ms
 
     def forget_from(self, from_ms: int) -> None:
-        """Drop all state of the time `from_ms` and later, because a clock was ahead."""
+        """End a lease issued at `from_ms` or later, and empty its list: a clock was ahead."""
         if self.issued_ms >= from_ms:
             self.issued_ms = self.expires_ms = 0
             self.clear()

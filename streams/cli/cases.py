@@ -266,7 +266,7 @@ def show_cases(
 def finding(
     settings: configs.Settings, named: str, since: str, *more: str
 ) -> Iterator[tuple[store.ReadModel, Sequence[answers.CaseLine]]]:
-    """Yield the cases since then, and those of a name, the most important first.
+    """Yield what the topics hold since then, and the cases of a name, the most important first.
 
     `more`: settings of further topics. The look is audited: by number, or by the given id. Raise
     UsageError if there is no case.

@@ -41,7 +41,7 @@ def cluster_facts(cluster: Cluster, settings: Settings, now_ms: int) -> ClusterF
 
 
 def events_behind(settings: Settings, now_ms: int) -> int | None:
-    """Return the number of late events that are in no checkpoint; None if this cannot be read.
+    """Return the number of late events in no checkpoint; None if unreadable or nothing committed.
 
     An event is late if it is older than the last checkpoint of a healthy worker (`BEHIND_S`).
     `now_ms` is UTC.

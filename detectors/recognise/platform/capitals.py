@@ -80,7 +80,10 @@ def small(text: str) -> list[str]:
 
 
 def head(text: str) -> list[str]:
-    """Return the name before a colon or dash at the beginning, or the first word before "code"."""
+    """Return the name that a text begins with, as a list; empty if none.
+
+    The name is the first word if "code" follows, else the words before a colon or dash.
+    """
     if found := _SEEN.first_otp.match(text):
         return [] if is_stop(found[1]) else [found[1]]
     found = _SEEN.head.match(text)

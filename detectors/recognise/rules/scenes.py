@@ -60,7 +60,8 @@ def of_another(body: str, number: Number, words: list[Word]) -> bool:
 def is_other_scene(body: str, number: Number) -> bool:
     """Return whether a weak name probably names another number, by words about parcels or shops.
 
-    A sentence that asks for secrecy does not count: "not even to your driver". If the number's own
+    A percentage decides alone. Another sentence than the number's own does not count if it asks
+    for secrecy: "not even to your driver". If the number's own
     sentence gives the purpose of a code, the other sentences do not count, unless the number looks
     like a shop's code. Words about unsubscribing do not count if the number is sure or the text
     asks for secrecy.

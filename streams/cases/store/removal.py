@@ -46,7 +46,7 @@ episode ends within a day, but its worker may have stopped before it published t
 
 
 def remove_cases(connection: Connection, ids: Sequence[str]) -> Counter[str]:
-    """Delete these cases and all rows that refer to them. Return deleted rows by table."""
+    """Delete these cases and the index rows that refer to them. Return deleted rows by table."""
     done: Counter[str] = Counter()
     actions = list(connection.scalars(select(links.c.action_id).where(links.c.episode_id.in_(ids))))
     for at in range(0, len(actions), STEP):

@@ -89,7 +89,7 @@ class Acknowledgements:
         return len(self._open)
 
     def expect(self, partition: int, actions: Collection[Action]) -> None:
-        """Add actions that are about to be published."""
+        """Add the new enforced leases among the actions that are about to be published."""
         if not actions:
             return
         now_ms = self._clock_ms()

@@ -59,7 +59,7 @@ class LiveFeed:
         return sum(map(len, self._streams.values()))
 
     async def run(self) -> None:
-        """Query the store once a second until cancelled. An error does not end the loop."""
+        """Query the store each second while streams are open. Only a cancellation ends the loop."""
         waited = 0.0
         while True:
             try:

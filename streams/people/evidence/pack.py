@@ -215,8 +215,8 @@ def list_shipped() -> dict[str, bytes]:
 def write(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write files into a new folder with mode 0700. After an error the folder is removed.
 
-    Raises UsageError if the folder exists or cannot be created, UnavailableError if the disk is
-    full.
+    Raises UnavailableError if the disk is full while files are written, UsageError for any other
+    reason, for example a folder that exists.
     """
     try:
         folder.mkdir(mode=0o700, parents=True)

@@ -60,7 +60,7 @@ def report_id(platform: str, from_ms: int) -> str:
 
 
 def content(report: PlatformReport) -> dict[str, Any]:
-    """Return the content for programs: counts and times, but no phone number and no hash of one."""
+    """Return the content for programs: senders, counts and times; no number or hash of a victim."""
     use = report.use
     found: dict[str, Any] = {
         "platform": use.key,

@@ -125,8 +125,8 @@ class PendingNotice:
 class NoticeBook:
     """The queue of due notices and the records that decide about them. Mutable.
 
-    Memory is bounded by the episodes and notices of about one day. The rails and `per_day` limit
-    their number.
+    Memory is bounded by the episodes of about one day, and the notices of a day or of the hold-off
+    time if longer. The rails (limits on the number of leases) and `per_day` limit their number.
     """
 
     params: NotifyParams
@@ -303,7 +303,7 @@ class NoticeBook:
         return told is not None and may_have(told)
 
     def last_told(self, kind: NoticeKind, recipient: str) -> int | None:
-        """Return when a notice of this kind was last sent to a recipient, in ms, or None.
+        """Return when a notice of this kind was last sent or perhaps sent, in ms, or None.
 
         Notices are remembered for the hold-off time, but at least for 25 hours.
         """

@@ -70,7 +70,7 @@ Verdict = Literal["judged", "chronic", "looks_like_attack", "unclear"]
 
 
 def verdict(result: Result, name: str, alarmed: Alarmed) -> Verdict:
-    """Return the verdict on a throttled recipient, by a person's judgement or by its size.
+    """Return the verdict by a person's judgement, else whether it is chronic, else by size.
 
     An episode looks like an attack if its number of novel platforms exceeds two limits. One limit
     is the longest sitting of any recipient without a throttle. The other is twice the number that a
