@@ -36,7 +36,7 @@ QUIET_S: Final = 1800
 most 30 minutes apart."""
 
 COLD_KNOWN: Final = 6
-"""A recipient that knows so many platforms is throttled whatever the age of its row."""
+"""A recipient that knows so many platforms is throttled whatever the age of its row (memory)."""
 
 COLD_DAYS: Final = 30
 """Age of a recipient's row in days from which it is throttled however few platforms it knows. One

@@ -248,7 +248,7 @@ def _is_novel(suspect: Suspect, seen: Seen, platform: int, own: int, at_s: int) 
 
 
 class _Counted(NamedTuple):
-    """Platforms of judged events, one entry per event: for the figures and the base counts."""
+    """Platforms of judged events, one per event: for the figures and for `detectors.hot.base`."""
 
     sighted: list[int]  # platforms of all sightings
     strange: list[int]  # platforms of novel sightings
@@ -310,7 +310,7 @@ def cause_at(batch: Batch, i: int) -> Cause:
 
 
 def _adopt(partition: Partition, batch: Batch, recipient: int, row: int) -> Suspect:
-    """Create a suspect from the row of a recipient that the sieve has just promoted."""
+    """Create a suspect from the row (memory) of a recipient that the sieve just promoted."""
     table = partition.table
     sightings, memory = unpack(table.words[row], table.overflow)
     name = external_form(batch, recipient)

@@ -16,7 +16,7 @@ The merge is a union. It never displaces what the partition has learned itself:
 Several records of one recipient give the same knowledge in any order, as long as all of it fits.
 
 Records are signed, because the topic's access rights do not distinguish them from events, and who
-can write them can teach a row platforms.
+can write them can add platforms to a recipient's row (packed memory).
 """
 
 import hmac
@@ -138,7 +138,7 @@ def _merge(partition: Partition, recipient: int, told: MemoryRecord) -> None:
 
 
 def _join(memory: Memory, told: MemoryRecord, held: Iterable[int]) -> Memory:
-    """Return a memory with the record's platforms, without those whose print is `held` here."""
+    """Return a memory with the record's platforms, without those whose 16-bit hash is `held`."""
     born_day = min(memory.born_day or told.born_day, told.born_day)
     skipped = {*map(platform_print, held), *memory.marks}
     prints = [(platform_print(each.platform), each.days) for each in told.platforms]
@@ -158,8 +158,9 @@ def list_memories(partition: Partition) -> Iterator[tuple[int, MemoryRecord]]:
     """Yield each recipient of a partition with an unsigned record of what is known about it.
 
     A platform whose first code came less than a day ago is not known yet, and is not included. The
-    same holds for a platform that was first seen in a flood. A print has no time. It left the ring
-    before the oldest known sighting came, so the day of this sighting stands for its last use.
+    same holds for a platform that was first seen in a flood. A print (16-bit hash) has no time. It
+    left the recipient's newest eight sightings before the oldest of these came. So the day of this
+    oldest sighting stands for its last use.
     """
     table, window_s = partition.table, partition.window_s
     words = table.words[: table.used]

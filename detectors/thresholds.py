@@ -79,7 +79,7 @@ operator measured P(novel) <= .5; the operator measured P(novel) <= .3.
 """
 
 LARGE_MEMORY: Final = 14
-"""Number of remembered platforms that counts as a large memory: the number of prints of a row."""
+"""Number of remembered platforms that counts as a large memory: as many as a row has room for."""
 
 COUNT_MIN: Final = 12
 """The lowest threshold of any count. With fewer novel sightings, counts are not computed."""
@@ -132,7 +132,7 @@ A carrier has dozens."""
 CLOCK_SAMPLES_MIN: Final = 64
 """Minimum number of samples before a gateway's clock is classified: 1,024 events."""
 
-# --- rails around all leases ----------------------------------------------------------------------
+# --- rails: limits on the number of leases --------------------------------------------------------
 
 RAILS_CLOSE_RATIO: Final = 0.8
 """Share of a rail's limit below which a triggered rail admits new leases again. Chosen."""

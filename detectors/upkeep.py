@@ -3,8 +3,8 @@
 A tick is every `TICK_OFFSETS`-th offset. State of recipients without new messages changes only
 here.
 
-Maintenance ends episodes, releases suspects to the sieve, evicts the recipients that were idle
-longest, and closes windows. Each step is bounded, so no tick blocks the worker for long.
+Maintenance ends episodes, releases suspects to the sieve (the fast check), evicts the recipients
+that were idle longest, and closes windows. Each step is bounded, so no tick blocks the worker long.
 """
 
 from dataclasses import replace

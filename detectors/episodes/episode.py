@@ -302,7 +302,7 @@ def _with_windows(
 
 
 def _take_back(book: EpisodeLog, suspect: Suspect, since_s: int, at_s: int) -> None:
-    """Remove the first sightings of a flood from the base counts of hot platforms.
+    """Remove a flood's first sightings from the counts of what people meet outside of floods.
 
     The base counts say which platforms people meet, so a flood must not count there. The sightings
     at `at_s` were not counted yet.
@@ -547,9 +547,9 @@ def _scope(suspect: Suspect, episode: Episode, at_s: int) -> Scope:
     """Return the scope of a lease that starts now: all platforms known by its end pass.
 
     A platform passes by its id if the id is known, because an attacker can forge a name that has a
-    given print. A platform passes by its print if only the print is known. The print of a known id
-    is left out, unless the id came during the episode, or in the days of an earlier flood: another
-    platform of this print may be the one that the recipient knows, and it must pass.
+    given print (16-bit hash). A platform passes by it if only the print is known. The print of a
+    known id is left out, unless the id came during the episode, or in the days of an earlier flood:
+    another platform of this print may be the one that the recipient knows, and it must pass.
 
     A platform becomes known a day after its first code. This day may end while the lease runs. So
     the scope uses the end of the lease, not the present time.

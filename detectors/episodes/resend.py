@@ -1,9 +1,9 @@
 """One platform that re-sends its code to the same recipient: a WATCH record, never a throttle.
 
-The sieve passes on the messages of recipients with `LOUD_MESSAGES` or more in their two newest
-windows. For each such recipient, two counters find the most frequent platforms (Misra & Gries
-1982). The many platforms of a flood cancel each other out, so only the re-sending of one platform
-reaches the threshold.
+The sieve (the fast check of all codes) passes on the messages of recipients with `LOUD_MESSAGES` or
+more in their two newest windows. For each such recipient, two counters find the most frequent
+platforms (Misra & Gries 1982). The many platforms of a flood cancel each other out, so only the
+re-sending of one platform reaches the threshold.
 """
 
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""Hot platforms (abused by floods): victims' votes, base counts, and lists of hot platforms."""
+"""Hot platforms (abused by floods): victims' votes, counts outside of floods, and the lists."""

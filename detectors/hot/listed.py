@@ -32,7 +32,10 @@ recipients this happens about fifty times, at first with every vote."""
 
 @dataclass(slots=True, eq=False)
 class Hot:
-    """A partition's state about hot platforms: votes, base counts, and the current list."""
+    """A partition's state about hot platforms: votes, base counts, and the current list.
+
+    A base count says how often people met a platform first outside of floods.
+    """
 
     votes: Votes = field(default_factory=Votes)
     base: Base = field(default_factory=Base)

@@ -59,9 +59,9 @@ def check_list(
 ) -> ListOutcome:
     """Return the outcome for a list at the log's time `now_ms` (0 before the first tick).
 
-    `held`: the current list. `base`: the partition's own base counts. In these, a list may cover at
-    most `HOT_NETWORK_MILLI`, one and a half times the limit for the whole network, because a
-    partition's own counts vary by chance.
+    `held`: the current list. `base`: the partition's own base counts of first meetings. In these, a
+    list may cover at most `HOT_NETWORK_MILLI`, one and a half times the limit for the whole
+    network, because a partition's own counts vary by chance.
     """
     if told is None:
         return "unreadable"

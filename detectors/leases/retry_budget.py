@@ -17,7 +17,7 @@ from detectors.thresholds import AGAIN_BUDGET_MS, AGAIN_HOT_MOST, AGAIN_MOST
 
 RECIPIENTS_MAX: Final = 20_000
 """Maximum number of recipients whose passed messages a gateway remembers. The one that was used
-longest ago is dropped. This is the limit of the rails for ten million subscribers: about 10 MB."""
+longest ago is dropped. This is the limit on leases for ten million subscribers: about 10 MB."""
 
 
 def window_of(lease: Lease, platform: str, now_ms: int) -> AgainWindow | None:

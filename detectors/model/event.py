@@ -41,7 +41,7 @@ class EventKind(IntEnum):
     """The kind of an event."""
 
     MESSAGE = 0
-    RECYCLED = 1  # the number has a new owner, so its row is dropped
+    RECYCLED = 1  # the number has a new owner, so its memory is dropped
     LISTED = 2  # a list of hot platforms of the network; it concerns no recipient
     MEMORY = 3  # a record of what another state knows about a recipient
     LATER_PART = 4  # a later part of a long message, or a later attempt: counts only if the
@@ -77,7 +77,7 @@ def name_check(key: str) -> int:
 
 
 def platform_print(platform: int) -> int:
-    """Return the 16-bit print of a platform id: upper half XOR lower half; 1 instead of 0.
+    """Return the print (16-bit hash) of a platform id: upper half XOR lower half; 1 instead of 0.
 
     Two platforms share a print with probability 2**-16. If one of them is known, both pass.
 

@@ -81,7 +81,7 @@ class EarlierSighting(NamedTuple):
 
 
 class KnownPrint(NamedTuple):
-    """One platform of the recipient's memory, by its print."""
+    """One platform of the recipient's memory, by its print (16-bit hash of its id)."""
 
     print: int
     level: Literal[0, 1, 2]  # 0: it came once; 1: on a second day; 2: it is a habit
@@ -94,7 +94,7 @@ class Basis:
 
     reason: Reason
     rungs: tuple[Rung, ...]  # each rule's score and thresholds
-    born_ms: int  # first day of the recipient's row
+    born_ms: int  # first day of the recipient's memory
     known: tuple[KnownPrint, ...]  # at most 14
     clock: ClockName  # clock class of the gateway that delivered the deciding message
     list_version: int  # offset at which the list of hot platforms was made; 0: there was no list

@@ -103,7 +103,7 @@ class Scope:
     category: str
     trust: tuple[Trust, ...]  # trust classes that pass
     pass_ids: tuple[int, ...]  # platform ids that pass, ascending
-    pass_prints: tuple[int, ...]  # prints that pass, ascending; every platform with such a print
+    pass_prints: tuple[int, ...]  # 16-bit hashes, ascending; all platforms with these pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ class EpisodeRecord:
     rungs: tuple[Rung, ...]
     scope: Scope  # exceptions of the throttle; `NOWHERE` for a resend, which has no throttle
     known: int  # number of platforms that the recipient knows
-    memory_days: int  # age of the recipient's row in days
+    memory_days: int  # age of the recipient's memory in days
     chronic: bool  # true: the recipient was under THROTTLE on too many recent days
     cause: Cause
     version: str

@@ -1,1 +1,1 @@
-"""All recipients of a partition: one packed row each, the sieve over these rows, window counts."""
+"""All recipients of a partition: one packed row each, the sieve over them, window counts."""

@@ -1,7 +1,7 @@
 """Vectorised access to the overflow extents of all rows in one round of the sieve.
 
-The sieve looks up prints in many extents at once, and moves platforms into them. The format of an
-extent is explained in `detectors.recipients.overflow`.
+The sieve looks up prints (16-bit hashes of platform ids) in many extents at once, and moves
+platforms into them. The format of an extent is explained in `detectors.recipients.overflow`.
 """
 
 from collections.abc import Iterator, Sequence

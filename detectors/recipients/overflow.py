@@ -1,8 +1,8 @@
 """Overflow: extra memory for recipients who use more platforms than their row can store.
 
-For most people the 14 prints of a row are enough. When they are full, the row gets an *extent*: one
-to eight blocks in this module. What is KEPT (it came on two days or more) moves there. The row's
-prints are then the latest platforms that came ONCE, and the older ones follow in the extent.
+For most people the 14 prints of a row (hashes of platform ids) are enough. When they are full, the
+row gets an *extent*: one to eight blocks. What is KEPT (it came on two days or more) moves there.
+The row's prints are then the latest platforms that came ONCE; the older ones follow in the extent.
 
 An extent is up to 64 places of u16:
 

@@ -15,9 +15,12 @@ from detectors.recipients.row import PRINTS, shift
 
 
 class Moves(NamedTuple):
-    """The platforms that one sighting of each of m rows moves between ring and memory."""
+    """The platforms that one sighting of each of m rows moves between ring and memory.
 
-    print: NDArray[np.uint16]  # print of the platform that leaves the ring; 0: none leaves
+    The ring has the eight newest sightings.
+    """
+
+    print: NDArray[np.uint16]  # 16-bit hash of the platform that leaves the ring; 0: none
     known: NDArray[np.bool_]  # true if this platform came on two days or more
     crowd: NDArray[np.bool_]  # true if its sighting is younger than `row.CROWD_S`
     place: NDArray[np.int16]  # index of the print that comes back into the ring; -1: none

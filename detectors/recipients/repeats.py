@@ -1,11 +1,11 @@
 """Codes that platforms sent again at a recipient within a day: for the limit on one platform.
 
-A recipient's row in the table has no room for these counts, and most recipients are not suspects.
-So a partition keeps the times of repeats for each recipient and platform. The partition also keeps
-which known platforms are *young*: the recipient had got codes of them on one day only, within the
-last week. The sieve (a fast pass over all recipients) and the judge (exact rules for suspects) fill
-and read the same counts. So nothing has to be copied when a recipient becomes a suspect or is
-released.
+A recipient's row (packed memory) has no room for these counts, and most recipients are not
+suspects. So a partition keeps the times of repeats for each recipient and platform. The partition
+also keeps which known platforms are *young*: the recipient had got codes of them on one day only,
+within the last week. The sieve (a fast pass over all recipients) and the judge (exact rules for
+suspects) fill and read the same counts. So nothing has to be copied when a recipient becomes a
+suspect or is released.
 """
 
 import zlib

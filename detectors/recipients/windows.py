@@ -27,7 +27,8 @@ OPEN_MAX: Final = 48
 
 
 WAITING_MAX: Final = 64
-"""Maximum number of batches of a window whose prints wait. They take 2 us a batch otherwise."""
+"""Maximum number of batches of a window whose prints (hashes of platform ids) wait. They take 2 us
+a batch otherwise."""
 
 _PRINTS: Final = 1 << 16  # number of different prints
 _Prints: TypeAlias = Annotated[

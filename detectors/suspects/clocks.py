@@ -31,7 +31,7 @@ minutes apart. One minute is a margin.
 """
 
 ASTRAY_MAX: Final = 16
-"""Number of samples in a row, all older than `NEAR_MS`, after which the newest stamp is reset.
+"""Number of consecutive samples, all older than `NEAR_MS`, after which the newest stamp is reset.
 
 Either the newest stamp was wrong, or all that comes is a backlog. Chosen: 16 samples are 256
 messages. If half of a gateway's messages are live, only one run in 65,000 is so long.

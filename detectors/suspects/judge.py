@@ -63,7 +63,7 @@ class Band(IntEnum):
 class Habit(IntEnum):
     """How often a benign sighting is novel for this recipient. Selects the spaced thresholds."""
 
-    SMALL_MEMORY = 0  # the row remembers fewer than 14 platforms
+    SMALL_MEMORY = 0  # the memory has fewer than 14 platforms
     LARGE_MEMORY = 1  # 14 or more
     HALF = 2  # the operator measured P(novel) <= .5
     THIRD = 3  # the operator measured P(novel) <= .3

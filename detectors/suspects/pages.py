@@ -3,8 +3,8 @@
 A page without a name may send each code from another number of a pool. Its platform is then only
 the number, so each press of "send again" looks like a new platform. For one recipient, such a text
 counts as a message of another number: the first one that sent the same template within ten minutes.
-The sieve and the judge both use this number. Leases, refusals and the memory of known platforms use
-the real number, because gateways know no templates.
+The sieve (fast check of all) and the judge (exact rules) use this number. Leases, refusals and the
+memory of known platforms use the real number, because gateways know no templates.
 """
 
 from typing import TypeAlias

@@ -42,7 +42,7 @@ two days first."""
 
 TAINT_S: Final = 2 * DAY_S
 """Time for which a suspect waits for the second day of its tainted platforms. After that, the row
-remembers the newest of these platforms by marks (the prints of platforms that came on one day)."""
+remembers the newest of these platforms by marks (hashes of platforms that came on one day)."""
 
 
 _LOW_35: Final = (1 << 35) - 1
@@ -123,7 +123,7 @@ class Suspect:
     last_s: Time = 0  # time of the newest message since the promotion
     due_s: Time = 0  # time of the next check whether the suspect can go back to its row
     # Platform -> clock class of its sighting's stamp, if not exact. The class of sightings from
-    # before the promotion is unknown; the sieve found that these stay below WATCH.
+    # before the promotion is unknown; the sieve (fast check) found that these stay below WATCH.
     coarse: dict[PlatformId, ClockClass] = field(default_factory=dict)
     # Platform first seen in an episode -> number of days on which it came.
     tainted: dict[PlatformId, Count] = field(default_factory=dict)
@@ -150,7 +150,7 @@ class Suspect:
     seen: dict[int, int] = field(init=False)  # platform -> its sighting
     novel_s: list[int] = field(init=False)  # times of novel sightings
     known_held: set[int] = field(init=False)  # platforms of the sightings that are not novel
-    # Print -> number of sightings whose platform has this print.
+    # Print (16-bit hash) -> number of sightings whose platform has this print.
     prints_held: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -201,7 +201,7 @@ class Suspect:
     def _has_days_before(self, platform: int) -> bool:
         """Return true if the platform came on `TAINTED_DAYS` days before its sighting.
 
-        The sighting is novel only because the platform was among `barred` then.
+        The sighting is novel only because the platform was then `barred`: unable to become known.
         """
         return self.tainted.get(platform, 0) > TAINTED_DAYS and platform not in self.barred
 

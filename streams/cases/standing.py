@@ -37,7 +37,7 @@ ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")
 
 
 def can_name_case(named: str) -> bool:
-    """Return true if a text may name a case: a number, a token, or the id of a case or action."""
+    """Return true if a text may name a case: a number, a pseudonym, or a case's or action's id."""
     return any(form.fullmatch(named) for form in (WRITTEN_NUMBER, TOKEN, ID))
 
 

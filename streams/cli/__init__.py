@@ -214,7 +214,7 @@ class Commands(TyperGroup):
             ctx.fail(suggest(sentence, args[0], names, "`otpguard {}`"))
         return super().resolve_command(ctx, args)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the base class's signature
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
@@ -227,7 +227,7 @@ class Commands(TyperGroup):
         alone.command(cmd_name, epilog=EPILOG)(found)
         return _translate_command(get_command(alone))
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the base class's signature
         width = max(map(len, COMMANDS))
         for heading, names in GROUPS.items():
             with formatter.section(tr(heading)):

@@ -1,8 +1,8 @@
 """All topics with their shapes and the reasons; creates topics, and reports wrong shapes.
 
 A worker that finds a wrong shape stops with exit code 78. For example, a changelog that deletes
-records loses state, and unequal partition counts separate a recipient from its row. Other defects
-do not stop a worker, but `topics check` fails: see `cautions`.
+records loses state, and unequal partition counts separate a recipient from its memory. Other
+defects do not stop a worker, but `topics check` fails: see `cautions`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

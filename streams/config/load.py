@@ -93,8 +93,8 @@ def read_settings(table: Mapping[str, Any]) -> Settings:
             settings_cls: type[BaseSettings],
             init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
             env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             """Return the sources in order of precedence: the environment, then the file."""
             return env_settings, InitSettingsSource(settings_cls, dict(table))

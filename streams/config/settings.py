@@ -50,7 +50,7 @@ SEED: Final = secrets.randbits(64)
 knew the seed, they could choose values whose hashes collide."""
 
 KEY_BYTES_MIN: Final = 16
-"""Smallest length of a key for signatures or tokens, in bytes: 128 bits if all are random. A
+"""Smallest length of a key for signatures or pseudonyms, in bytes: 128 bits if all are random. A
 shorter key can be guessed."""
 
 _UNDECIDING: Final = {"registry_file", "memory_key_file", "refused_share_max", "dead_letters_per_s"}

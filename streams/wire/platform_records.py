@@ -40,7 +40,7 @@ _Counts: Final = derive(
     flood_codes=(_PartCount, 0),
     omit_defaults=True,
 )
-# The core's tuples (`VoteSum`, base counts, `Thousand`) are arrays on the wire, field by field.
+# The core's tuples (`VoteSum`, counts, `Thousand`) are arrays on the wire, field by field.
 _Votes = tuple[Word32, _Count, _Count]
 _Met = tuple[Word32, _Count]
 _Thousand = tuple[Word32, _Count, _PartCount, _PartCount]

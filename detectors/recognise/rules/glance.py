@@ -207,7 +207,7 @@ class Glance(NamedTuple):
         return view_of(self.folded, self.masked, self.lengths)
 
     def with_runs(self) -> NDArray[np.int64]:
-        """Return the indices of texts with four or more digits in a row, in order."""
+        """Return the indices of texts with four or more adjacent digits, in order."""
         zero = self.folded == ord("0")
         run = (zero[:-3] & zero[1:-2] & zero[2:-1] & zero[3:]).nonzero()[0]
         return np.unique(self.start.searchsorted(run, side="right") - 1)

@@ -24,7 +24,7 @@ keep somebody from making the server hash very long texts."""
 
 FAILED_MAX: Final = 20
 LOCK_MS: Final = 15 * 60_000
-"""After `FAILED_MAX` wrong passwords in a row, from any address, the account is locked for this
+"""After `FAILED_MAX` consecutive wrong passwords, from any address, the account is locked for this
 long (ms). Even the right password is refused then. So an attacker with many machines has 1,920
 attempts per day. The console stops a single machine after five."""
 

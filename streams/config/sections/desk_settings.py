@@ -24,7 +24,7 @@ import the desk. A test checks that both are equal."""
 
 
 class DeskSettings(Section):
-    """The desk's case store: its address, its retention times, and its keys for tokens."""
+    """The desk's case store: its address, retention times, and keys for pseudonyms of numbers."""
 
     store: str = Field(
         "sqlite:////var/lib/otpguard/desk/desk.db",

@@ -1,4 +1,4 @@
-"""Envelope transport: one Faust message per poll.
+"""Envelope transport: one Faust message per poll, with the records in groups ("envelopes").
 
 This file and `fetches` contain all uses of private Faust and aiokafka API in this project.
 `tests/streams/engine/transport/test_driver.py` pins that API.
@@ -514,7 +514,7 @@ class Store(memory_store.Store):
         self,
         batch: Iterable[Any],
         to_key: Callable[[Any], Any],  # noqa: ARG002 - Faust's signature
-        to_value: Callable[[Any], Any],  # noqa: ARG002 - as above
+        to_value: Callable[[Any], Any],  # noqa: ARG002 - Faust's signature
     ) -> None:
         """Pass on changelog records, in log order."""
         restore_record = self.app.states.restore_record
@@ -543,7 +543,7 @@ class Recovery(tables.recovery.Recovery):
 
 
 class TableManager(tables.TableManager):
-    """Stock table manager with the recovery above, and without a sleep of one second at start.
+    """Stock table manager with `Recovery`, and without a sleep of one second at start.
 
     The sleep seems meant for topics of agents. But agents start before the table manager, and the
     subscription waits for them by itself.

@@ -1,4 +1,4 @@
-"""Turns aiokafka's fetch results into envelopes, decoding whole batches instead of records.
+"""Turns fetch results into envelopes (a partition's records), decoding batches instead of records.
 
 This module uses the private API of aiokafka's fetcher.
 `tests/streams/engine/transport/test_driver.py` pins it together with Faust's.

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 OPEN_MAX: Final = 20_000
 """Maximum number of leases that are tracked; beyond it, the oldest is dropped. Chosen: the leases
-that the rails admit for ten million subscribers."""
+that the limits on leases allow for ten million subscribers."""
 GRACE_MS: Final = 10_000
 """Milliseconds after which an action counts as unacknowledged. An adapter answers within a second;
 with its gateway's pauses between tries, within five."""

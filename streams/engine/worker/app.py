@@ -1,4 +1,4 @@
-"""The worker: a Faust app on the envelope transport, from its start checks to its exit code."""
+"""The worker: a Faust app that gets each poll's records at once. Start checks, exit code."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Decodes the events of envelopes, and recognises which of them are codes."""
+"""Decodes the records of a poll ("envelopes"), and recognises which of them are codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -202,7 +202,7 @@ class Reconciler:
         self._words: dict[PendingOverride, None] = {}
         # the same overrides, by recipient they wait for
         self._waiting: dict[str, list[PendingOverride]] = {}
-        # True after an override raised the rails: check the leases they refused
+        # True after an override raised the limits on leases: check the refused leases
         self._raised = False
         # actions admitted late by raised rails, after an acknowledgement "ignored"
         self._let_in: set[str] = set()

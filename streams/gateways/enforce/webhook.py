@@ -38,7 +38,7 @@ NARROW_VERSION: Final = 2
 TIMEOUT_S: Final = 3.0
 REPEATED_MAX: Final = 100_000
 """Maximum number of failed orders whose id is remembered; the newest are kept. This is five times
-the number of leases that the rails admit."""
+the number of leases that the rails (limits on leases) admit."""
 _PASSING: Final = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_EARLY,

@@ -22,8 +22,8 @@ decode_recipient: Final = msgspec.json.Decoder(_Recipient).decode
 def canonical_keys(numbers: Numbers, written: Sequence[str]) -> tuple[list[bytes], list[int]]:
     """Return the keys of n recipients, and the indices of invalid recipients.
 
-    A recipient is invalid if it is neither a number nor a token. Its key is then the text as
-    written.
+    A recipient is invalid if it is neither a number nor a pseudonym of one. Its key is then the
+    text as written.
     """
     column, tokens, nobody = numbers.column(StringList(written))
     keys = [b"%d" % number for number in column.tolist()]

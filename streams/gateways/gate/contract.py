@@ -52,7 +52,7 @@ class AnswerReason(StrEnum):
     REFUSE = "refuse"
     # the gate has not read all leases yet, and found none for this recipient
     REBUILDING = "rebuilding"
-    BAD_RECIPIENT = "bad_recipient"  # neither a phone number nor a token: no event is published
+    BAD_RECIPIENT = "bad_recipient"  # neither a number nor a pseudonym: no event is published
     MOBILE_ORIGINATED = "mobile_originated"
     REPORTED = "reported"  # request to `/v1/report`: an event, no ruling needed
     UNREADABLE = "unreadable"  # not a valid request: no event is published

@@ -156,7 +156,7 @@ class Desk:
     def shown_on_all(self) -> tuple[Sequence[Banner], str]:
         """Return banners for what is true now, and the age of the index as a sentence.
 
-        Banners tell of shadow mode, the kill switch, rails, and an old index.
+        Banners tell of shadow mode, the kill switch, rails (limits on leases), and an old index.
         """
         now_ms, tag = self.now_ms(), current_language()
         read_ms, banners, sentence = self._banners.get(tag, (-BANNERS_MS, (), ""))

@@ -11,7 +11,7 @@ _TAIL: Final = 4  # digits shown at the end
 
 
 def mask_recipient(recipient: str) -> str:
-    """Mask a recipient. A number keeps its ends; a token keeps its key id and its end.
+    """Mask a recipient. A number keeps its ends; a pseudonym keeps its key id and its end.
 
     >>> mask_recipient("8617009999999"), mask_recipient("12345")
     ('+86 170 •••• 9999', '•••• 45')

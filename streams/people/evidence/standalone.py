@@ -104,7 +104,7 @@ def kind_of_key(public: bytes) -> str:
 
 
 def open_envelope(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
-    """Parse an envelope. Return its value, signatures and signed bytes."""
+    """Parse a signed DSSE envelope. Return its value, signatures and signed bytes."""
     envelope = json.loads(data)
     if canonical(envelope) != data or set(envelope) != {"payload", "payloadType", "signatures"}:
         raise Wrong(tr("an envelope is not written canonically"))

@@ -16,7 +16,7 @@ class PackVerdict(standalone.Verifier):
     The signatures are verified without openssl, and the problems are told in the current language.
     """
 
-    stamped = ""  # time that the token states; empty without a token
+    stamped = ""  # time in the time-stamp token; empty without one
 
     def describe(self, each: standalone.Wrong) -> str:
         return tr(each.form).format(**each.values)

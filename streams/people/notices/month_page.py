@@ -88,7 +88,7 @@ def _pictures(month: Month) -> Iterator[Picture]:
     if not told:
         return
 
-    def draw_told(axes: Any, narrow: bool) -> None:  # noqa: ARG001, FBT001 - as above
+    def draw_told(axes: Any, narrow: bool) -> None:  # noqa: ARG001, FBT001 - as `draw_days`
         places = range(len(told))
         axes.barh([p - 0.2 for p in places], [p.before or 0 for p in told], height=0.36,
                   color=PALETTE["pale"], label=tr("before"))  # fmt: skip

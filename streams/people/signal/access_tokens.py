@@ -131,7 +131,7 @@ class AccessTokens:
             scopes = frozenset(scope.split() if isinstance(scope, str) else map(str, scope))
             number = claims.get(self._number_claim, "")
             expires_s = float(claims["exp"])
-        except Exception:  # noqa: BLE001 - as above: claims can have any type and size
+        except Exception:  # noqa: BLE001 - claims can have any type and size
             raise TokenError from None
         if not isinstance(client, str) or not isinstance(number, str):
             raise TokenError

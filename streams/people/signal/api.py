@@ -80,7 +80,7 @@ class CamaraError(Exception):
 
 class _Question(msgspec.Struct):
     phoneNumber: str = ""  # noqa: N815 - name from the CAMARA API
-    maxAge: int | None = None  # noqa: N815 - as above
+    maxAge: int | None = None  # noqa: N815 - name from the CAMARA API
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class Signal:
             raise CamaraError("UNAVAILABLE") from None
 
     async def _who(self, request: Request, scope: str) -> tuple[SignalClient, str, str]:
-        """Return the client, how it authenticated, and the number of a three-legged token."""
+        """Return the client, how it authenticated, and the number in a three-legged token."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if token and self.parts.tokens is not None:
             if kind.lower() != "bearer":

@@ -23,7 +23,7 @@ SCOPES: Final = (CHECK, DATE, OWN)
 
 
 class SignalClient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A client. Each request needs a scope in `scopes`, and also in the token if it has one."""
+    """A client. Each request needs a scope in `scopes`, and in the access token if it has one."""
 
     name: str
     scopes: frozenset[str] = frozenset({CHECK, DATE})

@@ -35,7 +35,7 @@ OwnCodes = Literal["PASSED", "HELD"]
 class FloodSpan:
     """One flood: times of its first and last message, in ms, and of its end.
 
-    `ended_ms` is None if the flood is ongoing. `recipient` is a number or token, as in the store.
+    `ended_ms` is None if the flood is ongoing. `recipient`: number or pseudonym, as in the store.
     """
 
     first_ms: int

@@ -139,7 +139,7 @@ class _Publisher:
 
 
 def askers(settings: Settings) -> tuple[dict[str, SignalClient], Callable[[], bytes] | None]:
-    """Return the clients, and the source of token keys. Raise ConfigError if nobody could ask."""
+    """Return clients and the source of access-token keys. Raise ConfigError if nobody could ask."""
     own = settings.signal
     if own.clients_file is None:
         raise ConfigError(tr("signal.clients_file: nobody may ask without one"))

@@ -1,9 +1,9 @@
 """Records the highest scores per recipient and day, and compares them with thresholds. Pure.
 
-The sieve passes a recipient to the judge in three cases: three novel platforms with a bucket level
-of 1.5, five novel platforms in a day, or eight platforms in a day. No other recipient comes near a
-threshold that counts platforms, so no other appears here. Thresholds that count messages have no
-peaks; recipients over these are among the alarms.
+The sieve (fast check) passes a recipient to the judge (exact rules) in three cases: three novel
+platforms with a bucket level of 1.5, five novel platforms in a day, or eight platforms in a day. No
+other recipient comes near a threshold that counts platforms, so no other appears here. Thresholds
+that count messages have no peaks; recipients over these are among the alarms.
 """
 
 from collections.abc import Iterable, Iterator

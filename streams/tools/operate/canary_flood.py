@@ -41,7 +41,7 @@ class CanaryOutcome(StrEnum):
     """Possible results of a run."""
 
     APPLIED = "applied"  # The gateway enforces the lease.
-    # An adapter read the lease but may not enforce it: shadow mode, kill switch, or rails.
+    # An adapter read the lease but may not enforce it: shadow mode, kill switch, too many leases.
     IGNORED = "ignored"
     LEASED = "leased"  # There is a lease; no acknowledgement was required.
     FAILED = "failed"  # The gateway did not accept the lease.

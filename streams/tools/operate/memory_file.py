@@ -41,7 +41,7 @@ TOGETHER: Final = 1000
 # Records are published in parts of so many seconds of the rate. Each part is adopted in a few
 # milliseconds, so decisions do not wait for a thousand records at once.
 PART_S: Final = 0.05
-# Beginning of a token of which only the state's 63 bits are known. Such a recipient keeps its
+# Beginning of a pseudonym of which only the state's 63 bits are known. Such a recipient keeps its
 # partition, because its key is not known.
 REDUCED: Final = "h0:"
 

@@ -18,7 +18,7 @@ recognition to checkpoints (`make bench`). The other half lets a worker take ove
 share during a restart."""
 
 RECIPIENTS_A_PARTITION: Final = 5_000_000
-"""Chosen: half of what the guide allows, so that there is room to grow; the limit is 16.7 M rows.
+"""Chosen: half of what the guide allows, so there is room to grow; the limit is 16.7 M recipients.
 """
 
 PARTITIONS_MIN: Final = 32

@@ -16,7 +16,7 @@ from streams.tools.scenarios.wording import Wording
 
 HISTORY_DAYS: Final = 182
 USES_MOST: Final = 3
-"""Maximum number of codes of a platform in a history. A row learns nothing from a fourth one."""
+"""Maximum number of codes of a platform in a history. Workers learn nothing from a fourth one."""
 
 USES_APART_DAYS: Final = 8
 """Minimum days between codes of a platform in a history, so that a platform comes in three
