@@ -225,9 +225,9 @@ TABLE: Final = (
            "Since the leases and the operator's overrides were last known in full.",
            roles=_ADAPTER),
     Metric("records_refused_total", "counter", "records",
-           "Leases, overrides and acknowledgements that could not be read: newer than the program, "
-           "or bad.", {"kind": ("newer", "bad")},
-           roles=("worker", "canary", "notifier", *_ADAPTER, *_AGENTS)),
+           "Leases, overrides, acknowledgements and checkpoints of another site that could not be "
+           "read: newer than the program, or bad.", {"kind": ("newer", "bad")},
+           roles=("worker", "canary", "notifier", "memory", *_ADAPTER, *_AGENTS)),
     Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
            {"outcome": FEED_OUTCOMES}, roles=("feed",)),
     Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",

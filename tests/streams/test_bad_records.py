@@ -21,13 +21,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from kafka import KafkaProducer
 
 from detectors.leases.rails import RailParams
+from detectors.memory_records import time_of
+from detectors.model.records import utc_ms
 from detectors.model.times import DAY_MS, HOUR_MS
+from detectors.recipients.table import WORDS
 from streams.cases.network_views import read_platforms
 from streams.cases.store.index_writer import SOURCES, LogRecord
 from streams.cases.store.store import CaseStore
-from streams.config import Canary, Topics
+from streams.config import Canary, Settings, Topics
+from streams.engine.state.checkpoint import MAGIC, Manifest
 from streams.gateways.enforce.adapter import Adapter
 from streams.gateways.enforce.reconcile import Reconciler
 from streams.gateways.gate.gate_server import LeaseKeeper
@@ -39,6 +44,7 @@ from streams.people.desk.desk_audit import tail_of
 from streams.people.signal.lookup import Lookup
 from streams.telemetry.metrics import Metrics
 from streams.tools.operate.canary_flood import Watch
+from streams.tools.operate.memory_agent import MemoryAgent
 from streams.wire import (
     EVERYONE,
     Ack,
@@ -57,10 +63,12 @@ from streams.wire.desired_state import DesiredState, mode
 from tests.builders.detectors.platforms.days import part
 from tests.builders.streams.people.notices.notice_book import ack, episode
 from tests.builders.streams.people.notices.notifier import World
+from tests.builders.streams.tools.operate.memory_file import Site, everybody, settings_of, states
 from tests.builders.streams.wire.campaign_records import CAMPAIGN
 from tests.builders.streams.wire.notice_records import SAID as NOTICE
 from tests.builders.streams.wire.platform_records import FIGURES
 from tests.detectors.campaigns.tales import tale
+from tests.detectors.stand_in import START_MS
 from tests.enforce.records import action, override
 from tests.nodes import Broker
 from tests.ports import free_port
@@ -460,3 +468,53 @@ def test_a_service_counts_bad_and_newer_records_and_obeys_the_next_good_one(
         wait_until(
             lambda: running.counted() == totals[number], f"{service} counts: {totals[number]}"
         )
+
+
+def manifest_of(**header: int) -> bytes:
+    epoch = Settings.model_fields["epoch"].default
+    return Manifest(epoch, 10**9, header, (0, WORDS), {}).encode()
+
+
+BAD_CHECKPOINTS: Mapping[str, tuple[bytes, bytes, str]] = {
+    "no key": (VICTIM.encode(), b"nonsense", "bad"),
+    "no manifest": (b"0|w2|manifest|0", b"nonsense", "bad"),
+    "a cut manifest": (b"0|w2|manifest|0", manifest_of()[:-1], "bad"),
+    "a newer manifest": (b"0|w2|manifest|0", MAGIC + b"\0\x63" + manifest_of()[10:], "newer"),
+    "a newer state": (b"0|w2|manifest|0", manifest_of(format=99), "newer"),
+    "no state": (b"0|w2|manifest|0", manifest_of(next_offset=0), "bad"),
+    "another chunk": (b"0|w1|r0|0", VICTIM.encode(), "bad"),
+}
+"""Kind of damage -> key, value and label of a record in partition 0 of a changelog."""
+
+
+@pytest.mark.parametrize("damage", BAD_CHECKPOINTS)
+def test_the_memory_agent_counts_a_bad_checkpoint_and_goes_on_with_other_partitions(
+    damage: str, kafka: Broker, unique: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    there, here = Site(kafka, f"{unique}-a", 2), Site(kafka, f"{unique}-b", 2)
+    saved = states(people=20)
+    there.save(saved)
+    key, value, kind = BAD_CHECKPOINTS[damage]
+    clock = [START_MS - HOUR_MS]
+    metrics = Metrics("memory")
+    agent = MemoryAgent(settings_of(there, here, tmp_path), metrics, lambda: clock[0], 1e9)
+    with closing(KafkaProducer(**there.clients, acks="all")) as producer:
+        producer.send(there.changelog, value, key, partition=0).get(10)
+        for _ in range(2):
+            agent.turn(threading.Event())
+            assert everybody([*here.adopted()[0].values()]) == everybody(saved[1:])
+            assert refused(metrics) == [kind == "bad", kind == "newer"], "once for each checkpoint"
+            clock[0] += DAY_MS
+            agent.show_age()
+            age_s = metrics.registry.get_sample_value("otpguard_memory_age_seconds")
+            assert age_s == (clock[0] - START_MS + HOUR_MS) / 1000
+        assert f"{there.changelog}[0]" in caplog.text
+        assert VICTIM not in caplog.text
+        producer.send(there.changelog, None, key, partition=0).get(10)
+    there.save(saved)
+    agent.turn(threading.Event())
+    assert everybody([*here.adopted()[0].values()]) == everybody(saved)
+    clock[0] += 30 * DAY_MS
+    agent.show_age()
+    mended_s = metrics.registry.get_sample_value("otpguard_memory_age_seconds")
+    assert mended_s == (clock[0] - min(utc_ms(time_of(each)) for each in saved)) / 1000

@@ -23,7 +23,7 @@ import hashlib
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -33,6 +33,7 @@ from detectors import chain
 from detectors.chain import STATE_FORMAT, Snapshot
 from detectors.recipients.overflow import BLOCK
 from detectors.recipients.table import WORDS
+from streams.common import OtpguardError
 from streams.engine.state import written
 
 FORMAT: Final = 1
@@ -45,16 +46,20 @@ _DIGEST_BYTES: Final = 16
 _MANIFEST: Final = "manifest"
 
 
-class CheckpointError(Exception):
+class CheckpointError(OtpguardError):
     """The changelog of a partition cannot be used. The message names the key and the reason."""
+
+    kind: ClassVar = "bad"  # label value in the metrics
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(f"checkpoint record {key!r} refused: {why}")
-        self.key = key
+        self.key, self.why = key, why
 
 
 class NewerError(CheckpointError):
     """A newer program version wrote the record, and this version cannot read it."""
+
+    kind = "newer"
 
     def __init__(self, key: str, what: str, found: int, known: int) -> None:
         super().__init__(key, f"{what} in format {found}, this version knows up to {known}")

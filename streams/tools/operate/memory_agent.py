@@ -32,6 +32,7 @@ from streams.cluster.admin import client_arguments, require_topic, working
 from streams.cluster.read import reading
 from streams.common import UnavailableError, replace_file, tr
 from streams.config import Settings
+from streams.engine.state.checkpoint import CheckpointError
 from streams.telemetry.metrics import Metrics
 from streams.tools.operate.memory_file import (
     TOGETHER,
@@ -112,12 +113,22 @@ class MemoryAgent:
             closing(memory_producer(self._settings)) as producer,
             reading(client_arguments(there), changelog) as reader,
         ):
+            unpublished = _NOTHING._replace(as_of_ms=self._since_ms)
             send = sender(producer, topic, self._keys[0], len(reader.partitions))
             for partition, span in reader.spans().items():
-                before = self._published.get(partition, _NOTHING)
+                before = self._published.get(partition, unpublished)
                 if before.end == span[1]:
                     continue
-                state = read_state(reader, partition, span, self._params, there.epoch)
+                try:
+                    state = read_state(reader, partition, span, self._params, there.epoch)
+                except CheckpointError as error:
+                    # A traceback or the key would show what a stranger wrote.
+                    place = error.kind, changelog, partition, error.why
+                    log.error("refused a %s checkpoint at %s[%d]: %s", *place)  # noqa: TRY400
+                    self._metrics.add("records_refused_total", kind=error.kind)
+                    # Its age grows on. It is read again when its changelog has changed.
+                    self._published[partition] = before._replace(end=span[1])
+                    continue
                 if state is None:
                     continue
                 parts = [(_NOTHING.keys, _NOTHING.marks)]

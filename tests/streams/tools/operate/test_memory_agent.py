@@ -27,6 +27,7 @@ from tests.builders.streams.tools.operate.memory_file import (
     TOKEN,
     Site,
     everybody,
+    settings_of,
     states,
 )
 from tests.detectors.stand_in import DAY_MS, START_MS, Event, run
@@ -36,24 +37,6 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[4]
 NOW_MS = START_MS + 9 * DAY_MS
-
-
-def settings_of(there: Site, here: Site, folder: Path, bootstrap: str = "") -> Settings:
-    (folder / "memory.key").write_bytes(KEY)
-    return here.settings.model_copy(
-        update={
-            "primary": here.settings.primary.model_copy(
-                update={
-                    "bootstrap": bootstrap or there.kafka.bootstrap,
-                    "app_id": there.settings.app_id,
-                    "epoch": there.settings.epoch,
-                }
-            ),
-            "detect": here.settings.detect.model_copy(
-                update={"memory_key_file": folder / "memory.key"}
-            ),
-        }
-    )
 
 
 def age_s(metrics: Metrics) -> float | None:

@@ -125,3 +125,21 @@ class Site:
 
 def everybody(found: Sequence[Partition]) -> dict[int, dict[int, int]]:
     return {r: days_of(told) for state in found for r, told in list_memories(state)}
+
+
+def settings_of(there: Site, here: Site, folder: Path, bootstrap: str = "") -> Settings:
+    (folder / "memory.key").write_bytes(KEY)
+    return here.settings.model_copy(
+        update={
+            "primary": here.settings.primary.model_copy(
+                update={
+                    "bootstrap": bootstrap or there.kafka.bootstrap,
+                    "app_id": there.settings.app_id,
+                    "epoch": there.settings.epoch,
+                }
+            ),
+            "detect": here.settings.detect.model_copy(
+                update={"memory_key_file": folder / "memory.key"}
+            ),
+        }
+    )
