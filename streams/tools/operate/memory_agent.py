@@ -13,7 +13,6 @@ import io
 import logging
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from itertools import islice
@@ -158,14 +157,17 @@ class MemoryAgent:
         self._logs, self._published = logs, {}
         for path in self._folder.glob(f"memory-{'?' * 16}-*.npz") if self._folder else ():
             _, of_logs, partition = path.stem.split("-", 2)
-            with suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
-                with np.load(io.BytesIO(path.read_bytes())) as kept:
-                    end, as_of_ms = kept["at"].tolist()
-                    read = _Published(end, as_of_ms, kept["keys"], kept["marks"])
+            try:
                 if of_logs == logs:
-                    self._published[int(partition)] = read
+                    self._published[int(partition)] = _read_published(path)
                     continue
-            path.unlink()
+            except Exception as error:  # noqa: BLE001 - zipfile and numpy raise a dozen kinds
+                log.warning(
+                    "%s cannot be used (%s) and is deleted; the agent publishes this partition "
+                    "again", path, type(error).__name__,
+                )  # fmt: skip
+            with suppress(OSError):  # a folder, or a file of another user
+                path.unlink()
 
     def _keep(self, partition: int, published: _Published) -> None:
         self._published[partition] = published
@@ -177,6 +179,23 @@ class MemoryAgent:
                 replace_file(path, packed.getvalue(), mode=0o600)
             except OSError as error:  # a restart then publishes this partition again
                 log.warning("what was published is not remembered: %s", error.strerror)
+
+
+def _read_published(path: Path) -> _Published:
+    """Read what `MemoryAgent` wrote. Raises some exception if the file is damaged."""
+    with np.load(io.BytesIO(packed := path.read_bytes())) as kept:
+        # The agent does not compress, so a file that unpacks to more than its size is another's.
+        if sum(member.file_size for member in kept.zip.infolist()) > len(packed):
+            raise ValueError
+        columns = {name: kept[name] for name in kept.zip.namelist()}
+    at, keys, marks = (columns.pop(f"{name}.npy") for name in ("at", "keys", "marks"))
+    kinds = at.dtype, keys.dtype, marks.dtype
+    if columns or kinds != (np.int64, np.uint64, np.int64) or keys.shape != (len(marks),):
+        raise ValueError
+    end, as_of_ms = at.tolist()
+    if min(end, as_of_ms) < 0 or marks.ndim != 1 or (keys[1:] <= keys[:-1]).any():
+        raise ValueError
+    return _Published(end, as_of_ms, keys, marks)
 
 
 def _find_changes(
