@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from detectors import chain, memory_records
-from detectors.model import strings
 from streams import wire
 from streams.cli import calibrate
 from streams.cli.calibrate import ColumnsOption, DelimiterOption, EncodingOption
@@ -118,22 +117,14 @@ def import_(
     keys = settings.memory_keys()
     if not keys:
         raise ConfigError(tr("memory records need detect.memory_key_file"))
-    numbers = settings.intake().numbers
-    _, end = memory_file.check(file, key_file)
+    intake = settings.intake()
+    checked = memory_file.check(file, intake, key_file)
     topic = settings.topics.input
     admin.require_topic(settings.kafka, topic)
     producer = memory_file.memory_producer(settings)
-    with closing(producer), progress(file.name, end.recipients, quiet=quiet) as show:
+    with closing(producer), progress(file.name, checked.end.recipients, quiet=quiet) as show:
         done, whole = memory_file.publish(
-            file,
-            producer,
-            topic,
-            keys[0],
-            lambda each: int(numbers.column(strings.StringList([each]))[0][0]),
-            rate,
-            stopping(),
-            show,
-            key_file,
+            file, checked, producer, topic, keys[0], intake, rate, stopping(), show, key_file
         )
     typer.echo(tr("published {n} of {all}").format(n=f"{done:,}", all=f"{whole:,}"), err=True)
     if done < whole:

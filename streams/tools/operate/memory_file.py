@@ -13,11 +13,11 @@ import hashlib
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Final, Literal, NamedTuple
 
 import msgspec
 from kafka import KafkaProducer
@@ -26,14 +26,24 @@ from detectors.memory_records import list_memories, sign_memory
 from detectors.model.event import TOKEN_BIT, KnownPlatform, MemoryRecord
 from detectors.partition import Params, Partition
 from detectors.recognise.text.fold import NAME_VERSION
+from detectors.thresholds import MEMORY_MAX
+from streams import wire
 from streams.cluster.admin import client_arguments, working
 from streams.cluster.read import TopicReader, reading
-from streams.common import UnavailableError, UsageError, now_ms, read_bytes, replace_file, tr
+from streams.common import (
+    UnavailableError,
+    UsageError,
+    now_ms,
+    read_bytes,
+    replace_file,
+    tr,
+    unwritten,
+)
 from streams.common.files import piped, whole_file
 from streams.config import Settings
 from streams.engine.state.checkpoint import ChangelogReader, rebuilt
-from streams.wire import encode_memory
-from streams.wire.version import UNDECODABLE
+from streams.wire import Intake, RejectReason, encode_memory
+from streams.wire.version import UNDECODABLE, Integer, ShortText, Word32
 
 # Recipients that are written or published together. Their acknowledgements are awaited before the
 # position moves, so a killed import publishes at most so many again, which changes nothing.
@@ -46,6 +56,7 @@ PART_S: Final = 0.05
 REDUCED: Final = "h0:"
 
 _AGE: Final = b"age-encryption.org/"
+_NO_MAC: Final = "0" * 64
 
 # Partition, recipient, and what is known.
 Exported = tuple[int, int, MemoryRecord]
@@ -69,10 +80,32 @@ class End(msgspec.Struct, frozen=True):
     digest: str
 
 
-# The line of one recipient: name, partition, as_of_ms, born_day, platforms.
-_line: Final = msgspec.json.Decoder(tuple[str, int, int, int, tuple[KnownPlatform, ...]]).decode
+class Checked(NamedTuple):
+    """What is known of a file that was read as a whole."""
+
+    head: Head
+    end: End
+    has_reduced: bool  # true if tokens of which only 63 bits are known are among the recipients
+
+
+class _Row(NamedTuple):
+    """One recipient of a file: its canonical form, its integer, and its partition at the export."""
+
+    name: str
+    recipient: int
+    partition: int
+    told: MemoryRecord
+
+
+# Longest line in bytes. A line of `MEMORY_MAX` platforms has under 3 kB.
+_LINE_MAX: Final = 16_384
+# The line of one recipient: name, partition, as_of_ms, born_day, platforms. The worker's decoder
+# checks the values.
+_line: Final = msgspec.json.Decoder(
+    tuple[ShortText, Word32, Integer, Integer, tuple[tuple[Integer, Integer, Integer], ...]]
+).decode
 # How far a file is published: its digest, the topic, and the number of recipients.
-_position: Final = msgspec.json.Decoder(tuple[str, str, int]).decode
+_position: Final = msgspec.json.Decoder(tuple[str, str, Word32]).decode
 
 
 def reduced_name(recipient: int) -> str:
@@ -182,16 +215,27 @@ def _encrypting(out: IO[bytes], encrypt_to: Sequence[Any]) -> Iterator[IO[bytes]
         raise UnavailableError(str(error)) from None
 
 
-@contextmanager
-def opened(path: Path, key_file: Path | None) -> Iterator[gzip.GzipFile]:
+def _read_lines(path: Path, key_file: Path | None) -> Generator[bytes]:
     """Yield the lines of a file. `key_file`: age identities, needed if the file is encrypted.
 
-    Raises UsageError if the key is missing, or another one.
+    Raises UsageError if the file is damaged or cannot be read, or if the key is missing or wrong. A
+    line that is too long comes in pieces, so a file cannot fill the memory.
     """
+    try:
+        with _open_plain(path, key_file) as plain, gzip.open(plain) as lines:
+            while line := lines.readline(_LINE_MAX):
+                yield line
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    except (EOFError, zlib.error):
+        raise _damaged(path) from None
+
+
+@contextmanager
+def _open_plain(path: Path, key_file: Path | None) -> Iterator[IO[bytes]]:
     with path.open("rb") as packed:
         if not packed.peek().startswith(_AGE):
-            with gzip.open(packed) as lines:
-                yield lines
+            yield packed
             return
         import pyrage  # noqa: PLC0415 - an extra
 
@@ -206,11 +250,8 @@ def opened(path: Path, key_file: Path | None) -> Iterator[gzip.GzipFile]:
                 for each in lines_of_key
                 if each.startswith("AGE-")
             ]
-            with (
-                piped(lambda plain: pyrage.decrypt_io(packed, plain, keys), "rb") as plain,
-                gzip.open(plain) as lines,
-            ):
-                yield lines
+            with piped(lambda plain: pyrage.decrypt_io(packed, plain, keys), "rb") as plain:
+                yield plain
         except (pyrage.IdentityError, pyrage.DecryptError) as error:
             raise UsageError(
                 tr("{path} cannot be decrypted with {key}: {error}").format(
@@ -219,45 +260,98 @@ def opened(path: Path, key_file: Path | None) -> Iterator[gzip.GzipFile]:
             ) from None
 
 
-def check(path: Path, key_file: Path | None = None) -> tuple[Head, End]:
-    """Read a whole file; return its first and last line.
+def _read_rows(
+    path: Path, lines: Iterator[bytes], at: int, head: Head, intake: Intake
+) -> Iterator[_Row]:
+    """Decode lines as a worker decodes their records. `at`: number of the line before the first.
 
-    Raises UsageError if it is damaged, and what `opened` raises.
+    Raises UsageError for the first line that a worker would refuse. It names no content.
     """
-    digest, last, number = hashlib.blake2b(digest_size=16), b"", -1
-    try:
-        with opened(path, key_file) as lines:
-            head = msgspec.json.decode(last := next(lines, b""), type=Head)
+    while some := list(islice(lines, TOGETHER)):
+        partitions: list[int] = []
+        values: list[bytes] = []
+        try:
+            for line in some:
+                name, partition, as_of_ms, born_day, known = _line(line)
+                if partition >= max(1, head.partitions) or len(known) > MEMORY_MAX:
+                    raise _damaged(path, at + 1 + len(values), RejectReason.OUT_OF_RANGE)
+                platforms = tuple(map(KnownPlatform._make, known))
+                told = MemoryRecord(as_of_ms, NAME_VERSION, born_day, platforms, _NO_MAC)
+                values.append(encode_memory(name, told))
+                partitions.append(partition)
+        except UNDECODABLE:
+            raise _damaged(path, at + 1 + len(values), RejectReason.WRONG_TYPE) from None
+        n = len(values)
+        decoded = wire.decode(intake, "", 0, values, [None] * n, range(n), None, n)
+        for reject in decoded.rejects:
+            raise _damaged(path, at + 1 + reject.offset, reject.reason)
+        batch = decoded.batch
+        assert batch.memory is not None, "these are memory records"
+        recipients = batch.recipient.tolist()
+        for i, (recipient, partition) in enumerate(zip(recipients, partitions, strict=True)):
+            if (adopted := batch.memory(i)) is None:
+                raise _damaged(path, at + 1 + i, RejectReason.OUT_OF_RANGE)
+            name = batch.tokens.get(recipient) or str(recipient)
+            yield _Row(name, recipient, partition, adopted)
+        at += n
+
+
+def check(path: Path, intake: Intake, key_file: Path | None = None) -> Checked:
+    """Read a whole file and decode each line by the rules of a worker (`intake`).
+
+    Raises UsageError if the file is damaged, and what `_read_lines` raises.
+    """
+    digest, number, has_reduced = hashlib.blake2b(digest_size=16), 0, False
+    with closing(_read_lines(path, key_file)) as lines:
+        last = next(lines, b"")
+        try:
+            head = msgspec.json.decode(last, type=Head)
+        except UNDECODABLE:
+            raise _damaged(path) from None
+        if head.name_version != NAME_VERSION:
+            raise UsageError(
+                tr("{path}: its platform names are of version {found}, not {known}").format(
+                    path=path, found=head.name_version, known=NAME_VERSION
+                )
+            )
+
+        def all_but_last() -> Iterator[bytes]:
+            nonlocal last
+            digest.update(last)
+            last = next(lines, b"")
             for line in lines:
                 digest.update(last)
-                number, last = number + 1, line
+                yield last
+                last = line
+
+        for row in _read_rows(path, all_but_last(), 1, head, intake):
+            number += 1
+            has_reduced |= row.name.startswith(REDUCED)
+    try:
         end = msgspec.json.decode(last, type=End)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise UsageError(f"{path}: {why}") from None
-    except (EOFError, zlib.error, *UNDECODABLE):
+    except UNDECODABLE:
         raise _damaged(path) from None
     if end != End(number, digest.hexdigest()):
         raise _damaged(path)
-    if head.name_version != NAME_VERSION:
-        raise UsageError(
-            tr("{path}: its platform names are of version {found}, not {known}").format(
-                path=path, found=head.name_version, known=NAME_VERSION
-            )
-        )
-    return head, end
+    return Checked(head, end, has_reduced)
 
 
-def _damaged(path: Path) -> UsageError:
-    return UsageError(tr("{path}: no whole memory file of version 1").format(path=path))
+def _damaged(path: Path, line: int = 0, reason: str = "") -> UsageError:
+    sentence = tr("{path}: no whole memory file of version 1; copy or export it again").format(
+        path=path
+    )
+    if line:
+        sentence += tr(" (line {line}: {reason})").format(line=line, reason=reason)
+    return UsageError(sentence)
 
 
 def publish(
     path: Path,
+    checked: Checked,
     producer: KafkaProducer,
     topic: str,
     key: bytes,
-    numbers: Callable[[str], int],
+    intake: Intake,
     rate: float,
     stop: threading.Event,
     show: Callable[[int], None],
@@ -265,28 +359,36 @@ def publish(
 ) -> tuple[int, int]:
     """Publish the recipients of a file, signed with `key`, and remember how far in a file beside.
 
-    `numbers`: returns a recipient's integer. `rate`: recipients per second. Returns how many are
-    published, earlier runs included, and how many there are. Raises UsageError for a file with
-    reduced tokens if the topic has another number of partitions.
+    `checked`: what `check` returned for the file. `rate`: recipients per second. Returns how many
+    are published, earlier runs included, and how many there are. Raises UsageError, before the
+    first is published, for a file with reduced tokens if the topic has another number of
+    partitions, and if the position cannot be written.
     """
-    head, end = check(path, key_file)
+    head, end, has_reduced = checked
+    if has_reduced and len(producer.partitions_for(topic)) != head.partitions:
+        raise _tokens_elsewhere(head.partitions)
     place = path.with_name(f"{path.name}.progress")
     done = 0
     with suppress(OSError, *UNDECODABLE):
         *of, published = _position(place.read_bytes())
         if of == [end.digest, topic]:
-            done = published
+            done = min(published, end.recipients)
+
+    def remember() -> None:
+        try:
+            replace_file(place, msgspec.json.encode((end.digest, topic, done)))
+        except OSError as error:
+            raise unwritten(place, error) from None
+
+    remember()
     show(done)
     send = sender(producer, topic, key, head.partitions)
-    with opened(path, key_file) as lines, working(tr("cannot publish")):
-        rows = map(_line, islice(lines, 1 + done, 1 + end.recipients))
-        sent = (
-            send(name, numbers(name), partition, MemoryRecord(at, NAME_VERSION, born, known, ""))
-            for name, partition, at, born, known in rows
-        )
-        for some in in_pace(sent, producer, rate, stop):
+    with closing(_read_lines(path, key_file)) as lines, working(tr("cannot publish")):
+        rest = islice(lines, 1 + done, 1 + end.recipients)
+        rows = _read_rows(path, rest, 1 + done, head, intake)
+        for some in in_pace((send(*row) for row in rows), producer, rate, stop):
             done += some
-            replace_file(place, msgspec.json.encode((end.digest, topic, done)))
+            remember()
             show(some)
     return done, end.recipients
 
@@ -313,18 +415,22 @@ def sender(
     def send(name: str, recipient: int, partition: int, told: MemoryRecord) -> Any:
         whole = not name.startswith(REDUCED)
         if not (whole or same):
-            raise UsageError(
-                tr(
-                    "tokens of a checkpoint can only go to a topic of {n} partitions; "
-                    "those of `memory learn` can go to any"
-                ).format(n=partitions)
-            )
+            raise _tokens_elsewhere(partitions)
         value = encode_memory(name, sign_memory(key, recipient, told))
         return producer.send(
             topic, value, key=name.encode(), partition=None if whole else partition
         )
 
     return send
+
+
+def _tokens_elsewhere(partitions: int) -> UsageError:
+    return UsageError(
+        tr(
+            "tokens of a checkpoint can only go to a topic of {n} partitions; "
+            "those of `memory learn` can go to any"
+        ).format(n=partitions)
+    )
 
 
 def in_pace(

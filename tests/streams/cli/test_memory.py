@@ -25,6 +25,7 @@ from streams.common.errors import ConfigError, UsageError
 from streams.config import Settings
 from streams.engine.state.checkpoint import ChangelogReader, CheckpointWriter, PutRecord, rebuilt
 from streams.tools.operate import memory_file
+from tests.builders.streams.tools.operate.memory_file import INTAKE
 from tests.detectors.stand_in import DAY_MS, START_MS
 
 TOKEN = "hk1:" + "0123456789abcdef" * 4
@@ -77,7 +78,7 @@ def memory_of_a_worker(settings: Settings, events: list[dict[str, Any]]) -> list
 def learned(arguments: list[str], out: Path) -> list[Any]:
     done = CliRunner().invoke(app, ["learn", *arguments, "--out", str(out), "--quiet"])
     assert done.exit_code == 0, done.output
-    memory_file.check(out)
+    memory_file.check(out, INTAKE)
     return [json.loads(line) for line in gzip.decompress(out.read_bytes()).splitlines()[1:-1]]
 
 

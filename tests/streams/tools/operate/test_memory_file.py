@@ -23,12 +23,12 @@ from streams.tools.operate import memory_file
 from tests.builders.detectors.memory_records import PARAMS, TODAY
 from tests.builders.streams.tools.operate.memory_file import (
     FIRST,
+    INTAKE,
     KEY,
     TOKEN,
     Site,
     everybody,
     exported,
-    number,
     states,
 )
 from tests.detectors.stand_in import START_MS
@@ -49,23 +49,22 @@ ONE = MemoryRecord(START_MS, NAME_VERSION, TODAY - 9, (KnownPlatform(7, TODAY - 
 
 
 def test_a_file_says_what_was_exported_and_nobody_else_may_read_it(tmp_path: Path) -> None:
-    path = written(tmp_path / "m.gz", [(3, FIRST, ONE), (4, TOKEN, ONE)])
+    path = written(tmp_path / "m.gz", [(0, FIRST, ONE), (1, TOKEN, ONE)])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    head, end = memory_file.check(path)
+    head, end, _ = memory_file.check(path, INTAKE)
     assert (head.partitions, head.name_version, end.recipients) == (2, NAME_VERSION, 2)
     lines = gzip.decompress(path.read_bytes()).splitlines()
     platforms = f"[[7,{TODAY - 3},2]]"
     assert lines[1:3] == [
-        f'["{FIRST}",3,{START_MS},{TODAY - 9},{platforms}]'.encode(),
-        f'["h0:8000000000001234",4,{START_MS},{TODAY - 9},{platforms}]'.encode(),
+        f'["{FIRST}",0,{START_MS},{TODAY - 9},{platforms}]'.encode(),
+        f'["h0:8000000000001234",1,{START_MS},{TODAY - 9},{platforms}]'.encode(),
     ]
-    assert number("h0:8000000000001234") == TOKEN
 
 
 @pytest.mark.parametrize("people", [0, 1, memory_file.TOGETHER, memory_file.TOGETHER + 1])
 def test_any_number_of_recipients_is_a_whole_file(tmp_path: Path, people: int) -> None:
     path = written(tmp_path / "m.gz", [(0, FIRST + i, ONE) for i in range(people)])
-    assert memory_file.check(path)[1].recipients == people
+    assert memory_file.check(path, INTAKE)[1].recipients == people
 
 
 def test_a_damaged_file_is_refused_as_a_whole(tmp_path: Path) -> None:
@@ -79,14 +78,14 @@ def test_a_damaged_file_is_refused_as_a_whole(tmp_path: Path) -> None:
         path = tmp_path / "bad.gz"
         path.write_bytes(gzip.compress(bad))
         with pytest.raises(UsageError, match="no whole memory file"):
-            memory_file.check(path)
+            memory_file.check(path, INTAKE)
     packed = gzip.compress(good)
     for cut in (packed[:-9], packed[:20], good):
         path.write_bytes(cut)
         with pytest.raises(UsageError, match=r"bad\.gz: "):
-            memory_file.check(path)
+            memory_file.check(path, INTAKE)
     with pytest.raises(UsageError, match="No such file"):
-        memory_file.check(tmp_path / "absent.gz")
+        memory_file.check(tmp_path / "absent.gz", INTAKE)
 
 
 def test_a_file_of_other_platform_names_is_refused(
@@ -95,7 +94,7 @@ def test_a_file_of_other_platform_names_is_refused(
     path = written(tmp_path / "m.gz", [(0, FIRST, ONE)])
     monkeypatch.setattr(memory_file, "NAME_VERSION", NAME_VERSION + 1)
     with pytest.raises(UsageError, match="of version 2, not 3"):
-        memory_file.check(path)
+        memory_file.check(path, INTAKE)
 
 
 @pytest.fixture
@@ -119,7 +118,7 @@ def test_an_encrypted_file_is_what_age_itself_decrypts(
 ) -> None:
     path = encrypted(tmp_path / "m.age", age_key[1], 20_000)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert memory_file.check(path, age_key[0])[1].recipients == 20_000
+    assert memory_file.check(path, INTAKE, age_key[0])[1].recipients == 20_000
     held = path.read_bytes()
     assert held.startswith(b"age-encryption.org/v1\n")
     word = age_key[0].read_text().splitlines()[-1]
@@ -133,7 +132,7 @@ def test_an_encrypted_file_without_its_key_is_refused(
 ) -> None:
     path = encrypted(tmp_path / "m.age", age_key[1])
     with pytest.raises(UsageError, match=r"m\.age is encrypted.*--key-file"):
-        memory_file.check(path)
+        memory_file.check(path, INTAKE)
     other = tmp_path / "other.key"
     for words, why in (
         (str(pyrage.x25519.Identity.generate()), "No matching keys found"),
@@ -142,9 +141,9 @@ def test_an_encrypted_file_without_its_key_is_refused(
     ):
         other.write_text(f"{words}\n")
         with pytest.raises(UsageError, match=f"cannot be decrypted with .*other.key: {why}"):
-            memory_file.check(path, other)
+            memory_file.check(path, INTAKE, other)
     with pytest.raises(UsageError, match="No such file"):
-        memory_file.check(path, tmp_path / "absent.key")
+        memory_file.check(path, INTAKE, tmp_path / "absent.key")
 
 
 def test_a_damaged_encrypted_file_is_refused_as_a_whole(
@@ -156,7 +155,7 @@ def test_a_damaged_encrypted_file_is_refused_as_a_whole(
         path = tmp_path / "bad.age"
         path.write_bytes(bad)
         with pytest.raises(UsageError, match=r"bad\.age"):
-            memory_file.check(path, age_key[0])
+            memory_file.check(path, INTAKE, age_key[0])
 
 
 def test_who_is_no_age_recipient_gets_no_file(tmp_path: Path) -> None:
@@ -213,7 +212,7 @@ def test_checkpoints_are_exported_and_adopted_by_other_partitions(
     command = ["export", "--out", str(tmp_path / "t.gz"), "--tokens", "k1", "token.key"]
     called(one, tmp_path, *command)
     lines = gzip.decompress((tmp_path / "t.gz").read_bytes()).splitlines()[1:-1]
-    assert memory_file.check(tmp_path / "t.gz")[1].recipients == len(found) == len(lines)
+    assert memory_file.check(tmp_path / "t.gz", INTAKE)[1].recipients == len(found) == len(lines)
     tokens = [line for line in lines if line.startswith(b'["hk1:')]
     assert len(tokens) == len(found) - 2, "those of tokens stay as they are"
     assert not any(b'"8613' in line for line in lines)

@@ -12,7 +12,6 @@ from kafka import KafkaProducer
 from detectors.chain import Partition, process, snapshot
 from detectors.memory_records import adopt_memory, list_memories
 from detectors.model.event import TOKEN_BIT
-from detectors.model.strings import StringList
 from streams import wire
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import reading, records
@@ -29,6 +28,7 @@ KEY = PARAMS.memory_keys[-1]
 FIRST = 8613900000000
 TOKEN = TOKEN_BIT | 0x1234
 NUMBERS = Numbers("CN")
+INTAKE = Intake(NUMBERS, memory=True)
 
 
 def states(partitions: int = 2, people: int = 1500) -> list[Partition]:
@@ -50,10 +50,6 @@ def states(partitions: int = 2, people: int = 1500) -> list[Partition]:
 
 def exported(found: Sequence[Partition]) -> list[memory_file.Exported]:
     return [(i, *each) for i, state in enumerate(found) for each in list_memories(state)]
-
-
-def number(recipient: str) -> int:
-    return int(NUMBERS.column(StringList([recipient]))[0][0])
 
 
 class Site:
@@ -96,7 +92,10 @@ class Site:
     ) -> tuple[int, int]:
         producer = KafkaProducer(**self.clients, acks="all")
         try:
-            return memory_file.publish(path, producer, self.input, KEY, number, 1e9, stop, show)
+            checked = memory_file.check(path, INTAKE)
+            return memory_file.publish(
+                path, checked, producer, self.input, KEY, INTAKE, 1e9, stop, show
+            )
         finally:
             producer.close()
 
