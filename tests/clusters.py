@@ -253,19 +253,27 @@ def _fetched(jars: Path, pom: Path) -> Path:
 def made_once(target: Path, make: Callable[[Path], None]) -> Path:
     """The folder `target`, made by `make(new)` if it is not there, in full or not at all.
 
-    Of all test processes one makes at a time, whatever it makes: two Mavens that fetch into one
-    local repository can leave half a file there.
+    Of all test processes and runs of `deploy/kafka/start` one makes at a time, whatever it makes:
+    two Mavens that fetch into one local repository can leave half a file there. Temporary folders
+    that a killed process left are removed, and a target that somebody else made meanwhile is taken.
     """
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / "making.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in target.parent.glob("*.part*"):  # a live process would hold the lock
+            shutil.rmtree(left, ignore_errors=True)  # a killed one's Maven may still write there
         if not target.is_dir():
-            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            own = f"{target.name}.part-"
+            with tempfile.TemporaryDirectory(prefix=own, dir=target.parent) as scratch:
                 new = Path(scratch, "made")
                 make(new)
-                new.rename(target)
+                try:
+                    new.rename(target)
+                except OSError:
+                    if not target.is_dir():
+                        raise
     return target
 
 

@@ -164,3 +164,16 @@ def test_what_could_not_be_made_is_made_by_the_next(tmp_path: Path) -> None:
     with pytest.raises(BrokerError):
         clusters.made_once(target, half)
     assert clusters.made_once(target, Path.mkdir).is_dir()
+
+
+def test_a_folder_that_somebody_made_without_the_lock_is_taken(tmp_path: Path) -> None:
+    target = tmp_path / "jars"
+
+    def make(new: Path) -> None:
+        for each in (new, target):
+            each.mkdir()
+            (each / f"of {each.name}").touch()
+
+    assert clusters.made_once(target, make) == target
+    assert [each.name for each in target.iterdir()] == ["of jars"]
+    assert {each.name for each in tmp_path.iterdir()} == {"jars", "making.lock"}

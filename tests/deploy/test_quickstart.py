@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +26,7 @@ from tests.deploy.machine import OPERATOR, machine
 from tests.deploy.tools import ROOT
 from tests.enforce.services import listens, need
 from tests.ports import free_port, usual_ports
-from tests.waiting import END_S
+from tests.waiting import END_S, wait_until
 
 COMMANDS_MAX: Final = 8
 NEEDED: Final = "sudo apt-get install -y make git python3-venv"
@@ -54,13 +57,18 @@ def test_there_are_few_commands_and_kafka_comes_from_one_of_them() -> None:
     assert "deploy/kafka/pom.xml" in script
 
 
-@pytest.fixture
-def kafka_folder(tmp_path: Path) -> Iterator[Path]:
-    """A checkout that has only what starts Kafka; the broker ends with the test."""
+def checkout(folder: Path) -> Path:
+    """A checkout that has only what starts Kafka."""
     need_kafka()
     need("mvn", "maven")
-    shutil.copytree(ROOT / "deploy" / "kafka", tmp_path / "deploy" / "kafka")
-    yield tmp_path
+    shutil.copytree(ROOT / "deploy" / "kafka", folder / "deploy" / "kafka")
+    return folder
+
+
+@pytest.fixture
+def kafka_folder(tmp_path: Path) -> Iterator[Path]:
+    """A checkout of this kind; its broker ends with the test."""
+    yield checkout(tmp_path)
     start(tmp_path, "stop")
 
 
@@ -73,6 +81,11 @@ def start(folder: Path, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def port_and_controller() -> int:
+    """A free port whose controller's port is free too."""
+    return next(each for each in iter(free_port, 0) if not listens(each + 10_000))
+
+
 @pytest.mark.kafka
 def test_kafka_starts_at_the_port_that_is_asked_for_and_says_what_holds_it(
     kafka_folder: Path,
@@ -82,7 +95,7 @@ def test_kafka_starts_at_the_port_that_is_asked_for_and_says_what_holds_it(
         code, said = start(kafka_folder, f"--port={port}")
         assert (code, f"something else listens on 127.0.0.1:{port}" in said) == (1, True), said
         assert "--port" in said
-    port = next(each for each in iter(free_port, 0) if not listens(each + 10_000))
+    port = port_and_controller()
     with closing(socket.create_server(("127.0.0.1", port + 10_000))):
         code, said = start(kafka_folder, "--port", str(port))
         assert (code, f"127.0.0.1:{port + 10_000}" in said) == (1, True), said
@@ -94,6 +107,99 @@ def test_kafka_starts_at_the_port_that_is_asked_for_and_says_what_holds_it(
     assert start(kafka_folder, "--port", str(port))[0] == 0
     code, said = start(kafka_folder, "--port", str(port + 1))
     assert (code, f"runs already, at 127.0.0.1:{port}" in said) == (1, True), said
+
+
+MAVEN: Final = """#!/bin/bash
+# Slow: half of the jars, a pause until a second Maven comes or {pause} s are over, the rest.
+for word; do case $word in -DoutputDirectory=*) new=${{word#*=}} ;; esac; done
+mktemp "{calls}/XXXXXX" >/dev/null
+mkdir -p "$new"
+jars=({jars}/*)
+half=$((${{#jars[@]}} / 2))
+ln -sf "${{jars[@]:0:half}}" "$new"
+for _ in $(seq {pause}0); do
+    found=({calls}/*)
+    [ ${{#found[@]}} -lt 2 ] || break
+    sleep 0.1
+done
+ln -sf "${{jars[@]:half}}" "$new"
+"""
+FETCH: Final = (sys.executable, "-c", "from tests.clusters import fetch_kafka; fetch_kafka()")
+"""What the tests do in each of their processes that needs a broker."""
+
+
+class Fresh:
+    """A machine without Kafka's jars, and a Maven that takes its time to bring them."""
+
+    def __init__(self, folder: Path, pause_s: int) -> None:
+        jars = clusters.fetch_kafka()
+        self.names = {jar.name for jar in jars.iterdir()}
+        self.cache = folder / "cache" / "otpguard"
+        self.calls = folder / "calls"
+        maven = folder / "bin" / "mvn"
+        for each in (self.calls, maven.parent):
+            each.mkdir()
+        maven.write_text(MAVEN.format(calls=self.calls, jars=jars, pause=pause_s))
+        maven.chmod(0o755)
+        self._environment = {
+            **os.environ,
+            "PATH": f"{maven.parent}:{os.environ['PATH']}",
+            "XDG_CACHE_HOME": str(self.cache.parent),
+        }
+
+    def run(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command of the checkout there, as the first of its process group."""
+        return subprocess.Popen(
+            command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def check(self) -> None:
+        """All jars are there, and nothing else is but the lock."""
+        here = {each.name for each in self.cache.iterdir()}
+        assert here == {f"kafka-{clusters.KAFKA_VERSION}", "making.lock"}
+        found = {jar.name for jar in (self.cache / f"kafka-{clusters.KAFKA_VERSION}").iterdir()}
+        assert found == self.names
+
+
+@pytest.mark.kafka
+def test_kafka_is_fetched_once_by_two_checkouts_and_the_tests_at_once(tmp_path: Path) -> None:
+    fresh = Fresh(tmp_path, pause_s=2)
+    checkouts = [checkout(tmp_path / name) for name in ("first", "second")]
+    first, second = (
+        (str(each / "deploy" / "kafka" / "start"), f"--port={port_and_controller()}")
+        for each in checkouts
+    )
+    try:
+        running = [fresh.run(*each) for each in (first, first, second, FETCH)]
+        said = [each.communicate(timeout=END_S)[0] for each in running]
+        brokers = [(each / ".cache" / "kafka" / "pid").read_text() for each in checkouts]
+    finally:
+        stopped = [start(each, "stop") for each in checkouts]
+    assert [each.returncode for each in running] == [0] * 4, said
+    assert stopped == [(0, "")] * 2
+    assert len(set(brokers)) == 2
+    assert sum("runs already" in each for each in said) == 1, said
+    assert len(list(fresh.calls.iterdir())) == 1
+    fresh.check()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("killed", ["make kafka", "the tests"])
+def test_a_killed_fetch_leaves_nothing_that_the_next_one_trips_over(
+    tmp_path: Path, killed: str
+) -> None:
+    fresh = Fresh(tmp_path, pause_s=60)
+    script = str(checkout(tmp_path) / "deploy" / "kafka" / "start")
+    words = [script, f"--port={port_and_controller()}"] if killed == "make kafka" else FETCH
+    first = fresh.run(*words)
+    wait_until(lambda: list(fresh.cache.glob("**/*.jar")), "the first half of the jars")
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate(timeout=END_S)
+    second = fresh.run(*FETCH)
+    said = second.communicate(timeout=END_S)[0]
+    assert second.returncode == 0, said
+    fresh.check()
 
 
 @pytest.mark.parametrize("words", [("--port",), ("--port", "x"), ("--port=70000",), ("begin",)])
