@@ -120,12 +120,11 @@ def broker(
         with tansu() as made:
             yield made
         return
-    folder = Path(tempfile.mkdtemp(prefix="otpguard-kafka-"))
 
     def make(home: Path) -> Broker:
         return _kafka(home, nodes, properties or {}, heap, guarded)
 
-    with own(make, folder) as made:
+    with own(make, "otpguard-kafka-") as made:
         yield made
 
 
@@ -225,9 +224,9 @@ def classes() -> Path:
     """
 
     def write(new: Path) -> None:
-        option, folder = f"-XX:ArchiveClassesAtExit={new / CLASSES}", new / "broker"
-        folder.mkdir(parents=True)
-        with own(lambda home: _kafka(home, 1, {}, "1g", None, [option]), folder) as first:
+        new.mkdir()
+        option, prefix = f"-XX:ArchiveClassesAtExit={new / CLASSES}", "otpguard-classes-"
+        with own(lambda home: _kafka(home, 1, {}, "1g", None, [option]), prefix) as first:
             node = first.nodes[0]
             node.send(signal.SIGTERM)
             assert node.process is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import socket
 import ssl
@@ -187,23 +186,23 @@ def tansu() -> Iterator[Broker]:
 
     Raise BrokerError if its package is missing or the broker does not answer.
     """
-    folder = Path(tempfile.mkdtemp(prefix="otpguard-tansu-"))
-    with own(_tansu, folder) as made:
+    with own(_tansu, "otpguard-tansu-") as made:
         yield made
 
 
 @contextmanager
-def own(make: Callable[[Path], Broker], folder: Path) -> Iterator[Broker]:
-    """Start the broker that `make` sets up in `folder`; remove both when the block ends."""
-    try:
-        made = make(folder)
+def own(make: Callable[[Path], Broker], prefix: str) -> Iterator[Broker]:
+    """Start the broker that `make` sets up in a temporary folder; remove both at the block's end.
+
+    `prefix` begins the folder's name.
+    """
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
+        made = make(Path(folder))
         try:
             made.start()
             yield made
         finally:
             made.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def answers(host: str, port: int, timeout_s: float = 1.0, ca: Path | None = None) -> bool:

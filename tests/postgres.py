@@ -61,7 +61,8 @@ def server(settings: tuple[str, ...] = SETTINGS) -> Iterator[Postgres]:
     """Run a server on loopback, with its data in a folder that goes with it."""
     root = os.geteuid() == 0
     as_user = ["runuser", "-u", "postgres", "--"] if root else []
-    folder = Path(tempfile.mkdtemp(prefix="otpguard-postgres-"))
+    scratch = tempfile.TemporaryDirectory(prefix="otpguard-postgres-", ignore_cleanup_errors=True)
+    folder = Path(scratch.name)
     data, port = folder / "data", free_port()
     if root:
         entry = pwd.getpwnam("postgres")
@@ -74,7 +75,7 @@ def server(settings: tuple[str, ...] = SETTINGS) -> Iterator[Postgres]:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 
-    try:
+    with scratch:
         run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C",
             "-N")  # fmt: skip
         options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 " + " ".join(
@@ -85,8 +86,6 @@ def server(settings: tuple[str, ...] = SETTINGS) -> Iterator[Postgres]:
             yield Postgres(port)
         finally:
             run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def need_postgres() -> None:

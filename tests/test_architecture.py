@@ -306,6 +306,18 @@ def test_no_file_is_read_by_the_locale() -> None:
     assert complaints(by_locale, "detectors") + complaints(by_locale, "streams") == []
 
 
+def test_every_temporary_folder_goes_with_whoever_made_it() -> None:
+    """`mkdtemp` and its like leave the removal to a line that an error may never reach."""
+    left = re.compile(r"\bmk[ds]temp\(|\bdelete\s*=\s*False")
+    found = [
+        str(path.relative_to(ROOT))
+        for top in ("deploy", "detectors", "streams", "tests")
+        for path in sorted((ROOT / top).rglob("*.py"))
+        if left.search(path.read_text())
+    ]
+    assert found == []
+
+
 def test_no_two_public_classes_share_a_name() -> None:
     found = classes("detectors")
     for name, modules in classes("streams").items():

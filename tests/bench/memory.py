@@ -15,7 +15,6 @@ import json
 import os
 import random
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -365,20 +364,19 @@ def main() -> None:
             print(json.dumps({name: found}), flush=True)
         return
     began = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="otpguard-memory-"))
+    scratch = tempfile.TemporaryDirectory(prefix="otpguard-memory-")
+    folder = Path(scratch.name)
 
     def tell(name: str, found: Any) -> None:
         said = {name: found, "at_s": round(time.monotonic() - began), "load": os.getloadavg()[0]}
         print(json.dumps(said), flush=True)
 
-    try:
+    with scratch:
         if sys.argv[1] == "learn":
             learned(int(sys.argv[2]), folder, tell)
             return
         with clusters.broker("kafka") as broker, patch.object(latency, "WARM_S", 8.0):
             moved(broker, int(sys.argv[1]), int([*sys.argv, str(ADOPTED)][2]), folder, tell)
-    finally:
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -98,8 +98,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=500)
     parser.add_argument("--seconds", type=float, default=20)
     words = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="otpguard-signal-"))
     with ExitStack() as stack:
+        scratch = tempfile.TemporaryDirectory(prefix="otpguard-signal-")
+        folder = Path(stack.enter_context(scratch))
         server = stack.enter_context(broker())
         with Cluster(Kafka(bootstrap=server.bootstrap)) as cluster:
             cluster.create("audit", 1, 1, {})

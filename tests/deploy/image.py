@@ -90,8 +90,8 @@ class Builder:
         limits.write_text("[containers]\ndefault_ulimits = []\n")
         self._environment = {**os.environ, "CONTAINERS_CONF": str(limits)}
         # podman takes no path of over 50 characters for it, and a test's folder may be longer.
-        self._run = Path(tempfile.mkdtemp(prefix="otpguard-run-", dir="/tmp"))
-        self._storage = ("--root", str(folder / "storage"), "--runroot", str(self._run),
+        self._run = tempfile.TemporaryDirectory(prefix="otpguard-run-", dir="/tmp")
+        self._storage = ("--root", str(folder / "storage"), "--runroot", self._run.name,
                          "--storage-driver", "vfs")  # fmt: skip
         self._based = False
 
@@ -127,8 +127,8 @@ class Builder:
     def close(self) -> None:
         """Nothing of it stays, mounts included."""
         self._must("podman", "image", "umount", "--all")
-        for folder in (self.folder / "storage", self._run):
-            shutil.rmtree(folder)
+        shutil.rmtree(self.folder / "storage")
+        self._run.cleanup()
 
     def _must(self, program: str, *words: str) -> str:
         done = subprocess.run(

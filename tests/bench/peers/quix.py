@@ -19,12 +19,13 @@ total = int(sys.argv[4])
 seen = codes = 0
 newest = {}
 
+scratch = tempfile.TemporaryDirectory(prefix="quix-", ignore_cleanup_errors=True)
 app = Application(
     broker_address=bootstrap,
     consumer_group=group,
     auto_offset_reset="earliest",
     commit_interval=float(sys.argv[5]),
-    state_dir=tempfile.mkdtemp(prefix="quix-"),
+    state_dir=scratch.name,
     loglevel=logging.ERROR,
 )
 

@@ -75,9 +75,10 @@ follow("events", events.reduce(value=pw.reducers.count()))
 follow("codes", codes.reduce(value=pw.reducers.count()))
 follow("sum", counts.reduce(value=pw.reducers.sum(counts.codes)))
 persistence = None
+scratch = tempfile.TemporaryDirectory(prefix="pathway-", ignore_cleanup_errors=True)
 if kept == "persistence":
     persistence = pw.persistence.Config(
-        pw.persistence.Backend.filesystem(tempfile.mkdtemp(prefix="pathway-")),
+        pw.persistence.Backend.filesystem(scratch.name),
         snapshot_interval_ms=1_000 * cycle_s,
     )
 pw.run(monitoring_level=pw.MonitoringLevel.NONE, persistence_config=persistence)

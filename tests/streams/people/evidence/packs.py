@@ -5,10 +5,10 @@ test.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import msgspec
@@ -141,15 +141,15 @@ def making(at: str = "2026-03-06T02:00:00Z", **more: Any) -> Making:
 
 
 @cache
-def _made() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="otpguard-pack-")) / "pack"
-    make(chosen(), making(), folder)
+def _made() -> TemporaryDirectory[str]:
+    folder = TemporaryDirectory(prefix="otpguard-pack-")
+    make(chosen(), making(), Path(folder.name, "pack"))
     return folder
 
 
 def pack(folder: Path) -> Path:
     """A pack in a folder of one's own, to be broken."""
-    return Path(shutil.copytree(_made(), folder / "pack"))
+    return Path(shutil.copytree(Path(_made().name, "pack"), folder / "pack"))
 
 
 def broken(data: bytes, place: int, by: int) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +20,7 @@ from streams.people.evidence.signed_envelope import sign_value
 from streams.people.evidence.stamp import attach, check_token, fetch_token, query, stamp_value
 from streams.people.evidence.standalone import TIMESTAMP
 from streams.people.evidence.verify import verify
+from tests.builders.architecture import ROOT
 from tests.streams.people.evidence.packs import fingerprint, key, pack
 from tests.streams.people.evidence.tsa import answered, authority, stamped
 
@@ -104,3 +108,17 @@ def test_an_authority_that_is_away_or_refuses_is_said(own: Path) -> None:
         fetch_token("http://127.0.0.1:9/", b"x")
     with served(own, 500) as url, pytest.raises(UnavailableError, match="500"):
         fetch_token(url, b"x")
+
+
+def test_packs_that_tests_share_go_with_their_process(tmp_path: Path) -> None:
+    program = (
+        "from pathlib import Path\n"
+        "from tests.streams.people.evidence import packs, tsa\n"
+        "assert packs.pack(Path('copy')).is_dir()\n"
+        "assert all(path.exists() for path in tsa.whole().values())\n"
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True)
+    assert list(scratch.iterdir()) == []

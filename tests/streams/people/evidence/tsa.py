@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from streams.people.evidence.pack import extract, make
@@ -66,12 +66,19 @@ def stamped(folder: Path, made: Path) -> Path:
     return own / "ca.pem"
 
 
-@cache
 def whole() -> dict[str, Path]:
     """A pack with a time stamp and a list of successors, an extract of it, and the authority."""
-    folder = Path(tempfile.mkdtemp(prefix="otpguard-pack-"))
+    folder = Path(_whole().name)
+    ca = folder / "authority" / "ca.pem"
+    return {"pack": folder / "pack", "extract": folder / "extract", "authority": ca}
+
+
+@cache
+def _whole() -> TemporaryDirectory[str]:
+    made = TemporaryDirectory(prefix="otpguard-pack-")
+    folder = Path(made.name)
     signers = succession(key("before"), key().public, "2027-01-01T00:00:00Z")
     make(chosen(), making(signers=signers), folder / "pack")
-    ca = stamped(folder, folder / "pack")
+    stamped(folder, folder / "pack")
     extract(folder / "pack", SHOP, folder / "extract")
-    return {"pack": folder / "pack", "extract": folder / "extract", "authority": ca}
+    return made
