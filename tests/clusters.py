@@ -305,8 +305,13 @@ def mirror(first: Broker, standby: Broker, folder: Path) -> Iterator[subprocess.
 
 
 def _jars(name: str = "kafka") -> Path:
+    return cached(f"{name}-{KAFKA_VERSION}")
+
+
+def cached(name: str) -> Path:
+    """The place for something that is made once for each user of this machine."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "otpguard" / f"{name}-{KAFKA_VERSION}"
+    return cache / "otpguard" / name
 
 
 def _java_version() -> str | None:

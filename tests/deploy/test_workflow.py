@@ -112,6 +112,65 @@ def test_a_tag_that_is_not_the_version_or_has_no_day_is_not_released(
     assert (done.returncode == 0) is passes
 
 
+MAKE: Final = """#!/bin/bash
+# Tells what is in its caches, then fills them as tests do.
+maven=${MAVEN_OPTS##*-Dmaven.repo.local=}
+found=$(find "$XDG_CACHE_HOME" "$maven" -type f 2>/dev/null | wc -l)
+echo "make $1: $found files, ${MPLCONFIGDIR:-}"
+[ -n "${ELSEWHERE:-}" ] || mkdir -p "$XDG_CACHE_HOME/otpguard" "$maven"
+touch "$XDG_CACHE_HOME/otpguard/jar" "$maven/jar" 2>/dev/null || true
+"""
+
+
+def run_ci(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run `.ci/run` with a `make` that only looks; programs in `folder/bin` come first."""
+    (folder / ".ci").mkdir()
+    for path, text in (
+        (folder / ".ci/run", (ROOT / ".ci/run").read_text()),
+        (folder / ".ci/packages", "#!/bin/sh\n"),
+        (folder / "bin/make", MAKE),
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    warm = folder / "warm"
+    warm.mkdir()
+    (warm / "otpguard").mkdir()
+    (warm / "otpguard/jar").touch()
+    environment = {
+        **os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "TMPDIR": str(folder),
+        "XDG_CACHE_HOME": str(warm), "MPLCONFIGDIR": str(warm), **more,
+    }  # fmt: skip
+    return subprocess.run(
+        [folder / ".ci/run"], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_ci_begins_with_empty_caches_and_leaves_none(tmp_path: Path) -> None:
+    done = run_ci(tmp_path, MAVEN_OPTS="-Dmaven.repo.local=/warm")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["make test: 0 files, ", "make integration: 2 files, "]
+    assert {each.name for each in tmp_path.iterdir()} == {".ci", "bin", "warm"}
+
+
+def test_ci_fails_if_its_cache_did_not_begin_empty(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    mktemp = tmp_path / "bin/mktemp"
+    mktemp.write_text(f"#!/bin/sh\necho {tmp_path}/warm\n")
+    mktemp.chmod(0o755)
+    done = run_ci(tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "must begin empty" in done.stderr
+    assert (tmp_path / "warm/otpguard/jar").exists()
+
+
+def test_ci_fails_if_the_tests_used_another_cache(tmp_path: Path) -> None:
+    done = run_ci(tmp_path, ELSEWHERE="yes")
+    assert done.returncode == 1
+    assert "another cache" in done.stderr
+    assert "make integration" not in done.stdout
+
+
 def test_a_known_vulnerability_fails_the_workflow_each_time() -> None:
     """Also a database that cannot be reached: pip-audit exits with 1, and nothing hides that."""
     job = jobs()["vulnerabilities"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.clusters import made_once, run_tool
+from tests.clusters import cached, made_once, run_tool
 from tests.enforce.services import need
 
 POM: Final = Path(__file__).with_name("verapdf.pom.xml")
@@ -27,13 +26,12 @@ def fetched() -> Path:
     need("mvn", "maven")
     version = re.search(r"validation-model</artifactId>\s*<version>([\d.]+)", POM.read_text())
     assert version
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
     def fetch(new: Path) -> None:
         words = ["dependency:copy-dependencies", f"-DoutputDirectory={new}"]
         run_tool(["mvn", "-q", "-B", "-f", str(POM), *words])
 
-    return made_once(cache / "otpguard" / f"verapdf-{version[1]}", fetch)
+    return made_once(cached(f"verapdf-{version[1]}"), fetch)
 
 
 def checked(*files: Path) -> dict[Path, PdfVerdict]:

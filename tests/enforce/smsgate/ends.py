@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import queue
 import subprocess
 import threading
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 from smpp.pdu.pdu_types import CommandStatus
 
-from tests.clusters import made_once, run_tool
+from tests.clusters import cached, made_once, run_tool
 from tests.enforce.services import leave_nothing, need
 from tests.ports import free_port
 from tests.waiting import END_S
@@ -38,13 +37,12 @@ def built() -> Path:
     need("mvn", "maven")
     sources = sorted([HANDLER / "pom.xml", *HANDLER.rglob("*.java")])
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
     def build(new: Path) -> None:
         words = [f"-DbuildDirectory={new}", "package"]
         run_tool(["mvn", "-q", "-B", "-f", str(HANDLER / "pom.xml"), *words])
 
-    return made_once(cache / "otpguard" / f"smsgate-{digest}", build)
+    return made_once(cached(f"smsgate-{digest}"), build)
 
 
 class Sender:
