@@ -1,13 +1,15 @@
 """The picture that `otpguard top` shows: its lines, and how a flood's pace is drawn. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from rich.cells import cell_len
 
 from detectors.model.records import Evidence
 from streams.cases.store.answers import CaseLine
 from streams.cluster.lag import ClusterFacts
-from streams.common import join_list, moment, tr, trn
+from streams.common import escape_unprintable, join_list, moment, tr, trn
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 BAR_MS: Final = 30_000
@@ -15,6 +17,8 @@ BAR_MS: Final = 30_000
 eight bars cover four minutes: they show how the flood began and whether it goes on."""
 
 PACE_MS: Final = BAR_MS * len(BARS)
+
+LINE_CELLS: Final = 80  # Columns of the narrowest terminal.
 
 
 def pace(seen: Sequence[Evidence]) -> list[int]:
@@ -67,32 +71,42 @@ class Frame:
     unanswered_ms: int  # Since when no broker answers (UTC); 0: they answer.
 
     def lines(self) -> list[str]:
-        """Return what stands above the list, in lines of at most 80 letters."""
+        """Return what stands above the list, escaped, in lines of at most 80 letters."""
+        return list(map(escape_unprintable, self._lines()))
+
+    def _lines(self) -> Iterator[str]:
         facts = self.facts
-        ages = [f"{name} ({(self.at_ms - at) // 1000} s)" for name, at in self.at_work.items()]
-        gone = [tr("{name} stopped").format(name=name) for name in self.stopped]
         worst = sorted((facts.lag or {}).items(), key=lambda each: -each[1])[:1]
-        return [
-            tr("mode {mode}   {floods}, {throttled} throttled").format(
-                mode=self.mode,
-                floods=trn("{n} flood", "{n} floods", self.floods),
-                throttled=self.throttled,
-            ),
-            tr("lag {lag}{worst}   workers {workers}   dead letters in 1 h {letters}").format(
-                lag="?" if facts.lag is None else sum(facts.lag.values()),
-                worst="".join(f" (#{partition}: {n})" for partition, n in worst if n),
-                workers="?" if facts.workers is None else len(facts.workers),
-                letters="?" if facts.dead_letters is None else facts.dead_letters,
-            ),
-            tr("gateways {names}").format(names=join_list([*ages, *gone]) or tr("none")),
-            *([tr("still reading: these are not all floods")] if self.is_behind else []),
-            *(
-                [
-                    tr("no broker answers since {time}: newer floods are missing").format(
-                        time=moment(self.unanswered_ms)
-                    )
-                ]
-                if self.unanswered_ms
-                else []
-            ),
-        ]
+        yield tr("mode {mode}   {floods}, {throttled} throttled").format(
+            mode=self.mode,
+            floods=trn("{n} flood", "{n} floods", self.floods),
+            throttled=self.throttled,
+        )
+        yield tr("lag {lag}{worst}   workers {workers}   dead letters in 1 h {letters}").format(
+            lag="?" if facts.lag is None else sum(facts.lag.values()),
+            worst="".join(f" (#{partition}: {n})" for partition, n in worst if n),
+            workers="?" if facts.workers is None else len(facts.workers),
+            letters="?" if facts.dead_letters is None else facts.dead_letters,
+        )
+        yield self._gateways()
+        if self.is_behind:
+            yield tr("still reading: these are not all floods")
+        if self.unanswered_ms:
+            yield tr("no broker answers since {time}: newer floods are missing").format(
+                time=moment(self.unanswered_ms)
+            )
+
+    def _gateways(self) -> str:
+        """Name the gateways, the stopped ones first, and count those that do not fit the line."""
+        names = [
+            *(tr("{name} stopped").format(name=name) for name in self.stopped),
+            *(f"{name} ({(self.at_ms - at) // 1000} s)" for name, at in self.at_work.items()),
+        ] or ["?" if self.facts.signs is None else tr("none")]
+        line = ""
+        for shown in range(1, len(names) + 1):
+            more = [tr("+{n} more").format(n=len(names) - shown)] if names[shown:] else []
+            longer = tr("gateways {names}").format(names=join_list([*names[:shown], *more]))
+            if line and cell_len(longer) > LINE_CELLS:
+                break
+            line = longer
+        return line

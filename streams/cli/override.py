@@ -299,7 +299,7 @@ def _say(
             # What went wrong with the word is said, and this alone where its records would be lost.
             deliver_audit(settings, chain, quiet=chain.is_durable)
             raise
-        unconfirmed = wait_s and (said.missing or not said.obeyed)
+        unconfirmed = wait_s and (said.missing or said.has_unknown or not said.obeyed)
         outcome = "failed" if said.failed else "unconfirmed" if unconfirmed else "done"
         _note(chain, word, outcome, said.word_id)
         unaudited = deliver_audit(settings, chain)
@@ -321,6 +321,13 @@ def _say(
     if said.missing:
         raise UnconfirmedError(
             tr("applied, but not confirmed by {told}").format(told=join_list(said.missing))
+        )
+    if said.has_unknown:
+        raise UnconfirmedError(
+            tr(
+                "applied, but which other gateways run is not known: this user may not see their "
+                "consumer groups (`otpguard topics acls` lists the rights)"
+            )
         )
     if unaudited:
         raise UnavailableError(tr("the override is in effect, but its audit record is not written"))

@@ -127,9 +127,7 @@ class TopFeed(ExitStack):
             if topics != self._ids.keys() or self._reader.ids(topics) != self._ids:
                 with self._lock:
                     self._start()
-        with self._lock:
-            answered = self._model.gateways()
-        self._gateways = at_work.sort_gateways(answered, self._facts.signs or {}, now_ms)
+        self._gateways = at_work.sort_gateways(self._facts.signs or {}, now_ms)
         self._asked = time.monotonic()
 
     def frame(self, sort: str = "worst", wanted: str = "") -> live_floods.Frame:

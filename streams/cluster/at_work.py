@@ -1,17 +1,20 @@
 """Finds the gateways that are active: those from which a person may expect an answer.
 
-An adapter stores a sign of life with the offsets that it commits, every few seconds. This is also
-known of a gateway that acknowledges nothing more.
+An adapter stores a sign of life with the offsets that it commits, every few seconds. It tells that
+a gateway runs that acknowledges nothing. An acknowledgement is no sign of life: a damaged one can
+name a gateway that does not exist, and every override would then wait for its answer.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streams.cluster.admin import Cluster
 from streams.cluster.prompt import LATELY_MS
 from streams.common import OtpguardError
+from streams.common.limits import GATEWAY_ID
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -21,9 +24,6 @@ SILENT_MS: Final = 300_000
 """A gateway whose sign of life is older counts as stopped (milliseconds). Chosen: five minutes are
 60 signs. A gateway that hangs or was killed is missed for so long; one that ended in order is
 known at once."""
-NEWER_MS: Final = 10_000
-"""An acknowledgement that is so much newer than the sign of life (milliseconds) is of an adapter
-that has started since."""
 
 
 class Sign(NamedTuple):
@@ -65,25 +65,21 @@ def read_signs(cluster: Cluster, app_id: str) -> dict[str, Sign]:
         for state, _, at in (each.partition(" ") for each in told):
             if state in (ALIVE, ENDED) and at.isascii() and at.isdecimal():
                 name, sign = group.removeprefix(prefix), Sign(int(at), state == ENDED)
-                signs[name] = max(sign, signs.get(name, sign))
+                if re.fullmatch(GATEWAY_ID, name):  # Others are no adapters of ours.
+                    signs[name] = max(sign, signs.get(name, sign))
     return signs
 
 
-def sort_gateways(answered: Mapping[str, int], signs: Mapping[str, Sign], now_ms: int) -> Gateways:
+def sort_gateways(signs: Mapping[str, Sign], now_ms: int) -> Gateways:
     """Return which gateways are at work and which are stopped, of those heard of within a day.
 
-    `answered` maps a gateway to the time of its newest acknowledgement, and `signs` to its newest
-    sign of life.
+    `signs` has the newest sign of life of each gateway.
 
-    >>> sort_gateways({"a": 9}, {"a": Sign(9, ended=True), "b": Sign(8, ended=False)}, 10)
+    >>> sort_gateways({"a": Sign(9, ended=True), "b": Sign(8, ended=False)}, 10)
     Gateways(at_work={'b': 8}, stopped={'a': 9})
     """
     found = Gateways({}, {})
-    for name in {**answered, **signs}:
-        at_ms, sign = answered.get(name, 0), signs.get(name)
-        stopped = False
-        if sign is not None and at_ms <= sign.at_ms + NEWER_MS:
-            at_ms, stopped = max(at_ms, sign.at_ms), sign.ended or sign.at_ms < now_ms - SILENT_MS
-        if at_ms >= now_ms - LATELY_MS:
-            found[stopped][name] = at_ms
+    for name, sign in signs.items():
+        if sign.at_ms >= now_ms - LATELY_MS:
+            found[sign.ended or sign.at_ms < now_ms - SILENT_MS][name] = sign.at_ms
     return found

@@ -11,6 +11,9 @@ PARTITIONS_MAX: Final = 1024
 per partition this is more than one country has numbers. Larger networks need several installations.
 """
 
+GATEWAY_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""Regular expression of a gateway's name. Names stand on screens and in consumer groups."""
+
 AHEAD_MAX_MS: Final = 300_000
 """How far an event's time may be in the future. Gateway clocks normally differ by seconds; 5 min
 tolerates a gateway without time synchronisation. This is half a lease, so no lease outlives its

@@ -15,6 +15,7 @@ from detectors.model.times import DAY_MS
 from streams.common.errors import refuse_faults
 from streams.wire.version import (
     SCHEMA_VERSION,
+    GatewayId,
     Integer,
     Number63,
     ShortText,
@@ -106,7 +107,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     """`otpguard.throttle.acks.v1`: the result of one action at one adapter."""
 
     action_id: str
-    gateway_id: str
+    gateway_id: GatewayId
     state: AckState
     why: str
     at_ms: TimeMs
@@ -130,7 +131,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
     action_id: str
     episode_id: str
-    gateway_id: str
+    gateway_id: GatewayId
     at_ms: TimeMs
     refused: Number63
     by_platform: Annotated[dict[Word32, Number63], Meta(max_length=COUNTED_PLATFORMS_MAX)] = (

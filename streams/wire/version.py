@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from detectors.model.event import Trust
 from detectors.model.records import Level
+from streams.common.limits import GATEWAY_ID
 
 SCHEMA_VERSION: Final = 1
 TIME_MAX_MS: Final = 253_402_300_799_999
@@ -29,6 +30,7 @@ Number63 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Word32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 WORD_MAX: Final = 256
 ShortText = Annotated[str, Meta(max_length=WORD_MAX)]
+GatewayId = Annotated[str, Meta(pattern=rf"\A{GATEWAY_ID}\Z")]
 
 TrustName = Literal["none", "bank", "government", "carrier", "emergency"]
 LevelName = Literal["clear", "watch", "throttle"]

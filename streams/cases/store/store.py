@@ -425,19 +425,6 @@ class ReadModel:
             told = _words(connection, (row.recipient,), at_ms)
         return next(each for each in told if each.word_id == word_id)
 
-    def gateways(self) -> dict[str, int]:
-        """Return the gateways that acknowledged anything in the last 24 hours, and when last (ms).
-
-        An override is expected to reach each of these gateways.
-        """
-        with self.reading() as (connection, at_ms):
-            found = connection.execute(
-                select(acks.c.gateway_id, func.max(acks.c.written_ms))
-                .where(acks.c.written_ms > at_ms - DAY_MS)
-                .group_by(acks.c.gateway_id)
-            )
-            return {row[0]: row[1] for row in sorted(map(tuple, found))}
-
     def audit(
         self,
         *,

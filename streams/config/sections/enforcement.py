@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from streams.common import tr
 from streams.common.errors import refuse_faults
+from streams.common.limits import GATEWAY_ID
 from streams.common.tls import LOOPBACK
 from streams.config.sections.section import Seconds, Secret, Section, Url
 
@@ -25,7 +26,7 @@ class Enforce(Section):
 
     gateway_id: str = Field(
         "gateway",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        pattern=f"^{GATEWAY_ID}$",
         description="name of the gateway in acknowledgements, and of this adapter's consumer group",
     )
     subscribers: int = Field(

@@ -469,7 +469,7 @@ class CasePages:
         if not said.obeyed and not said.failed:
             line = self.desk.store.word(word_id)
             if line is not None and line.acks:
-                return Flash(describe_confirmed(line, self.desk.store.gateways()))
+                return Flash(describe_confirmed(line, self.desk.voice.at_work()))
         return _flash(said)
 
     def _choices(self, visit: Visit, calls: Sequence[Row[Any]]) -> dict[str, Any]:
@@ -491,7 +491,7 @@ class CasePages:
         }
 
     def _words(self, lines: Sequence[Any]) -> list[dict[str, Any]]:
-        gateways = self.desk.store.gateways() if lines else ()
+        gateways = self.desk.voice.at_work() if lines else ()
         return [
             {
                 "id": each.word_id,

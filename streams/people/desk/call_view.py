@@ -265,7 +265,7 @@ def warn_unconfirmed(gateways: Sequence[str]) -> str:
 
 def name_unanswered(said: Said) -> str:
     """Name the gateways that have not confirmed an override, and those that are stopped."""
-    stopped = ""
+    stopped = tr("Which other gateways run is not known.") if said.has_unknown else ""
     if said.list_stopped:
         stopped = tr("Stopped: {told}; it counts there when they start.").format(
             told=join_list(said.list_stopped)

@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 
 WORDS_MAX: Final = 1_000  # Maximum number of overrides whose acknowledgements are kept in memory.
 
-GATEWAYS_MAX: Final = 256
-
 SIGNS_S: Final = 15.0
 """Pause in seconds between two readings of the gateways' signs of life. Chosen: three signs."""
 
@@ -61,6 +59,11 @@ class Said:
         return len(self.at_work.keys() | self.obeyed.keys() | self.failed.keys())
 
     @property
+    def has_unknown(self) -> bool:
+        """True if a gateway confirmed, but the user may not see which gateways are at work."""
+        return bool(self.obeyed) and not self.at_work and not self.silent
+
+    @property
     def missing(self) -> list[str]:
         """Names of the gateways at work that have not answered, sorted."""
         return sorted(self.at_work.keys() - self.obeyed.keys() - self.failed.keys())
@@ -71,7 +74,7 @@ class Said:
 
 
 class HeardWords:
-    """Stores acknowledgements in memory: which gateways are at work, and their answers.
+    """Stores in memory which gateways are at work, and their answers to overrides.
 
     Threads may share it. `signs_read`: the signs of life are known. Before, it is not known which
     gateways should answer.
@@ -82,7 +85,6 @@ class HeardWords:
         self._signs_read = signs_read
         self._changed = threading.Condition()
         self._of_word: OrderedDict[str, dict[str, tuple[Ack, float]]] = OrderedDict()
-        self._gateways: OrderedDict[str, int] = OrderedDict()  # gateway -> newest answer, ms
         self._signs: Mapping[str, Sign] = {}
 
     def see(self, signs: Mapping[str, Sign]) -> None:
@@ -93,13 +95,8 @@ class HeardWords:
             self._changed.notify_all()
 
     def take(self, ack: Ack) -> None:
-        """Store when the gateway answered, and its acknowledgement if it is of an override."""
+        """Store an acknowledgement of an override; others are ignored."""
         with self._changed:
-            before_ms = self._gateways.get(ack.gateway_id, 0)
-            self._gateways[ack.gateway_id] = max(before_ms, ack.at_ms)
-            self._gateways.move_to_end(ack.gateway_id)
-            if len(self._gateways) > GATEWAYS_MAX:
-                self._gateways.popitem(last=False)
             if ack.action_id.startswith("override-"):
                 word = self._of_word.setdefault(ack.action_id, {})
                 word[ack.gateway_id] = ack, time.monotonic()
@@ -141,7 +138,7 @@ class HeardWords:
                 self._changed.wait(min(pause, AGREED_S) if agreed else pause)
 
     def _list_gateways(self) -> Gateways:
-        return sort_gateways(self._gateways, self._signs, self._now_ms())
+        return sort_gateways(self._signs, self._now_ms())
 
 
 class Speaker:
@@ -168,6 +165,10 @@ class Speaker:
             self._said_at.popitem(last=False)
         return self._heard.wait(word_id, said_at, wait_s)
 
+    def at_work(self) -> Mapping[str, int]:
+        """Return the gateways at work, each with its newest sign of life (UTC, ms)."""
+        return self._heard.at_work()
+
     def collect_answers(self, word_id: str) -> Said:
         """Return the answers to an override so far.
 
@@ -175,7 +176,7 @@ class Speaker:
         """
         said_at = self._said_at.get(word_id)
         if said_at is None:
-            return Said(word_id, at_work=self._heard.at_work())
+            return Said(word_id, at_work=self.at_work())
         return self._heard.wait(word_id, said_at, 0)
 
 

@@ -240,7 +240,7 @@ class OversightPages:
         return self.desk.page(
             visit, "health", age=store.freshness(), rails=store.rail_refusals(),
             modes=[each.word for each in store.words_now() if each.word.verb == "mode"],
-            mode=self.desk.settings.mode, gateways=store.gateways(), whole=whole,
+            mode=self.desk.settings.mode, gateways=self.desk.voice.at_work(), whole=whole,
             checks=list(self.desk.examine(whole)), runbooks=self.desk.settings.console.runbooks,
         )  # fmt: skip
 

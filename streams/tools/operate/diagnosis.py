@@ -348,7 +348,7 @@ def _examine_facts(facts: ClusterFacts, now_ms: int) -> Iterator[Check]:
             *(tr("partition {p}: {n}").format(p=p, n=n) for p, n in worst if n),
         ])  # fmt: skip
         yield Check("lag", "ok", says) if facts.workers else Check("lag", "warn", says, start)
-    at_work, stopped = sort_gateways({}, facts.signs or {}, now_ms)
+    at_work, stopped = sort_gateways(facts.signs or {}, now_ms)
     says = join_list([
         *(tr("{name}: leases as of {n} s ago").format(name=name, n=(now_ms - at) // 1000)
           for name, at in at_work.items()),

@@ -31,20 +31,32 @@ def test_messages_of_records_that_were_not_read_are_in_no_bar() -> None:
 
 def test_lines_fit_a_terminal_and_name_what_is_not_known() -> None:
     def lines(facts: ClusterFacts, *, behind: bool = False, unanswered: int = 0) -> list[str]:
-        gateways = sort_gateways({"smsc-1": NOW_MS - 1000}, facts.signs or {}, NOW_MS)
+        gateways = sort_gateways(facts.signs or {}, NOW_MS)
         return Frame(NOW_MS, "enforce", 1, 1, [], *gateways, facts, 0, behind, unanswered).lines()
 
     assert lines(ClusterFacts())[1] == "lag ?   workers ?   dead letters in 1 h ?"
-    signs = {"smsc-9": Sign(NOW_MS, ended=True)}
+    assert lines(ClusterFacts())[2] == "gateways ?"
+    assert lines(ClusterFacts(signs={}))[2] == "gateways none"
+    signs = {"smsc-1": Sign(NOW_MS - 1000, ended=False), "smsc-9": Sign(NOW_MS, ended=True)}
     found = lines(ClusterFacts({0: 3, 1: 70}, {"w1": 2}, signs, 4))
     assert found == [
         "mode enforce   1 flood, 1 throttled",
         "lag 73 (#1: 70)   workers 1   dead letters in 1 h 4",
-        "gateways smsc-1 (1 s), smsc-9 stopped",
+        "gateways smsc-9 stopped, smsc-1 (1 s)",
     ]
     assert max(map(len, found)) <= 80
+    signs = {f"smsc-{n}.{'x' * 40}": Sign(NOW_MS, ended=n < 2) for n in range(40)}
+    told = lines(ClusterFacts({}, {}, signs, 0))[2]
+    assert told == f"gateways smsc-0.{'x' * 40} stopped, +39 more"
     behind = lines(ClusterFacts(), behind=True)
     assert behind[-1] == "still reading: these are not all floods"
     silent = lines(ClusterFacts(), unanswered=NOW_MS)[-1]
     assert silent == f"no broker answers since {moment(NOW_MS)}: newer floods are missing"
     assert len(silent) <= 80
+
+
+def test_a_name_from_outside_cannot_command_the_terminal() -> None:
+    """An acknowledgement's gateway could set the title, or fill the clipboard."""
+    names = {"a\x1b]52;c;cm0=\x07\x9b2J": NOW_MS}
+    frame = Frame(NOW_MS, "enforce", 0, 0, [], names, names, ClusterFacts(), 0, False, 0)
+    assert "".join(frame.lines()).isprintable()

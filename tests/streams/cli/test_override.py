@@ -50,7 +50,7 @@ def folder(world: World, broker: Broker, tmp_path: Path) -> Path:
     topics = world.topics
     roles = ("throttle", "acks", "override", "everyone", "counts", "audit")
     names = {name: getattr(topics, name) for name in roles}
-    lines = [f'kafka = {{bootstrap = "{broker.bootstrap}"}}', "[topics]"]
+    lines = [f'app_id = "{world.name}"', f'kafka.bootstrap = "{broker.bootstrap}"', "[topics]"]
     lines += [f'{name} = "{topic}"' for name, topic in names.items()]
     (tmp_path / "otpguard.toml").write_text("\n".join(lines))
     return tmp_path
@@ -68,7 +68,6 @@ def test_every_word_takes_effect_in_two_adapters_without_a_worker(
         leases = [action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 50)]
         world.say(*leases)
         wait_until(lambda: len(throttled(keys)) == len(throttled(others)) == 49, "held")
-        world.acks(2 * 49)  # whoever acknowledged is known to be at work
         for words in (
             ["release", "+86 139 0000 0001", "--reason", "she called"],
             ["exempt", "13900000002", "--reason", "QA", "--actor", "noc-7"],
@@ -118,8 +117,7 @@ def test_a_gateway_at_work_that_does_not_confirm_is_named_and_the_exit_code_is_3
     words: tuple[str, ...], world: World, keys: redis.Redis, folder: Path
 ) -> None:
     """A command waits for eight seconds, so that each is given once, two of them with `--json`."""
-    spoke = Ack(action_id="1:x:0:1", gateway_id="smsc-2", state="applied", why="", at_ms=now_ms())
-    world.producer.send(world.topics.acks, encode_ack(spoke)).get(timeout=END_S)
+    world.sign("smsc-2")
     with world.adapter("redis-1"):
         world.say(action("8613900000001", 1, at_ms=now_ms()))
         wait_until(lambda: throttled(keys) == {"8613900000001"}, "held")
@@ -135,6 +133,18 @@ def test_a_gateway_at_work_that_does_not_confirm_is_named_and_the_exit_code_is_3
             assert "not confirmed by smsc-2, which last answered at" in done.stdout
     audited = [decode_audit(each.value) for each in written(world.clients, world.topics.audit)]
     assert [each.outcome for each in audited] == ["asked", "unconfirmed"]
+
+
+def test_a_damaged_acknowledgement_makes_nobody_wait_for_a_gateway_that_there_is_not(
+    world: World, keys: redis.Redis, folder: Path
+) -> None:
+    """Each override of a day ended with 3, after the whole wait."""
+    spoke = Ack(action_id="1:x:0:1", gateway_id="smsc-9", state="applied", why="", at_ms=now_ms())
+    world.producer.send(world.topics.acks, encode_ack(spoke)).get(timeout=END_S)
+    with world.adapter("redis-1"):
+        done = otpguard(folder, "release", "13900000001", "--reason", "x", *PATIENTLY)
+        assert done.returncode == 0, done.stderr
+        assert "smsc-9" not in done.stdout
 
 
 @pytest.mark.integration

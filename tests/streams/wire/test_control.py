@@ -149,6 +149,16 @@ def test_an_answer_comes_back_as_it_went_and_a_newer_one_names_its_version() -> 
     assert decode_ack(msgspec.json.encode(newer | {"schema_version": 1})) == said
 
 
+@pytest.mark.parametrize("name", ["", "-a", "a b", "a\n", "\x1b]52;c;cm0=\x07", "网关", "a" * 65])
+def test_answers_and_counts_of_a_gateway_that_no_setting_can_name_are_refused(name: str) -> None:
+    said = Ack(action_id="a1", gateway_id=name, state="failed", why="away", at_ms=5)
+    counts = Counts(action_id="a1", episode_id="e", gateway_id=name, at_ms=5, refused=7)
+    with pytest.raises(UnreadableError):
+        decode_ack(encode_ack(said))
+    with pytest.raises(UnreadableError):
+        decode_counts(encode_counts(counts))
+
+
 def test_a_word_without_the_newer_fields_is_written_as_before_there_were_any() -> None:
     assert encode_override(word()).endswith(b'"platform":"","mode":"enforce","schema_version":1}')
 

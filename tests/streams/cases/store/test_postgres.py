@@ -12,6 +12,7 @@ from random import Random
 from string import ascii_letters
 from typing import Any
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -127,9 +128,11 @@ def test_what_strangers_ask_for_with_a_nul_is_not_found_and_no_error(store: Fill
 def test_a_key_too_long_for_an_index_stops_no_other_record(store: FilledStore) -> None:
     record, lease = flood()
     long = "".join(Random(7).choices(ascii_letters, k=20_000))
-    batch = logged(store, [record, lease, acked(lease, gateway=long), acked(lease)], START_MS)
+    too_long = msgspec.structs.replace(acked(lease), action_id=long)
+    batch = logged(store, [record, lease, too_long, acked(lease)], START_MS)
     assert Writer(store.index).take(batch, read(batch, {})) == 1
-    assert set(store.gateways()) == {"smsc-1"}
+    (acks,) = store.case(record.episode_id).case.acks.values()
+    assert [each.gateway_id for each in acks] == ["smsc-1"]
 
 
 def test_a_new_store_has_the_tables_of_the_program(store: FilledStore) -> None:

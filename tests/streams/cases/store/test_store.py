@@ -267,14 +267,6 @@ def test_the_audit_is_searched_and_read_page_by_page(store: FilledStore) -> None
     assert len(pages) == len(set(pages)) == 7
 
 
-def test_gateways_are_those_that_said_something_lately(store: FilledStore) -> None:
-    record, lease = flood()
-    fill(store, record, lease, acked(lease), acked(lease, gateway="smsc-2"))
-    assert list(store.gateways()) == ["smsc-1", "smsc-2"]
-    store.at_ms += 2 * 86_400_000
-    assert store.gateways() == {}
-
-
 def test_the_mark_changes_with_the_index(store: FilledStore) -> None:
     before = store.mark()
     fill(store, *flood())

@@ -20,13 +20,12 @@ from kafka.errors import (
 from streams.cluster import prompt, read as read_module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.at_work import Sign
-from streams.cluster.prompt import LATELY_MS
 from streams.common.errors import UnavailableError
 from streams.config import Kafka, Settings
 from streams.people.desk import desk_audit as ledger, override_publisher as module
+from streams.people.desk.call_view import name_unanswered
 from streams.people.desk.desk_audit import ledger_on
 from streams.people.desk.override_publisher import (
-    GATEWAYS_MAX,
     WORDS_MAX,
     HeardWords,
     Said,
@@ -48,8 +47,7 @@ def ack(action: str, gateway: str, state: Any = "applied", at_ms: int = NOW_MS) 
 
 def heard(*gateways: str) -> HeardWords:
     made = HeardWords(lambda: NOW_MS)
-    for each in gateways:
-        made.take(ack("1:sms:0:1", each))
+    made.see({each: Sign(NOW_MS, ended=False) for each in gateways})
     return made
 
 
@@ -91,10 +89,20 @@ def test_nobody_is_believed_to_be_all_before_the_signs_were_read() -> None:
     assert (set(said.obeyed), said.missing) == ({"a"}, ["b"])
 
 
-def test_one_that_said_nothing_for_a_day_is_not_expected() -> None:
+def test_an_acknowledgement_is_no_sign_of_life() -> None:
+    """A damaged one named a gateway that there is not, and each override waited for it all day."""
     ears = heard("a")
-    ears.take(ack("1:sms:0:2", "gone", at_ms=NOW_MS - LATELY_MS - 1))
+    ears.take(ack("1:sms:0:2", "b"))
     assert set(ears.at_work()) == {"a"}
+
+
+def test_whoever_may_not_see_the_signs_is_not_told_that_all_have_obeyed() -> None:
+    ears = heard()
+    ears.take(ack("override-7", "a"))
+    said = ears.wait("override-7", time.monotonic(), 0.1)
+    assert said.has_unknown
+    assert name_unanswered(said) == "Which other gateways run is not known."
+    assert not heard("a").wait("override-8", time.monotonic(), 0.1).has_unknown, "none obeyed"
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -102,7 +110,6 @@ def test_what_is_remembered_is_bounded() -> None:
     for n in range(WORDS_MAX + 50):
         ears.take(ack(f"override-{n}", f"gateway-{n}"))
     assert len(ears._of_word) == WORDS_MAX
-    assert len(ears._gateways) == GATEWAYS_MAX
 
 
 class Broker:
@@ -188,6 +195,10 @@ def test_acknowledgements_are_heard_of_a_topic_that_was_made_anew(
     monkeypatch.setattr(read_module, "PLACE_S", 0.2)
     settings = Kafka(bootstrap=kafka.bootstrap)
     clients, ears = client_arguments(settings), heard()
+
+    def obeyed(word_id: str) -> set[str]:
+        return set(ears.wait(word_id, time.monotonic(), 0).obeyed)
+
     with Cluster(settings) as cluster:
         cluster.create(unique, 1, 1, {})
     with closing(KafkaProducer(**clients, acks="all")) as producer:
@@ -195,9 +206,9 @@ def test_acknowledgements_are_heard_of_a_topic_that_was_made_anew(
             producer.send(unique, encode_ack(ack(f"override-{n}", "a", at_ms=NOW_MS)))
         producer.flush()
     with meanwhile(lambda stop: module._follow(clients, unique, ears, stop)):
-        wait_until(lambda: set(ears.at_work()) == {"a"}, "it is heard")
+        wait_until(lambda: obeyed("override-4") == {"a"}, "it is heard")
         remade(clients, unique, encode_ack(ack("override-9", "b")))
-        wait_until(lambda: set(ears.at_work()) == {"a", "b"}, "it is heard again")
+        wait_until(lambda: obeyed("override-9") == {"b"}, "it is heard again")
 
 
 def test_whatever_stops_the_reader_it_begins_again(

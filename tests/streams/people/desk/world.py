@@ -71,6 +71,9 @@ class Gateways(Speaker):
         self.answers[word_id] = told
         return told
 
+    def at_work(self) -> dict[str, int]:
+        return dict.fromkeys(self.gateways, NOW_MS)
+
     def collect_answers(self, word_id: str) -> Said:
         return self.answers.get(word_id, Said(word_id, at_work=dict.fromkeys(self.gateways, 0)))
 

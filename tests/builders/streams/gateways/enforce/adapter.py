@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.structs import OffsetAndMetadata
 
 from detectors.leases.rails import RailParams
 from detectors.recognise.platform.registry import Registry
 from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.at_work import ALIVE, write_sign
 from streams.config import Kafka, Redis, Topics
 from streams.gateways.enforce.adapter import Adapter
 from streams.gateways.enforce.gateway import Gateway
@@ -115,7 +117,7 @@ class World:
             Reconciler(gateway, DesiredState(params or RailParams()), group),
             self.clients,
             self.topics,
-            f"{self.name}-{group}",
+            f"{self.name}-enforce-{group}",
             metrics,
             now_ms,
         )
@@ -123,8 +125,14 @@ class World:
     def group(self, group: str = "redis-1") -> KafkaConsumer:
         """A client that knows what this adapter committed."""
         return KafkaConsumer(
-            group_id=f"{self.name}-{group}", **self.clients, enable_auto_commit=False
+            group_id=f"{self.name}-enforce-{group}", **self.clients, enable_auto_commit=False
         )
+
+    def sign(self, gateway: str, state: str = ALIVE) -> None:
+        """Leave a sign of life as an adapter of this gateway does."""
+        with closing(self.group(gateway)) as consumer:
+            sign = OffsetAndMetadata(0, write_sign(state, now_ms()), -1)
+            consumer.commit({TopicPartition(self.topics.throttle, 0): sign})
 
     def committed(self, group: str = "redis-1") -> int:
         """How many actions a restart of this adapter need not tell again."""
