@@ -94,6 +94,8 @@ def floods(r: str) -> Rows:
             lines("Memory records that are wrong", [q.memory_refused], r),
             lines("Memory of another site: age", [q.memory_age], r, bound=1800),
             lines("Memory of another site: published", [q.memory_published], r),
+            lines("Memory of another site: partitions", [q.memory_partitions], r),
+            lines("Memory of another site: recipients", [q.memory_recipients], r),
         ]),
         ("The whole traffic", [
             lines("Recipients with so many codes in a window", [q.window_recipients], r),

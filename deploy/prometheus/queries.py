@@ -751,6 +751,18 @@ def memory_age(at: Scope) -> str:
     return at.worst("memory_age_seconds")
 
 
+@query("short", "{{state}}")
+def memory_partitions(at: Scope) -> str:
+    """Partitions of another site, by whether a checkpoint of its epoch was read."""
+    return at.total("memory_partitions", by="state")
+
+
+@query("short", "recipients")
+def memory_recipients(at: Scope) -> str:
+    """Recipients in the newest checkpoints of another site that were read."""
+    return at.total("memory_recipients")
+
+
 @query("short", "published")
 def memory_published(at: Scope) -> str:
     """Memory records that the agent appended to the input in 10 minutes."""

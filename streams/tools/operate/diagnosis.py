@@ -16,7 +16,7 @@ from streams.cluster.at_work import sort_gateways
 from streams.cluster.kafka_rights import ROLES, names
 from streams.cluster.lag import BEHIND_S, ClusterFacts, cluster_facts
 from streams.cluster.read import newest_records
-from streams.common import ConfigError, OtpguardError, escape_unprintable, join_list, tr, trn
+from streams.common import OtpguardError, escape_unprintable, join_list, tr, trn
 from streams.config import PORTS, Settings
 from streams.tools.operate.local_checks import Check, examine_role, try_check
 from streams.wire import Decoded, decode
@@ -31,6 +31,11 @@ a separate right."""
 STANDBY: Final = (
     "settings", "standby", "memory", "overrides", "broker", "topics", "lag", "gateways",
 )  # fmt: skip
+
+MEMORY_OLD_S: Final = 1_800.0  # As in the alert OtpguardMemoryOld.
+OVERRIDES_OLD_H: Final = 36.0
+"""Age of the newest override, in hours, from which a standby site is warned. Chosen: they are
+brought there each night, and one night may fail."""
 
 MEMORY_RUNBOOK: Final = "deploy/runbooks/OtpguardMemoryOld.md"
 
@@ -104,13 +109,17 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
 
 
 def examine_standby(settings: Settings, now_ms: int) -> Iterator[Check]:
-    """Yield the checks that say whether this site can take over from the one in `primary`.
-
-    Raises ConfigError if `primary` names no site.
-    """
-    if not settings.primary.bootstrap:
-        raise ConfigError(tr("primary.bootstrap names no other site"))
-    yield from (each for each in examine(settings, "support", now_ms) if each.check in STANDBY)
+    """Yield the checks that say whether this site can take over from the one in `primary`."""
+    if settings.primary.bootstrap:
+        yield from (each for each in examine(settings, "support", now_ms) if each.check in STANDBY)
+        return
+    yield Check(
+        "standby",
+        "warn",
+        tr("no second site is configured, so there is none to take over from"),
+        tr("at the standby site, name the first one in primary.bootstrap: deploy/README.md, "
+           "Failing over"),
+    )  # fmt: skip
 
 
 def _settings(settings: Settings) -> Check:
@@ -164,6 +173,13 @@ def _standby(settings: Settings) -> Check:
             ),
             tr("raise epoch, so that leases of this site win"),
         )
+    if not other:
+        return Check(
+            "standby",
+            "bad",
+            tr("primary.epoch is 0, and no site has epoch 0: the first one is 1"),
+            tr("the epoch of the workers there, so that their checkpoints are found"),
+        )
     if settings.detect.memory_key_file is None:
         return Check(
             "standby",
@@ -175,42 +191,58 @@ def _standby(settings: Settings) -> Check:
 
 
 def _memory(settings: Settings) -> Check:
-    """Report how old the memory of the other site is, by the metrics of the agent."""
+    """Report how old and how complete the memory of the other site is, by the agent's metrics."""
     page = f"http://{settings.http.host}:{settings.http.port_of('memory')}/metrics"
     try:
         with urllib.request.urlopen(page, timeout=5) as answer:
-            found = answer.read().decode().partition("\notpguard_memory_age_seconds ")[2]
-        age_s = float(found.partition("\n")[0])
-    except (OSError, ValueError):
+            told = dict(line.rpartition(" ")[::2] for line in answer.read().decode().splitlines())
+        age_s, recipients, read, missing = (
+            float(told[f"otpguard_memory_{name}"])
+            for name in (
+                "age_seconds", "recipients",
+                'partitions{state="read"}', 'partitions{state="missing"}',
+            )
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError):
         return Check(
             "memory",
             "unknown",
             tr("no `otpguard agent memory` answers at {page}").format(page=page),
             tr("run this on its machine, or start it"),
         )
-    says = tr("subscribers' platforms are {age:.0f} min old").format(age=age_s / 60)
-    return (
-        Check("memory", "warn", says, MEMORY_RUNBOOK)
-        if age_s > 1800  # as the alert
-        else Check("memory", "ok", says)
-    )
+    is_unknown = missing or not read
+    form = tr("{read:.0f} of {all:.0f} partitions, {n:,.0f} recipients, {age:.0f} min old")
+    if is_unknown:
+        form = tr(
+            "{read:.0f} of {all:.0f} partitions, {n:,.0f} recipients; the age is unknown until "
+            "each partition was read once"
+        )
+    says = form.format(read=read, all=read + missing, n=recipients, age=age_s / 60)
+    if is_unknown or age_s > MEMORY_OLD_S:
+        return Check("memory", "warn", says, MEMORY_RUNBOOK)
+    return Check("memory", "ok", says)
 
 
 def _overrides(settings: Settings, now_ms: int) -> Check:
     """Report how many overrides this site has, the mode among them, and how old the newest is."""
     clients, names = client_arguments(settings.kafka), settings.topics
     held = newest_records(clients, names.override) | newest_records(clients, names.everyone)
+    restore = tr("bring those of the other site: otpguard topics backup, otpguard topics restore")
     if not held:
         return Check(
             "overrides",
             "warn",
             tr("nobody is exempt or released here, and the mode is that of the settings"),
-            tr("bring those of the other site: otpguard topics backup, otpguard topics restore"),
+            restore,
         )
     age_h = (now_ms - max(each.timestamp for each in held.values())) / 3_600_000
     switches = sum(b"|mode|" in key for key in held)
-    says = tr("{n} in force or ended lately, {switches} of the mode, the newest {age_h:.1f} h old")
-    return Check("overrides", "ok", says.format(n=len(held), switches=switches, age_h=age_h))
+    says = tr(
+        "{n} in force or ended lately, {switches} of the mode, the newest {age_h:.1f} h old"
+    ).format(n=len(held), switches=switches, age_h=age_h)
+    if age_h > OVERRIDES_OLD_H:
+        return Check("overrides", "warn", says, restore)
+    return Check("overrides", "ok", says)
 
 
 def _ports(settings: Settings) -> Check:

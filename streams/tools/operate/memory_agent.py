@@ -81,7 +81,10 @@ class MemoryAgent:
         self._params = reading_params(settings)
         self._logs = ""  # name for the logs that `_published` belongs to
         self._published: dict[int, _Published] = {}
-        self._since_ms = clock_ms()  # until everything is published, the age counts from here
+        self._refused: dict[int, int] = {}  # Ends of changelogs whose checkpoint is unreadable.
+        self._partitions = -1  # Number of the other site's partitions; -1: not known yet.
+        # Until a state of each partition is published, the age counts from here.
+        self._since_ms = clock_ms()
 
     def run(self, stop: threading.Event, every_s: float) -> None:
         """Publish the changes every `every_s` seconds, until `stop` is set."""
@@ -96,8 +99,13 @@ class MemoryAgent:
                 self.show_age()
 
     def show_age(self) -> None:
-        as_of_ms = min((each.as_of_ms for each in self._published.values()), default=self._since_ms)
-        self._metrics.put("memory_age_seconds", max(0, self._clock_ms() - as_of_ms) / 1000)
+        metrics, read = self._metrics, self._published.values()
+        missing = self._partitions - len(read)
+        as_of_ms = min([*(each.as_of_ms for each in read), *([self._since_ms] if missing else [])])
+        metrics.put("memory_age_seconds", max(0, self._clock_ms() - as_of_ms) / 1000)
+        metrics.put("memory_partitions", len(read), state="read")
+        metrics.put("memory_partitions", max(0, missing), state="missing")
+        metrics.put("memory_recipients", sum(len(each.keys) for each in read))
 
     def turn(self, stop: threading.Event) -> None:
         """Publish what has changed at the other site since the last turn.
@@ -112,11 +120,11 @@ class MemoryAgent:
             closing(memory_producer(self._settings)) as producer,
             reading(client_arguments(there), changelog) as reader,
         ):
-            unpublished = _NOTHING._replace(as_of_ms=self._since_ms)
+            self._partitions = len(reader.partitions)
             send = sender(producer, topic, self._keys[0], len(reader.partitions))
             for partition, span in reader.spans().items():
-                before = self._published.get(partition, unpublished)
-                if before.end == span[1]:
+                before = self._published.get(partition, _NOTHING)
+                if span[1] in (before.end, self._refused.get(partition)):
                     continue
                 try:
                     state = read_state(reader, partition, span, self._params, there.epoch)
@@ -126,9 +134,14 @@ class MemoryAgent:
                     log.error("refused a %s checkpoint at %s[%d]: %s", *place)  # noqa: TRY400
                     self._metrics.add("records_refused_total", kind=error.kind)
                     # Its age grows on. It is read again when its changelog has changed.
-                    self._published[partition] = before._replace(end=span[1])
+                    self._refused[partition] = span[1]
                     continue
                 if state is None:
+                    log.warning(
+                        "no checkpoint of epoch %d in partition %d of %s at the other site: "
+                        "primary.epoch has to be the epoch of its workers",
+                        there.epoch, partition, changelog,
+                    )  # fmt: skip
                     continue
                 parts = [(_NOTHING.keys, _NOTHING.marks)]
                 changed = (
@@ -154,7 +167,7 @@ class MemoryAgent:
         """
         if logs == self._logs:
             return
-        self._logs, self._published = logs, {}
+        self._logs, self._published, self._refused = logs, {}, {}
         for path in self._folder.glob(f"memory-{'?' * 16}-*.npz") if self._folder else ():
             _, of_logs, partition = path.stem.split("-", 2)
             try:

@@ -214,35 +214,58 @@ def test_a_standby_site_says_what_it_lacks_to_take_over(config: Path) -> None:
     create(load(config))
     with_key = f'detect = {{memory_key_file = "{key}"}}\n'
     answered, found = doctor(config, command=("failover", "check"))
-    assert (answered, found) == (Exit.CONFIG, {}), "no other site is named"
-    for epoch, more, says in ((1, "", "not above"), (2, "", "no memory"), (2, with_key, "over 1")):
-        other = 'primary = {bootstrap = "127.0.0.1:1", epoch = 1}'
+    assert (answered, set(found)) == (Exit.NO, {"standby"}), "no other site is named"
+    assert "no second site" in found["standby"]["says"]
+    assert "primary.bootstrap" in found["standby"]["remedy"]
+    for epoch, there, more, says in (
+        (1, 1, "", "not above"),
+        (0, 1, "", "not above"),
+        (2, 0, with_key, "no site has epoch 0"),
+        (2, 1, "", "no memory"),
+        (2, 1, with_key, "over 1"),
+    ):
+        other = f'primary = {{bootstrap = "127.0.0.1:1", epoch = {there}}}'
         config.write_text(f"epoch = {epoch}\n{other}\n{more}{text}")
         _, found = doctor(config, command=("failover", "check"))
         assert set(STANDBY) - {"gateways"} <= found.keys() <= set(STANDBY)
         assert says in found["standby"]["says"]
         assert found["memory"]["state"] == "unknown"
-        assert found["standby"]["state"] == ("ok" if more else "bad")
+        assert found["standby"]["state"] == ("ok" if more and there else "bad")
         assert found["overrides"]["state"] == "warn"
         assert "otpguard topics restore" in found["overrides"]["remedy"]
-    settings, old_ms = load(config), time.time_ns() // 1_000_000 - 7_200_000
+    settings, old_ms = load(config), time.time_ns() // 1_000_000 - 37 * 3_600_000
     with closing(KafkaProducer(bootstrap_servers=settings.kafka.bootstrap)) as out:
         name = b"8613900000001|exempt|"
         out.send(settings.topics.override, b"{}", name, timestamp_ms=old_ms).get(END_S)
         name = b"*|mode|"
         out.send(settings.topics.everyone, b"{}", name, timestamp_ms=old_ms).get(END_S)
     metrics = Metrics("memory")
-    for age_s, state in ((60, "ok"), (3600, "warn")):
+    for age_s, read, missing, state, says in (
+        (60, 0, 0, "warn", "0 of 0 partitions, 1,200 recipients; the age is unknown"),
+        (60, 3, 1, "warn", "3 of 4 partitions, 1,200 recipients; the age is unknown"),
+        (60, 4, 0, "ok", "4 of 4 partitions, 1,200 recipients, 1 min old"),
+        (3600, 4, 0, "warn", "4 of 4 partitions, 1,200 recipients, 60 min old"),
+    ):
         metrics.put("memory_age_seconds", age_s)
+        metrics.put("memory_partitions", read, state="read")
+        metrics.put("memory_partitions", missing, state="missing")
+        metrics.put("memory_recipients", 1200)
         with serve("127.0.0.1", 0, metrics.registry, live=str, ready=str) as where:
             port = f"http = {{port = {where.partition(':')[2]}}}\n"
             path = config.with_name("served.toml")
             path.write_text(port + config.read_text())
             _, found = doctor(path, command=("failover", "check"))
         assert found["memory"]["state"] == state
-        assert f"{age_s // 60} min old" in found["memory"]["says"]
-    says = "2 in force or ended lately, 1 of the mode, the newest 2.0 h old"
+        assert says in found["memory"]["says"]
+    says = "2 in force or ended lately, 1 of the mode, the newest 37.0 h old"
     assert says in found["overrides"]["says"]
+    assert found["overrides"]["state"] == "warn", "a backup is made each night"
+    with closing(KafkaProducer(bootstrap_servers=settings.kafka.bootstrap)) as out:
+        name = b"*|mode|"
+        lately_ms = old_ms + 2 * 3_600_000
+        out.send(settings.topics.everyone, b"{}", name, timestamp_ms=lately_ms).get(END_S)
+    _, found = doctor(config, command=("failover", "check"))
+    assert found["overrides"]["state"] == "ok"
     config.write_text(text)
     _, found = doctor(config, "--role", "support")
     assert not found.keys() & {"standby", "overrides", "memory"}

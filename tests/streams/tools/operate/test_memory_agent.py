@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,37 @@ def test_changes_of_another_site_come_here_and_nothing_else(
     assert all(prints(["new"]) <= everywhere[FIRST + i].keys() for i in range(3))
     assert everywhere == everybody(saved)
     assert metrics.registry.get_sample_value("otpguard_memory_published_total") == number_
+
+
+@pytest.mark.broker
+def test_a_partition_that_has_no_checkpoint_of_the_epoch_is_named_and_the_age_stays_unknown(
+    broker: Broker, unique: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The partition was passed over, and the age was that of the others."""
+    there, here = Site(broker, f"{unique}-a", 2), Site(broker, f"{unique}-b", 2)
+    saved = states(people=9)
+    there.save(saved[:1])
+    metrics, clock = Metrics("memory"), chain([START_MS], repeat(NOW_MS))
+    agent = MemoryAgent(settings_of(there, here, tmp_path), metrics, lambda: next(clock), 1e9)
+
+    def measured() -> list[float | None]:
+        value, name = metrics.registry.get_sample_value, "otpguard_memory_partitions"
+        states = [value(name, {"state": state}) for state in ("read", "missing")]
+        return [*states, value("otpguard_memory_recipients")]
+
+    assert measured() == [0, 0, 0]
+    for _ in range(2):
+        agent.turn(threading.Event())
+        agent.show_age()
+        assert measured() == [1, 1, 10]
+        assert age_s(metrics) == (NOW_MS - START_MS) / 1000, "counted from the agent's start"
+    assert caplog.text.count("no checkpoint of epoch 1 in partition 1") == 2
+    there.save(saved)
+    agent.turn(threading.Event())
+    agent.show_age()
+    assert measured() == [2, 0, 20]
+    oldest_ms = min(utc_ms(time_of(each)) for each in saved)
+    assert age_s(metrics) == (NOW_MS - oldest_ms) / 1000 < (NOW_MS - START_MS) / 1000
 
 
 @pytest.mark.broker
