@@ -193,7 +193,10 @@ SAYS: Final = {
 
 def banner(word: Override) -> str:
     """Return a sentence about the kill switch, to be shown above everything else."""
-    return tr("KILL SWITCH: {mode} since {since} by {actor}, {until}: {why}. {effect}").format(
+    return tr(
+        "KILL SWITCH: {mode} since {since} by {actor}, {until}: {why}. {effect} "
+        "`otpguard mode normal` withdraws the switch."
+    ).format(
         mode=word.mode,
         since=moment(word.issued_at_ms),
         actor=word.actor,

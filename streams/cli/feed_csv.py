@@ -24,7 +24,13 @@ import typer
 from detectors.recognise import decide
 from detectors.recognise.platform import registry as registries
 from streams import config as configs
-from streams.cli.shared import TOGETHER, no_whole_gzip, open_lines, write_table
+from streams.cli.shared import (
+    TOGETHER,
+    is_conversation,
+    no_whole_gzip,
+    open_lines,
+    write_table,
+)
 from streams.common import UnavailableError, UsageError, join_list, moment, now_ms, tr, trn
 from streams.gateways.feeds import csv, file_records, guess, guess_options, mapping, presets
 from streams.telemetry import metrics as telemetry
@@ -144,11 +150,6 @@ def _ask(question: str, option: str, answers: Sequence[str], *, yes: bool) -> st
     while (answer := typer.prompt(prompt)) not in (answers or [answer]):
         pass
     return str(answer)
-
-
-def is_conversation() -> bool:
-    """Return true if a person can be asked: input and output are a terminal."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def confirm(

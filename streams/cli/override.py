@@ -17,13 +17,14 @@ from detectors.model.times import DAY_MS
 from detectors.recognise.platform import registry as registries
 from streams import config as configs, wire
 from streams.cases import audit_chain as chains, network_views, standing
-from streams.cli import audited
+from streams.cli import audited, cases
 from streams.cli.audited import audit_chain, deliver_audit
 from streams.cli.shared import (
     UNITS_S,
     JsonOption,
     SettingsOption,
     TicketOption,
+    is_conversation,
     recipient_of,
     records_shown,
     seconds,
@@ -45,7 +46,15 @@ from streams.people.desk import override_publisher
 
 EVERYONE: Final = "*"
 RecipientArgument = Annotated[str, typer.Argument(help="Number in any format, or token.")]
-ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Reason, such as a ticket.")]
+ReasonOption = Annotated[
+    str,
+    typer.Option(
+        "--reason",
+        "-r",
+        help="Reason, such as a ticket; a terminal asks for it.",
+        show_default=False,
+    ),
+]
 ActorOption = Annotated[
     str, typer.Option("--actor", help="Author of the override.", show_default="who is logged in")
 ]
@@ -58,9 +67,9 @@ EndOption = Annotated[bool, typer.Option("--end", help="End it now.")]
 
 def release(
     recipient: RecipientArgument,
-    reason: ReasonOption,
     settings: SettingsOption,
     *,
+    reason: ReasonOption = "",
     lasts: Annotated[
         str,
         typer.Option("--for", help="Duration in which no new lease is made, such as 30m or 2h."),
@@ -87,9 +96,9 @@ def allow(
     platform: Annotated[
         str, typer.Argument(help="Key, such as sig:某校 or port:106…; a bare name is a signature.")
     ],
-    reason: ReasonOption,
     settings: SettingsOption,
     *,
+    reason: ReasonOption = "",
     lasts: Annotated[str, typer.Option("--for", help="Period, such as 12h or 30d.")] = "30d",
     end: EndOption = False,
     unseen: Annotated[
@@ -126,9 +135,9 @@ def allow(
 
 def exempt(
     recipient: RecipientArgument,
-    reason: ReasonOption,
     settings: SettingsOption,
     *,
+    reason: ReasonOption = "",
     lasts: Annotated[
         str | None, typer.Option("--for", help="Duration, such as 90d; default: until --end.")
     ] = None,
@@ -152,10 +161,17 @@ def exempt(
 
 
 def mode(
-    switch: Annotated[str, typer.Argument(help="shadow, enforce or off.", metavar="MODE")],
-    reason: ReasonOption,
     settings: SettingsOption,
+    switch: Annotated[
+        str,
+        typer.Argument(
+            help="off, shadow, enforce or normal; without it: print the mode in force.",
+            metavar="[MODE]",
+            show_default=False,
+        ),
+    ] = "",
     *,
+    reason: ReasonOption = "",
     lasts: Annotated[
         str | None,
         typer.Option(
@@ -172,23 +188,43 @@ def mode(
 ) -> None:
     r"""The kill switch of all gateways: shadow and off end every lease at once.
 
-    `enforce` restores leases that the detector published for enforcement. It does not enforce
-    leases that were published in shadow.
+    `normal` withdraws the switch: gateways follow the leases again, in the mode of the settings.
+    `enforce` does the same with --for. Neither enforces leases that were published in shadow.
 
     \b
     Examples:
+      otpguard mode
       otpguard mode off --reason "complaints, ticket 4711"
+      otpguard mode normal --reason "all clear"
       otpguard mode shadow --reason "maintenance" --for 2h
-      otpguard mode enforce --reason "all clear"
     """
-    if switch not in ("shadow", "enforce", "off"):
+    if not switch:
+        _tell_mode(settings, as_json=as_json)
+        return
+    if switch not in ("shadow", "enforce", "off", "normal"):
         raise typer.BadParameter(
-            tr("{given!r} is none of shadow, enforce, off").format(given=switch)
+            tr("{given!r} is none of shadow, enforce, off, normal").format(given=switch)
         )
+    if switch == "normal":  # an override that ends at once: the settings apply again
+        switch, lasts = "enforce", "0s"
     _say(
         settings, "mode", EVERYONE, reason, actor, lasts, wait_s,
         as_json=as_json, ticket=ticket, mode=switch,
     )  # fmt: skip
+
+
+def _tell_mode(settings: configs.Settings, *, as_json: bool) -> None:
+    """Print the mode in force: that of the kill switch, or else that of the settings."""
+    word = standing.switch(cases.words_of(settings), clock.now_ms())
+    if as_json:
+        found = msgspec.to_builtins(word) if word else {"mode": settings.mode}
+        write_json({"source": "override" if word else "settings", **found})
+    elif word:
+        cases.warn(word)
+    else:
+        typer.echo(
+            tr("mode {mode}, by the settings; no kill switch is on").format(mode=settings.mode)
+        )
 
 
 def rails(
@@ -199,9 +235,9 @@ def rails(
             metavar="TIMES",
         ),
     ],
-    reason: ReasonOption,
     settings: SettingsOption,
     *,
+    reason: ReasonOption = "",
     lasts: Annotated[
         str, typer.Option("--for", help="Duration, such as 30m or 2h; a day at most.")
     ] = "2h",
@@ -285,6 +321,7 @@ def _say(
     **more: str | int,
 ) -> None:
     """Publish one override, and print where it is in effect."""
+    reason = reason or _ask_reason()
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
     with audit_chain(settings) as chain:
         _note(chain, word, "asked")
@@ -331,6 +368,13 @@ def _say(
         )
     if unaudited:
         raise UnavailableError(tr("the override is in effect, but its audit record is not written"))
+
+
+def _ask_reason() -> str:
+    """Return the reason that a person types. Raise UsageError if nobody can be asked."""
+    if not is_conversation():
+        raise UsageError(tr('--reason "…" is needed, such as the number of a ticket'))
+    return str(typer.prompt(tr("Reason")))
 
 
 def _word(
@@ -391,7 +435,9 @@ def _tell(
         }  # fmt: skip
         write_json({**msgspec.to_builtins(word), **answers, "audited": not unaudited})
         return
-    until = tr("until changed") if lasts is None else tr("for {span}").format(span=lasts)
+    until = tr("for {span}").format(span=lasts) if lasts else tr("until changed")
+    if lasts == "0s":
+        until = tr("ended at once")
     typer.echo(
         tr("{verb} by {actor}, {until} ({name})").format(
             verb=word.verb, actor=escape_unprintable(word.actor), until=until, name=said.word_id

@@ -138,6 +138,11 @@ def seconds(written: str) -> int:
     return int(written[:-1]) * UNITS_S[written[-1]]
 
 
+def is_conversation() -> bool:
+    """Return true if a person can be asked: input and output are a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def ago_ms(span: str) -> int:
     """Return the time that lies this span in the past, in milliseconds UTC, at least 1970.
 

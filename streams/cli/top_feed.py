@@ -151,9 +151,11 @@ class TopFeed(ExitStack):
             paces = self._model.paces(some, now_ms - live_floods.PACE_MS)
         return live_floods.Frame(
             now_ms,
-            tr("{mode} (kill switch)").format(mode=switch.mode) if switch else tr(mode),
+            tr("{mode} (kill switch; end: otpguard mode normal)").format(mode=switch.mode)
+            if switch
+            else tr(mode),
             sum(counts.values()),
-            counts.get("throttle", 0),
+            0 if switch else counts.get("throttle", 0),
             [
                 live_floods.FloodRow(
                     replace(lines[each], recipient=self._show(lines[each].recipient)),

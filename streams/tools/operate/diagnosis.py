@@ -5,21 +5,23 @@ The checks only read: they write nothing, join no group and commit no offset.
 
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 
+from streams.cases import standing
 from streams.cluster import topics
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.at_work import sort_gateways
 from streams.cluster.kafka_rights import ROLES, names
 from streams.cluster.lag import BEHIND_S, ClusterFacts, cluster_facts
-from streams.cluster.read import newest_records
-from streams.common import OtpguardError, escape_unprintable, join_list, tr, trn
+from streams.cluster.read import newest_records, readable
+from streams.common import ConfigError, OtpguardError, escape_unprintable, join_list, tr, trn
 from streams.config import PORTS, Settings
 from streams.tools.operate.local_checks import Check, examine_role, try_check
-from streams.wire import Decoded, decode
+from streams.wire import EVERYONE, Decoded, decode, decode_override
 from streams.wire.partitioner import find_misplaced
 from streams.wire.version import UNDECODABLE
 
@@ -94,6 +96,8 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
         yield from _examine_facts(cluster_facts(cluster, settings, now_ms), now_ms)
         if settings.primary.bootstrap and "override" in ROLES[role].reads.split():
             yield try_check("overrides", lambda: _overrides(settings, now_ms))
+        with suppress(OtpguardError):  # many roles may not read overrides
+            yield from _switch(settings, now_ms)
     if "input" in ROLES[role].reads.split():
         try:
             yield from _sample(settings, now_ms)
@@ -396,6 +400,14 @@ def _examine_facts(facts: ClusterFacts, now_ms: int) -> Iterator[Check]:
         yield Check("dead letters", "warn", says, tr("see why: otpguard dlq ls"))
     else:
         yield Check("dead letters", "ok" if letters == 0 else "unknown", says)
+
+
+def _switch(settings: Settings, now_ms: int) -> Iterator[Check]:
+    """Warn if the kill switch is on, for whoever may read overrides."""
+    found = newest_records(client_arguments(settings.kafka), settings.topics.of_override(EVERYONE))
+    word = standing.switch(readable(found.values(), decode_override), now_ms)
+    if word is not None:
+        yield Check("mode", "warn", standing.banner(word))
 
 
 def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:

@@ -8,6 +8,10 @@ from __future__ import annotations
 import getpass
 import json
 import logging
+import os
+import pty
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -90,6 +94,39 @@ def test_every_word_takes_effect_in_two_adapters_without_a_worker(
         assert "in effect at redis-1" in done.stdout
         expected = {f"861390000{n:04}" for n in range(3, 50)}
         wait_until(lambda: throttled(keys) == throttled(others) == expected, "held again")
+
+
+def test_the_kill_switch_is_shown_and_withdrawn(folder: Path) -> None:
+    """`mode` alone says what is in force, and how to withdraw the switch."""
+    none = otpguard(folder, "mode")
+    assert "mode shadow, by the settings; no kill switch is on" in none.stdout, none.stderr
+    assert json.loads(otpguard(folder, "mode", "--json").stdout)["source"] == "settings"
+    for switch in ("off", "shadow"):
+        otpguard(folder, "mode", switch, "-r", "ticket 4711", "--actor", "noc-7", "--wait", "0")
+        shown = otpguard(folder, "mode").stdout
+        assert f"KILL SWITCH: {switch} since" in shown
+        assert "by noc-7" in shown
+        assert "`otpguard mode normal` withdraws the switch" in shown
+        found = json.loads(otpguard(folder, "mode", "--json").stdout)
+        assert (found["source"], found["mode"], found["actor"]) == ("override", switch, "noc-7")
+        assert "otpguard mode normal" in otpguard(folder, "doctor").stdout
+    done = otpguard(folder, "mode", "normal", "-r", "all clear", "--wait", "0")
+    assert "ended at once" in done.stdout, done.stderr
+    assert "no kill switch is on" in otpguard(folder, "mode").stdout
+    assert "otpguard mode normal" not in otpguard(folder, "doctor").stdout
+
+
+def test_a_terminal_asks_for_the_reason(folder: Path) -> None:
+    """`release` and `mode off` work as the README writes them."""
+    program = [sys.executable, "-m", "streams", "mode", "off", "--wait", "0"]
+    config = ["--config", str(folder / "otpguard.toml")]
+    main, other = pty.openpty()
+    with subprocess.Popen([*program, *config], stdin=other, stdout=other, stderr=other) as process:
+        os.close(other)
+        os.write(main, b"ticket 4712\n")
+        assert process.wait(END_S) == 0
+        os.close(main)
+    assert json.loads(otpguard(folder, "mode", "--json").stdout)["reason"] == "ticket 4712"
 
 
 def test_a_word_is_answered_once_all_adapters_at_work_have_confirmed_it(
@@ -307,7 +344,10 @@ def told(world: World) -> list[tuple[str, str]]:
         (["release", "nobody", "-r", "x"], "neither a number nor a token"),
         (["release", "13900000001", "-r", "x", "--for", "soon"], "no span of time"),
         (["mode", "on", "-r", "x"], "none of shadow, enforce, off"),
-        (["exempt", "13900000001"], "reason"),
+        (["exempt", "13900000001"], '--reason "…" is needed'),
+        (["release", "13900000001"], '--reason "…" is needed'),
+        (["mode", "off"], '--reason "…" is needed'),
+        (["mode", "normall", "-r", "x"], "shadow, enforce, off, normal"),
         (["exempt", "*", "-r", "x"], "use `mode`"),
         (["allow", "13900000001", "！", "-r", "x"], "names no platform"),
     ],

@@ -67,8 +67,16 @@ def test_overrides_are_read_from_their_beginning_and_floods_from_a_time(desk: De
     with TopFeed(settings, int(time.time() * 1000) + 1, numbers=False) as feed:
         caught_up(feed)
         frame = feed.frame()
-        assert (frame.mode, frame.floods) == ("off (kill switch)", 0)
+        off = "off (kill switch; end: otpguard mode normal)"
+        assert (frame.mode, frame.floods) == (off, 0)
         put_flood(desk, 2, 8)
+
+        def is_shown() -> bool:
+            feed.step()
+            frame = feed.frame()
+            return frame.lines()[0] == f"mode {off}   1 flood, 0 throttled"
+
+        wait_until(is_shown)
         desk.producer.send(topic, None, key).get(timeout=END_S)
 
         def seen() -> bool:
