@@ -142,15 +142,18 @@ clean: ## remove everything that these targets made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp for each lock file: it is installed again when the lock or the package's metadata changed.
+# One make at a time installs: a second one (`make kafka` beside `make test`) waits, then sees what is there.
 $(VENV)/.%: $(LOCKS)/%.txt pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "otpguard needs Python 3.11 or newer with its venv module (Debian: apt install python3-venv)," >&2; \
 		echo "found: $$(python3 -V 2>&1 || true). Another one: make PYTHON=/path/to/python3" >&2; exit 1; fi
-	@[ -x $(BIN)/python ] || { echo "making $(VENV) with $$($(PYTHON) -V)"; $(PYTHON) -m venv $(VENV); }
-	@echo "installing $<"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+	@mkdir -p .cache; exec 9>.cache/venv.lock; ! command -v flock >/dev/null || flock 9; \
+	if [ $@ -nt $< ] && [ $@ -nt pyproject.toml ]; then exit; fi; \
+	[ -x $(BIN)/pip ] || { echo "making $(VENV) with $$($(PYTHON) -V)"; $(PYTHON) -m venv $(VENV); }; \
+	echo "installing $<"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	touch $@
 
 $(SITE)/.installed: $(LOCKS)/site.txt
 	@$(PYTHON) -m venv $(SITE)
