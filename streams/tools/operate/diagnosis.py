@@ -18,7 +18,7 @@ from streams.cluster.at_work import sort_gateways
 from streams.cluster.kafka_rights import ROLES, names
 from streams.cluster.lag import BEHIND_S, ClusterFacts, cluster_facts
 from streams.cluster.read import newest_records, readable
-from streams.common import ConfigError, OtpguardError, escape_unprintable, join_list, tr, trn
+from streams.common import OtpguardError, escape_unprintable, join_list, tr, trn
 from streams.config import PORTS, Settings
 from streams.tools.operate.local_checks import Check, examine_role, try_check
 from streams.wire import EVERYONE, Decoded, decode, decode_override
