@@ -1,8 +1,9 @@
 """Processes batches of recognised codes: sieve, judge, episodes. Updates the partitions' states.
 
 A partition's state depends only on its log up to one offset, not on how the log is divided into
-batches. Maintenance runs where the log passes a tick. So a batch is divided at ticks, and after
-each event that is not a message (a recycled number, a list of hot platforms, a memory record).
+batches. Maintenance runs at ticks (every 4,096th offset). So a batch is divided at ticks, and after
+each event that is not a message (a recycled number, a list of platforms abused by floods, a memory
+record).
 """
 
 from bisect import bisect_left
@@ -245,7 +246,7 @@ def _on_time(
 
 
 def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
-    """Run the sieve and the windows over all codes at once, then judge each share's suspects."""
+    """Run the sieve (fast check) and windows over all codes, then judge each share's suspects."""
     shares, edges, at, at_s, time = some
     if not shares:
         return

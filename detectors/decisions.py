@@ -20,12 +20,12 @@ class Decisions:
     parts: list[PlatformPart] = field(default_factory=list)  # figures of platforms
     lists: list[ListOutcome] = field(default_factory=list)  # outcome of each list of the network
     memories: list[MemoryOutcome] = field(default_factory=list)  # outcome of each memory record
-    windows: list[Window] = field(default_factory=list)  # windows closed at ticks of this batch
+    windows: list[Window] = field(default_factory=list)  # windows closed by this batch
     ahead: list[int] = field(default_factory=list)  # offsets of codes rejected as ahead of the log
     events: int = 0  # events in the batch
     codes: int = 0  # verification codes among them
     judged: int = 0  # codes that reached the judge
-    promoted: int = 0  # recipients that became suspects
+    promoted: int = 0  # recipients passed on to the judge (suspects)
     released: int = 0  # suspects that went back to their rows
     evicted: int = 0  # recipients forgotten because the table is full
     platforms_dropped: int = 0  # platforms forgotten because a recipient's memory is full

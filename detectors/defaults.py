@@ -13,8 +13,8 @@ WINDOW_S: Final = 300
 """Length of the tumbling windows in seconds. Five minutes show a whole flood."""
 
 SUSPECTS_MAX: Final = 1 << 15
-"""Maximum number of suspects per partition. Past it, a tick releases those that were idle
-longest."""
+"""Maximum number of suspects (recipients under exact rules) per partition. Past it, a tick releases
+those that were idle longest."""
 
 NAMES_MAX: Final = 16_384
 """Maximum number of platform names remembered for explanations."""

@@ -59,8 +59,8 @@ class Params:
     suspects_max: int = SUSPECTS_MAX
     names_max: int = NAMES_MAX
     figures: bool = True  # compute figures of platforms; decisions do not depend on them
-    # Keys that may sign the network's lists of hot platforms. Empty: lists of the network are
-    # ignored, and votes are not published for them.
+    # Keys that may sign the network's lists of hot platforms (abused by floods). Empty: lists
+    # of the network are ignored, and votes are not published for them.
     list_keys: tuple[bytes, ...] = field(default=(), repr=False)
     # Keys that may sign memory records. Empty: such records are ignored.
     memory_keys: tuple[bytes, ...] = field(default=(), repr=False)

@@ -119,8 +119,8 @@ ignored. Chosen."""
 # --- bounds of what is remembered -----------------------------------------------------------------
 
 SUSPECT_IDLE_S: Final = 600
-"""Seconds without a message after which a suspect without open evidence goes back to the sieve.
-Chosen."""
+"""Seconds without a message after which a suspect (under exact rules) without open evidence goes
+back to the sieve. Chosen."""
 
 CHRONIC_MAX: Final = 65_536
 """Maximum number of recipients of a partition whose days under THROTTLE are remembered. Chosen."""
@@ -389,8 +389,8 @@ too few platforms for `RENEW_NOVEL`: at four codes an hour, three never come in 
 NARROW_PLATFORMS: Final = 2
 NARROW_MS: Final = 1_800_000
 """Maximum number of platforms of a flood in the last half hour, in milliseconds, with which its
-lease is narrow: a platform lease of the flood's platforms and of hot ones. One more platform makes
-the lease full again.
+lease is narrow: a platform lease of the flood's platforms and of hot ones (abused by other floods).
+One more platform makes the lease full again.
 
 Measured with a flood that then keeps its lease alive by 40 codes a day, for three days: of the
 victim's 34 first codes of new platforms 21 were refused by full leases, and none by narrow ones.

@@ -230,7 +230,7 @@ def _amend(
 
 
 def _flood_platforms(book: EpisodeLog, suspect: Suspect, episode: Episode) -> set[int]:
-    """Return the platforms that a narrow lease names: those of the flood, and hot platforms.
+    """Return the platforms that a narrow lease names: the flood's, and hot ones (abused in others).
 
     Platforms of the earlier flood (`relapse`) are among them, and those that the recipient knows
     are not.
@@ -450,7 +450,7 @@ def _remember_flood(
     """Create a record of an enforced flood's platforms for the relapse rule.
 
     Skipped while an earlier record is active, and for `RELAPSE_REST_S` after it. Also skipped if
-    the row is too new or `RELAPSES_MAX` is reached.
+    the recipient's memory is too new or `RELAPSES_MAX` is reached.
     """
     recipient = suspect.recipient
     end_s = ends_s(params, episode)
@@ -566,7 +566,8 @@ def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> 
     """Return true if the suspect's lease, as it was issued, refuses a code at this time.
 
     Gateways apply the same rule (`detectors.leases.gateway_rule`). The worker does not know whether
-    a gateway follows the lease. So mode, overrides, rails and retry windows are ignored here.
+    a gateway follows the lease. So mode, overrides, limits on leases and retry windows are ignored
+    here.
 
     A refused code may renew the lease, which then begins after this code. If such a code is
     delivered twice, it was refused before, so it is refused again.

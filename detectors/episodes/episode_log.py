@@ -31,7 +31,8 @@ class EpisodeLog:
     def hot_for(self, suspect: Suspect) -> frozenset[int]:
         """Return the platforms whose retry windows share the small budget.
 
-        These are hot platforms, and those of the flood that the recipient had in the last days.
+        These are hot platforms (abused by other floods), and those of the flood that the recipient
+        had in the last days.
 
         With the large budget, three codes would arrive in each run of a flood that is repeated for
         days.

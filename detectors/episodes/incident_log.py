@@ -73,7 +73,7 @@ class Rests(NamedTuple):
 
     told: EpisodeRecord  # the episode record published at the same event
     clock: ClockClass  # clock class of the gateway that delivered the deciding message
-    list_version: int  # version of the list of hot platforms
+    list_version: int  # version of the list of platforms that floods abuse
 
 
 def begin(

@@ -30,8 +30,8 @@ GAPS: Final = 3.5
 """Duration of a lease in median gaps between the flood's sightings.
 
 Measured on the whole chain with a flood of 96 codes in 24 h: 3, 3.5 and 4 gaps refuse 34, 37 and
-39 %, and 75, 78 and 80 % if .9 of its platforms are hot. A longer lease also stays longer after the
-flood, so the smallest value that refuses 78 % was chosen.
+39 %, and 75, 78 and 80 % if .9 of its platforms are hot (abused by other floods). A longer lease
+also stays longer after the flood, so the smallest value that refuses 78 % was chosen.
 """
 
 CHRONIC_SPAN_DAYS: Final = 14

@@ -14,7 +14,7 @@ class Name(NamedTuple):
 
     key: str
     trust: Trust
-    tick: Count  # number of the tick at its last use
+    tick: Count  # number of the tick (4,096 offsets) at its last use
 
 
 class Names(dict[int, Name]):

@@ -1,6 +1,6 @@
 """A victim's vote for the platforms that send the flood's codes.
 
-The list of hot platforms is made from these votes.
+The list of hot platforms (abused by floods) is made from these votes.
 """
 
 from bisect import bisect_left

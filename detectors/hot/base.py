@@ -49,7 +49,7 @@ class Base:
     units: Annotated[NDArray[np.int64], packed("i8")] = field(
         default_factory=lambda: np.zeros(0, np.int64)
     )
-    met: _Met = field(default_factory=list)  # platforms of sightings since the last tick
+    met: _Met = field(default_factory=list)  # platforms since the last maintenance
     # Platforms of sightings that turned out to be of a flood.
     back: _Back = field(default_factory=list)
     one: list[int] = field(init=False, default_factory=list)  # more of `met`, added one by one

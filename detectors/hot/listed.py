@@ -1,4 +1,4 @@
-"""The list of hot platforms of one partition. It depends only on the partition's own log.
+"""Hot platforms (abused by floods) of one partition. The list depends only on its own log.
 
 An agent may append lists of the whole network to that log. Then most of the platforms come from the
 network's list.

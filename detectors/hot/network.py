@@ -1,4 +1,4 @@
-"""The network's list of hot platforms: its signature, and how a partition checks and adopts it.
+"""The network's list of platforms that floods abuse: signature, and check by a partition.
 
 A partition sees only the floods against its own recipients. A campaign with 500 victims has only
 sixteen in each of 32 partitions. So an agent adds up the sums of all partitions

@@ -1,4 +1,4 @@
-"""Computes the network's list of hot platforms from the sums that all partitions publish."""
+"""Computes the network's hot platforms (abused by floods) from the sums that partitions publish."""
 
 from dataclasses import dataclass, field
 

@@ -1,8 +1,8 @@
 """Votes of flooded recipients for the platforms whose codes they receive.
 
 Each recipient has one vote, from its newest episode. A vote is cast only if the flood was detected
-by its pace or its counts. Floods that were detected only by hot platforms cast no vote, because the
-list would then confirm itself. Recipients that are throttled day after day have no vote.
+by its pace or its counts. Floods that were detected only by listed platforms cast no vote, because
+the list would then confirm itself. Recipients that are throttled day after day have no vote.
 """
 
 from array import array
@@ -58,7 +58,7 @@ _ID_BYTES: Final = 4
 class Votes:
     """The votes of a partition, and sums over the votes that are young enough to count."""
 
-    day: Time = 0  # today, as of the last tick
+    day: Time = 0  # today, as of the last maintenance
     # Recipient -> its vote, the oldest first: in the order in which votes will be dropped.
     held: dict[Word, Vote] = field(default_factory=dict)
     spent: dict[Word, Time] = field(default_factory=dict)  # recipient -> day of its dropped vote

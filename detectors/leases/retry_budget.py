@@ -37,7 +37,7 @@ def window_of(lease: Lease, platform: str, now_ms: int) -> AgainWindow | None:
 
 
 def most(window: AgainWindow) -> int:
-    """Return the budget of this kind of window (hot or not): messages per `AGAIN_BUDGET_MS`."""
+    """Return messages per `AGAIN_BUDGET_MS` for hot (abused by floods) or other platforms."""
     return AGAIN_HOT_MOST if window.hot else AGAIN_MOST
 
 

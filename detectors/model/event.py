@@ -42,7 +42,7 @@ class EventKind(IntEnum):
 
     MESSAGE = 0
     RECYCLED = 1  # the number has a new owner, so its memory is dropped
-    LISTED = 2  # a list of hot platforms of the network; it concerns no recipient
+    LISTED = 2  # a list of platforms that floods abuse; it concerns no recipient
     MEMORY = 3  # a record of what another state knows about a recipient
     LATER_PART = 4  # a later part of a long message, or a later attempt: counts only if the
     LATER_ATTEMPT = 5  # recipient had no code of its platform within a day

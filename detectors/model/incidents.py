@@ -77,7 +77,7 @@ class EarlierSighting(NamedTuple):
     platform: str = ""
     platform_id: int = 0
     hot: bool = False
-    offset: int = -1  # -1: the message came before the recipient became a suspect
+    offset: int = -1  # -1: the message came before the recipient was judged exactly
 
 
 class KnownPrint(NamedTuple):
@@ -97,7 +97,7 @@ class Basis:
     born_ms: int  # first day of the recipient's memory
     known: tuple[KnownPrint, ...]  # at most 14
     clock: ClockName  # clock class of the gateway that delivered the deciding message
-    list_version: int  # offset at which the list of hot platforms was made; 0: there was no list
+    list_version: int  # offset at which the list of abused platforms was made; 0: none
 
 
 class Unlisted(NamedTuple):

@@ -196,7 +196,7 @@ class Sighting(NamedTuple):
     at_ms: int
     novel: bool
     trust: Trust
-    hot: bool = False  # true: the platform was on the list of hot platforms at that time
+    hot: bool = False  # true: the platform was listed as abused by floods at that time
 
 
 class Rung(NamedTuple):

@@ -1,4 +1,4 @@
-"""Figures of platforms in one partition: partial sums, published at ticks.
+"""Figures of platforms in one partition: partial sums, published at ticks (maintenance).
 
 No decision depends on these figures. The parts depend only on the log: at the first tick of a new
 half hour, by the log's time, the sums so far are published as a part and start again at 0. A tick
@@ -60,7 +60,7 @@ class PlatformPart:
     epoch: int
     start_ms: int  # beginning of the half hour, by the log's time, not by event times
     platforms: tuple[PlatformCounts, ...]  # ascending by id, so `REST` is first
-    hot: HotPart | None = None  # sums for the network's list of hot platforms, if due now
+    hot: HotPart | None = None  # sums for the network's list of platforms abused by floods, if due
     sweep: SweepPart | None = None  # first contacts by neighbourhood, if due now
 
 

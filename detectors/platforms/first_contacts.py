@@ -4,8 +4,8 @@ A first contact is a recipient that did not know a platform and got its first co
 sweep is one platform that sends to many neighbouring numbers. Numbers are spread over partitions,
 so no partition sees a whole range. Each partition publishes sums by thousand (the number without
 its last three digits), and an agent adds up the sums of all partitions to find sweeps
-(`detectors.platforms.sweeps`). No decision depends on these sums. Suspects are left out, because
-their codes belong to a flood or to a person in a hurry.
+(`detectors.platforms.sweeps`). No decision depends on these sums. Suspects (recipients under exact
+rules) are left out, because their codes belong to a flood or to a person in a hurry.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Eviction: forgets the recipients that were idle longest when a table is nearly full.
 
-Suspects are never evicted.
+Suspects (recipients under exact rules) are never evicted.
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ from detectors.recipients.row import MEMORY_WORDS, SUSPECT
 from detectors.recipients.table import Table
 
 _SHARE: Final = 16
-"""One 16th of the rows is evicted at once, because finding the oldest requires a scan of all."""
+"""One 16th of the recipients is evicted at once: finding the oldest requires a scan of all."""
 
 
 def make_room(table: Table, least: int = TICK_OFFSETS, newest_window: int = 1 << 32) -> int:

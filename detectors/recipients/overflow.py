@@ -41,7 +41,7 @@ BLOCK: Final = 8
 BLOCKS_MAX: Final = 8
 PLACES_MAX: Final = BLOCK * BLOCKS_MAX
 """Maximum number of places of one recipient. Chosen: enough for people who use 60 platforms,
-together with the ring."""
+together with the ring (the newest eight sightings)."""
 
 MARKS_MAX: Final = 8  # Maximum number of marks of one extent.
 BLOCKS_A_ROW: Final = 2

@@ -87,8 +87,8 @@ class SieveParams:
 
     rows_max: int = ROWS_MAX  # maximum number of recipients
     window_s: int = WINDOW_S  # length of a counting window, in seconds
-    # Sightings in a day from which a recipient is promoted; at most the size of the ring. A smaller
-    # number is slower and gives the same decisions.
+    # Sightings in a day from which a recipient is promoted; at most the size of the ring (eight). A
+    # smaller number is slower and gives the same decisions.
     promote_distinct: int = RING
 
     def __post_init__(self) -> None:
@@ -718,7 +718,8 @@ def _note_young(
     """Remember which sightings, at these indices, are of platforms that came on one day before.
 
     `once` (m,): the row has the platform at ONCE. The others at these indices are in the ring.
-    Prints have no time. Each is older than the ring, so the ring's oldest sighting decides.
+    Prints (16-bit hashes) have no time. Each is older than the ring, so the ring's oldest sighting
+    decides.
     """
     if not len(at):
         return

@@ -135,7 +135,7 @@ def _rise(rungs: list[int], was: NDArray[np.int64], now: NDArray[np.int64]) -> N
 
 
 def close(windows: Windows, window_s: int, watermark_s: int) -> list[Window]:
-    """Close, at a tick, all windows that ended at least one window before the watermark.
+    """Close, at maintenance, all windows that ended at least one window before the watermark.
 
     If the watermark has gone back, a clock was ahead. Windows too far ahead of the watermark are
     then dropped.

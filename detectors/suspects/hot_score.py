@@ -1,4 +1,4 @@
-"""The score of hot platforms ("lead"): hot novel platforms minus all other novel platforms.
+"""The score of hot (abused) platforms ("lead"): hot novel platforms minus all other novel ones.
 
 A platform is hot if floods against other recipients abuse it. The score runs over the novel
 sightings of a day, oldest first. A hot platform adds one point. Any other platform takes away one

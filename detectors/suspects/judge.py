@@ -93,10 +93,10 @@ class JudgeParams:
 
     p_novel: float | None = None  # share of benign sightings that are novel, from `calibrate`
     burst_margin: float = 0.0  # sightings added to the bucket's thresholds, where people are faster
-    hot: bool = True  # use the score of hot platforms as evidence: see `suspects.hot_score`
+    hot: bool = True  # use the score of platforms abused by other floods: see `suspects.hot_score`
     hot_lead: int = int(HOT_LEAD.throttle)  # THROTTLE threshold of that score
     cold_half: bool = False  # a platform that is not hot takes half a point instead of one
-    # Minimum age of a row, in days, for the rules `returns`, `volume_*`, `relapse` and `limit_*`.
+    # Minimum age of a memory, in days, for the rules `returns`, `volume_*`, `relapse`, `limit_*`.
     settled_days: int = SETTLED_DAYS
     # Rule of `SWITCHED` -> off, shadow or enforce. A rule that is not here enforces.
     rules: Mapping[str, RuleMode] = field(default_factory=dict)

@@ -112,9 +112,9 @@ class PlatformLease:
     ends_ms: dict[Mode, dict[PlatformId, TimeMs]] = field(
         default_factory=lambda: {"enforce": {}, "shadow": {}}
     )
-    # Platform past its limit, or known and refused -> begin of its newest row of refused codes (or
-    # the time under which a retry would count that passed and ended the row), time of the newest
-    # code, and number of rows since the lease: see `observe_refused` and `end_row`.
+    # Platform past its limit, or known and refused -> begin of its newest series of refused codes
+    # (or the time under which a retry would count that passed and ended the series), time of the
+    # newest code, and number of series since the lease: see `observe_refused` and `end_row`.
     again_ms: dict[PlatformId, tuple[TimeMs, TimeMs, Count]] = field(default_factory=dict)
     # Platforms that the newest lease refuses, ascending.
     refused: Annotated[tuple[PlatformId, ...], Bounds(0, PLATFORMS_MAX)] = ()

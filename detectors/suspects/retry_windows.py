@@ -38,7 +38,8 @@ from detectors.thresholds import (
 MOST: Final = {False: AGAIN_MOST, True: AGAIN_HOT_MOST}
 """Budget: number of second messages that pass within `AGAIN_BUDGET_MS`.
 
-The key says whether their platform is hot. Hot and other platforms have separate budgets.
+The key says whether their platform is hot (abused by other floods). Hot and other platforms have
+separate budgets.
 """
 
 

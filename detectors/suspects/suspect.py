@@ -102,7 +102,7 @@ class Seen(IntEnum):
     REPEAT = 1  # the platform already has a sighting within a day
     KNOWN = 2  # a sighting of a platform that the recipient knows
     YOUNG = 3  # the same, but it came once, within a week: see `recipients.repeats`
-    EXCESS = 4  # a known platform, counted as novel: too many sightings of a day have its print
+    EXCESS = 4  # a known platform, counted as novel: too many sightings of a day have its hash
     NOVEL = 5  # a sighting of a platform that the recipient does not know
 
 

@@ -54,7 +54,7 @@ VOLUMES: Final = (
     ("volume_6h", 6 * 3_600_000, VOLUME_6H),
     ("volume_24h", 24 * 3_600_000, VOLUME_24H),
 )
-"""Rule, window in milliseconds, thresholds of the long windows. Only rows that are old enough
+"""Rule, window in milliseconds, thresholds of the long windows. Only recipients known long enough
 (`judge.is_settled`) use them. A message counts only if `MASS_NOVEL` novel platforms came within the
 day before it."""
 

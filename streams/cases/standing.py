@@ -130,8 +130,8 @@ def switch(words: Iterable[Override], now_ms: int) -> Override | None:
 def doing(case: Case, words: Sequence[Override], now_ms: int) -> Doing:
     """Return the state of a case now, by the rules that every adapter follows.
 
-    `words` are all overrides of the operator. Only an adapter knows its rails; their effect shows
-    in its acknowledgements.
+    `words` are all overrides of the operator. Only an adapter knows its limits on leases; their
+    effect shows in its acknowledgements.
     """
     lease = case.lease(now_ms)
     said = case.acks.get(lease.action_id, ()) if lease is not None else ()

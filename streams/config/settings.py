@@ -247,7 +247,7 @@ class Settings(BaseModel):
 
     @property
     def hot(self) -> bool:
-        """True if hot platforms count as evidence of a flood."""
+        """True if hot platforms (abused by other floods) count as evidence of a flood."""
         return self.detect.hot != "off"
 
     @property

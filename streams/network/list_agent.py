@@ -1,4 +1,4 @@
-"""Publish the network's list of hot platforms into every partition of the input topic.
+"""Publish the network's list of hot (abused) platforms into every partition of the input topic.
 
 A partition adopts the list at its own offset. The list is published after a change, and again every
 six hours, so that a partition with a new state finds it. Its version is the time at which the

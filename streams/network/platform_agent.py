@@ -1,9 +1,9 @@
 """The platform agent: adds up the figures of all partitions, and maintains a record per platform.
 
 Its output depends only on the partial figures of the last week, so there is no state to save. If
-`detect.hot` is `network`, it also builds the list of hot platforms from the newest part of each
-partition. It also searches for sweeps (one platform that sends to neighbouring numbers) and for
-surges (many platforms that reach many new recipients at once). A single partition cannot see
+`detect.hot` is `network`, it also builds the list of hot (abused) platforms from the newest part of
+each partition. It also searches for sweeps (one platform that sends to neighbouring numbers) and
+for surges (many platforms that reach many new recipients at once). A single partition cannot see
 either. Surges are records on the topic of campaigns.
 """
 

@@ -59,8 +59,8 @@ fit into the processor's cache."""
 
 
 LISTED_TYPE: Final = "hot"
-"""The event type of a list of hot platforms. Only the platform agent writes such events. Every
-component that imports events from outside refuses this type."""
+"""The event type of a list of hot (abused) platforms. Only the platform agent writes such events.
+Every component that imports events from outside refuses this type."""
 
 MEMORY_TYPE: Final = "memory"
 """The event type of a memory record: what another state knows about one recipient. Only

@@ -120,7 +120,8 @@ BEHIND: Final = "events_behind"
 
 QUIET_MS: Final = QUIET_S * 1000
 """A case without a message for this long (ms) and without a lease is over. The detector also ends
-the episode, but publishes the end only at the next tick, which needs more events on its partition.
+the episode, but publishes the end only at the next maintenance (tick), which needs more events on
+its partition.
 """
 
 RAILS: Final = (Refusal.RATE, Refusal.SHARE)

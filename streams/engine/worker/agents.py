@@ -6,8 +6,8 @@ events are already in the outbox.
 
 An *envelope* holds the records that one poll returned for one partition. 20,000 records take up
 to 0.4 s of CPU time, and several times longer on a busy machine. So the event loop gets control at
-least once per tick. In a campaign (an attack on many recipients) a message costs fifteen times as
-much as an ordinary one, and the event loop gets control more often.
+least once per tick (4,096 offsets). In a campaign (an attack on many recipients) a message costs
+fifteen times as much as an ordinary one, and the event loop gets control more often.
 
 The small envelopes of a poll are applied together, before the large ones. Few records per call are
 expensive, because the fixed cost of the call is most of the cost.

@@ -250,7 +250,7 @@ def whole(params: Params, partitions: int) -> Params:
 
 
 def _pieces(batch: Batch) -> Iterator[Batch]:
-    """Split a batch right before each tick, so that suspects are measured before it evicts them."""
+    """Split a batch right before each tick, so that suspects are measured before their eviction."""
     first = int(batch.offset[0]) if len(batch) else batch.next_offset
     ends = np.arange((first + 1) // TICK_OFFSETS + 1, batch.next_offset // TICK_OFFSETS + 1)
     edges = [*(ends * TICK_OFFSETS - 1).tolist(), batch.next_offset]
