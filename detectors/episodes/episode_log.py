@@ -1,4 +1,4 @@
-"""What all episodes of a partition share, and the output that they collect."""
+"""State that all episodes of a partition share, and the output that they collect."""
 
 from dataclasses import dataclass, field
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """Which events of a batch are verification codes, and of which platforms.
+    """The events of a batch that are verification codes, and their platforms.
 
     Arrays have the length of the batch.
     """

@@ -78,7 +78,7 @@ class Source(NamedTuple):
 
 
 class Recognised(NamedTuple):
-    """What is decided about a message."""
+    """The decision about a message."""
 
     sure: float  # confidence that the message is a code
     rule: str | None  # the rule that decides without the text; None if the text decides

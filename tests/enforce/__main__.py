@@ -146,7 +146,7 @@ def cmpp_floods(
     number: Annotated[int, typer.Option(help="Floods, one after the other.")] = 200,
     folder: Folder = RESULTS,
 ) -> None:
-    """From the submit that crosses the threshold to the first refusal over CMPP, as above."""
+    """From the submit that crosses the threshold to the first refusal over CMPP."""
     with (
         _kafka_and_scratch() as (kafka, scratch),
         gate_loop(kafka, scratch) as loop,

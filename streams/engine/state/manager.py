@@ -52,7 +52,7 @@ RATE_BYTES_PER_S: Final = 10_000_000
 
 
 class Admission(Enum):
-    """What to do with the next envelope (a group of consecutive records of one partition)."""
+    """Treatment of the next envelope (a group of consecutive records of one partition)."""
 
     APPLY = "apply"
     DUPLICATE = "duplicate"  # all its records were applied before

@@ -40,7 +40,7 @@ class TimeBar:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What a chart shows. Each bar stands for `step_ms`; without messages there is no bar."""
+    """The content of a chart. Each bar stands for `step_ms`; without messages there is no bar."""
 
     title: str
     step_ms: int

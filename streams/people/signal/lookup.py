@@ -1,4 +1,4 @@
-"""What banks may know: if a number is flooded, and if a bank's own codes reach it.
+"""Answers for banks: if a number is flooded, and if a bank's own codes reach it.
 
 A flood is a fact about messages that arrived. So the answer does not depend on the reaction: it is
 the same in shadow mode, during a cold start, and for an exempted or released number. An episode

@@ -69,7 +69,7 @@ class RecordPosition(NamedTuple):
 
 
 class LetterStatus(StrEnum):
-    """What became of a dead letter: the values that `otpguard dlq ls` shows."""
+    """Outcome of a dead letter: the values that `otpguard dlq ls` shows."""
 
     WAITING = "waiting"
     REPLAYED = "replayed"
