@@ -78,7 +78,7 @@ def judge_events(
 ) -> set[int]:
     """Judge the events of suspects, one by one; return the positions that are refused.
 
-    A lease refuses them, and no retry window lets them pass.
+    A lease refuses them. A retry window can let a code pass, but not a later attempt or part of it.
     """
     refused = set()
     book, stamps = partition.book, partition.stamps
