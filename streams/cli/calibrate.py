@@ -339,7 +339,8 @@ def _say_rates(found: dict[str, Any]) -> None:
     for gateway in [g for g in found["gateways"] if g["class"] != "exact"]:
         typer.echo(
             tr("stamps of {gateway}: {kind}").format(
-                gateway=gateway["gateway"], kind=tr(gateway["class"].replace("_", " "))
+                gateway=escape_unprintable(gateway["gateway"]),
+                kind=tr(gateway["class"].replace("_", " ")),
             )
         )
 
@@ -415,7 +416,7 @@ def _say_changes(found: dict[str, Any]) -> None:
                 "amount. Look it up. If it is a bank's, add it to recognise.registry_file "
                 "(deploy/README.md, Countries)"
             ).format(
-                sender=number["sender"],
+                sender=escape_unprintable(number["sender"]),
                 name=escape_unprintable(number["name"]) or tr("no signature"),
                 recipients=number["recipients"],
                 again=f"{100 * number['again']:.0f}",

@@ -100,7 +100,7 @@ def ls(
         )
         typer.echo("")
     for why, fates in found.counts().items():
-        typer.echo(f"{why}: {fates.total()} ({format_counts(_words(fates))})")
+        typer.echo(f"{escape_unprintable(why)}: {fates.total()} ({format_counts(_words(fates))})")
     notes = {
         "not listed (--limit)": len(found.letters) - len(listed),
         "repeats of a dead letter, not counted": found.repeats,

@@ -27,6 +27,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.common import UsageError, tr
+from streams.common.shown import in_page
 
 
 def recognise(
@@ -139,9 +140,9 @@ def _print_table(
     text: str, verdict: decide.Verdict, told: reasons.Why | None, least: float
 ) -> None:
     console = consoles.Console(highlight=False)
-    shown = texts.Text(text)
-    if verdict.code_span:
-        shown.stylize("bold reverse", *verdict.code_span)
+    begin, end = verdict.code_span or (len(text), len(text))
+    before, code, rest = map(in_page, (text[:begin], text[begin:end], text[end:]))
+    shown = texts.Text.assemble(before, (code, "bold reverse"), rest)
     colour = "green" if verdict.otp else "yellow"
     answer = tr("a verification code") if verdict.otp else tr("no verification code")
     table = tables.Table(show_header=False, box=None, padding=(0, 2, 0, 0))
@@ -152,8 +153,8 @@ def _print_table(
         tr("confidence"), counts.format(confidence=f"{verdict.confidence:.2f}", least=f"{least:g}")
     )
     if verdict.code_span:
-        table.add_row(tr("code"), texts.Text(text[slice(*verdict.code_span)], style="bold"))
-    table.add_row(tr("platform"), texts.Text(verdict.platform))
+        table.add_row(tr("code"), texts.Text(code, style="bold"))
+    table.add_row(tr("platform"), texts.Text(in_page(verdict.platform)))
     table.add_row(tr("trust"), tr(verdict.trust.name.lower()))
     if told is not None:
         table.add_row(tr("rule"), texts.Text(f"{told.rule}: {tr(told.says)}"))

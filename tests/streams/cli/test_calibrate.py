@@ -230,6 +230,22 @@ def test_what_nothing_is_known_of_is_said_so_in_words(
     assert capsys.readouterr().out == ""
 
 
+def test_names_in_a_history_cannot_command_the_terminal(history: Path, tmp_path: Path) -> None:
+    minute, path = 60_000, tmp_path / "coarse.jsonl"
+    events = [json.loads(line) for line in gzip.decompress(history.read_bytes()).splitlines()]
+    path.write_text("\n".join(
+        json.dumps(
+            each
+            | {"gateway_id": "smsc-1\x1b]52;c;cm0=\x07"}
+            | {"event_time_ms": each["event_time_ms"] // minute * minute}
+        )
+        for each in events
+    ))  # fmt: skip
+    told = CliRunner().invoke(_app(), [str(path), "-q"], catch_exceptions=False).stdout
+    assert r"stamps of smsc-1\x1b]52;c;cm0=\x07" in told
+    assert "".join(told.split()).isprintable()
+
+
 # -- where history comes from ---------------------------------------------------------------------
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
 
 from streams.cli.dlq import _filter, _time, _words
+from streams.cluster.admin import Cluster
 from streams.common.errors import UnavailableError, UsageError
+from streams.config import Kafka
 from streams.tools.operate.dead_letters import LetterStatus
 from streams.wire import RejectReason
-from tests.streams.cli.called import NOWHERE, refused, settings_file
+from tests.nodes import Broker
+from tests.streams.cli.called import NOWHERE, called, refused, settings_file
+from tests.waiting import END_S
 
 
 @pytest.mark.parametrize("words", [("ls",), ("show", "3:17"), ("replay", "--dry-run")])
@@ -23,6 +29,23 @@ def test_a_broker_that_is_away_is_one_sentence(words: tuple[str, ...], tmp_path:
 def test_a_reason_that_there_is_not_is_said_with_those_there_are() -> None:
     says = f"no reason 'x'; there are: {', '.join(RejectReason)}"
     refused(UsageError, says, "dlq", "ls", "--reason", "x")
+
+
+@pytest.mark.broker
+def test_a_reason_from_outside_cannot_command_the_terminal(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "otpguard.toml"
+    config.write_text(f'kafka.bootstrap = "{broker.bootstrap}"\ntopics.dead_letters = "{unique}"')
+    with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
+        cluster.create(unique, 1, 1, {})
+    headers = {"reason": "x\x1b]52;c;cm0=\x07", "time": "5", "topic": "in", "partition": "0"}
+    with closing(KafkaProducer(bootstrap_servers=broker.bootstrap)) as producer:
+        told = [(name, value.encode()) for name, value in {**headers, "offset": "7"}.items()]
+        producer.send(unique, b"{}", headers=told).get(timeout=END_S)
+    said = called("dlq", "ls", "--config", str(config))
+    assert r"x\x1b]52;c;cm0=\x07: 1 (" in said
+    assert "".join(said.split()).isprintable()
 
 
 def test_a_filter_counts_back_from_now() -> None:

@@ -95,6 +95,13 @@ def test_a_text_that_is_no_code_says_so_and_marks_none() -> None:
     assert json.loads(called("recognise", "see you", "--json"))["code_span"] is None
 
 
+def test_a_text_cannot_command_the_terminal_and_its_code_stays_marked() -> None:
+    told = called("recognise", "【淘\x1b]52;c;cm0=\x07宝】验证码 583921，5分钟内有效", "--why")
+    assert "".join(told.split()).isprintable()
+    assert r"\x1b]52;c;cm0=\x07" in told
+    assert "583921" in told.partition("\ncode ")[2]
+
+
 def test_files_get_a_table_on_a_terminal_and_json_lines_in_a_pipe(tmp_path: Path) -> None:
     path = tmp_path / "texts.jsonl"
     texts = ["【淘宝】验证码 583921，5分钟内有效，请勿泄露给他人，感谢您的使用", "See you at 8"]
