@@ -438,7 +438,8 @@ def main() -> int:
         return 2
     wrong = verify(words.folder, given, words.tsa_ca)
     for each in wrong:
-        print(f"WRONG 不符: {each}")
+        # A file's name in the pack may hold control sequences.
+        print("WRONG 不符:", "".join(c if c.isprintable() else repr(c)[1:-1] for c in each))
     if not wrong and (words.folder / "proofs.json").exists():
         print("EXTRACT 节选: the records here are of the signed pack, others are left out 其余未附")
         return 4

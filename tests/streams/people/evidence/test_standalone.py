@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,15 @@ def test_it_runs_from_the_pack_without_any_package(kind: str) -> None:
         text=True,
     )
     assert (done.returncode, "not by the signer" in done.stdout) == (1, True)
+
+
+def test_a_file_of_a_pack_cannot_command_the_terminal(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(whole()["pack"], tmp_path / "pack"))
+    (folder / "x\x1b]52;c;cm0=\x07").write_bytes(b"")
+    done = ran(["pack", "--fingerprint", fingerprint()], {}, tmp_path)
+    assert done.returncode == 1
+    assert r"x\x1b]52;c;cm0=\x07: not in the manifest" in done.stdout
+    assert "".join(done.stdout.split()).isprintable()
 
 
 @pytest.mark.parametrize("how", ALTERED)
