@@ -1,6 +1,6 @@
 """The picture that `otpguard top` shows: its lines, and how a flood's pace is drawn. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,29 +72,33 @@ class Frame:
 
     def lines(self) -> list[str]:
         """Return what stands above the list, escaped, in lines of at most 80 letters."""
-        return list(map(escape_unprintable, self._lines()))
-
-    def _lines(self) -> Iterator[str]:
         facts = self.facts
         worst = sorted((facts.lag or {}).items(), key=lambda each: -each[1])[:1]
-        yield tr("mode {mode}   {floods}, {throttled} throttled").format(
-            mode=self.mode,
-            floods=trn("{n} flood", "{n} floods", self.floods),
-            throttled=self.throttled,
-        )
-        yield tr("lag {lag}{worst}   workers {workers}   dead letters in 1 h {letters}").format(
-            lag="?" if facts.lag is None else sum(facts.lag.values()),
-            worst="".join(f" (#{partition}: {n})" for partition, n in worst if n),
-            workers="?" if facts.workers is None else len(facts.workers),
-            letters="?" if facts.dead_letters is None else facts.dead_letters,
-        )
-        yield self._gateways()
-        if self.is_behind:
-            yield tr("still reading: these are not all floods")
-        if self.unanswered_ms:
-            yield tr("no broker answers since {time}: newer floods are missing").format(
-                time=moment(self.unanswered_ms)
-            )
+        lines = [
+            tr("mode {mode}   {floods}, {throttled} throttled").format(
+                mode=self.mode,
+                floods=trn("{n} flood", "{n} floods", self.floods),
+                throttled=self.throttled,
+            ),
+            tr("lag {lag}{worst}   workers {workers}   dead letters in 1 h {letters}").format(
+                lag="?" if facts.lag is None else sum(facts.lag.values()),
+                worst="".join(f" (#{partition}: {n})" for partition, n in worst if n),
+                workers="?" if facts.workers is None else len(facts.workers),
+                letters="?" if facts.dead_letters is None else facts.dead_letters,
+            ),
+            self._gateways(),
+            *([tr("still reading: these are not all floods")] if self.is_behind else []),
+            *(
+                [
+                    tr("no broker answers since {time}: newer floods are missing").format(
+                        time=moment(self.unanswered_ms)
+                    )
+                ]
+                if self.unanswered_ms
+                else []
+            ),
+        ]
+        return list(map(escape_unprintable, lines))
 
     def _gateways(self) -> str:
         """Name the gateways, the stopped ones first, and count those that do not fit the line."""
@@ -102,11 +106,11 @@ class Frame:
             *(tr("{name} stopped").format(name=name) for name in self.stopped),
             *(f"{name} ({(self.at_ms - at) // 1000} s)" for name, at in self.at_work.items()),
         ] or ["?" if self.facts.signs is None else tr("none")]
-        line = ""
-        for shown in range(1, len(names) + 1):
-            more = [tr("+{n} more").format(n=len(names) - shown)] if names[shown:] else []
-            longer = tr("gateways {names}").format(names=join_list([*names[:shown], *more]))
-            if line and cell_len(longer) > LINE_CELLS:
-                break
-            line = longer
-        return line
+        left = [tr("+{n} more").format(n=n) for n in range(len(names) - 1, 0, -1)]
+        lines = [
+            tr("gateways {names}").format(
+                names=join_list([*names[:shown], *left[shown - 1 : shown]])
+            )
+            for shown in range(1, len(names) + 1)
+        ]
+        return next((line for line in lines[::-1] if cell_len(line) <= LINE_CELLS), lines[0])
