@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -150,6 +151,8 @@ class _History:
     total: int | None  # of `unit`; None where nobody knows
     unit: str
     again: bool = True  # it can be read twice
+    # CSV and Parquet: why rows were no events. The decoder sees them as empty values.
+    unreadable: Counter[str] | None = None
 
 
 def _topic(settings: configs.Settings, since: str | None) -> _History:
@@ -169,37 +172,82 @@ def file_history(
     forms = {Path(name.removesuffix(".gz")).suffix for name in names}
     most = settings.input.value_bytes_max
     source: Source = partial(histories.from_lines, names, most, open_lines)
+    unreadable: Counter[str] | None = None
     if forms & {".csv", ".parquet"}:
         if len(forms) > 1:
             raise UsageError(tr("either CSV files, Parquet files or JSON lines"))
         opener = _open_parquet if ".parquet" in forms else open_lines
         if opener is _open_parquet:
             options = replace(options, columns=None, delimiter=",", encoding="utf-8")
+            options = _times_of_parquet(names, options)
         # A mark at the beginning of a file is skipped in UTF-8 anyway.
         elif (options.encoding or "").lower().replace("_", "-") == "utf-8-sig":
             options = replace(options, encoding="utf-8")
         rules = feed_csv.row_rules(settings, options, presets.Preset(), ())
-        source = partial(histories.from_csv, names, rules, opener)
+        unreadable = Counter()
+        source = partial(histories.from_csv, names, rules, opener, reasons=unreadable)
     total = None if ".parquet" in forms else plain_bytes(names)
-    return _History(source, ", ".join(names), total, "bytes", again="-" not in names)
+    return _History(
+        source, ", ".join(names), total, "bytes", again="-" not in names, unreadable=unreadable
+    )
+
+
+def _times_of_parquet(
+    names: list[str], options: guess_options.FeedOptions
+) -> guess_options.FeedOptions:
+    """Return the options for these Parquet files. A time column of Parquet needs no --time.
+
+    Times without a zone are read with --zone. Raises UsageError if only some files have such a
+    column.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+
+    column = dict(word.partition("=")[::2] for word in options.maps).get("event_time_ms")
+    kinds: dict[str, Any] = {}
+    for name in names:
+        with _parquet(name) as (_, schema):
+            at = schema.get_field_index(column or "event_time_ms")
+            if at >= 0 and pa.types.is_timestamp(schema.field(at).type):
+                kinds[name] = schema.field(at).type
+    if not kinds:
+        return options
+    if other := [name for name in names if name not in kinds]:
+        raise UsageError(
+            tr("{first} has times of Parquet, {other} has not; read them apart").format(
+                first=next(iter(kinds)), other=other[0]
+            )
+        )
+    is_local = any(kind.tz is None for kind in kinds.values())
+    return replace(options, time_format="iso", zone=options.zone if is_local else "UTC")
+
+
+@contextmanager
+def _parquet(name: str) -> Iterator[tuple[Any, Any]]:
+    """Yield a Parquet file and its schema. Times of the old type INT96 are UTC."""
+    import pyarrow.parquet  # noqa: PLC0415 - an extra
+
+    try:
+        with pyarrow.parquet.ParquetFile(name) as table:
+            columns = [table.schema.column(i) for i in range(len(table.schema))]
+            old = {each.path for each in columns if each.physical_type == "INT96"}
+            schema = pyarrow.schema(
+                field.with_type(pyarrow.timestamp("ns", "UTC")) if field.name in old else field
+                for field in table.schema_arrow
+            )
+            yield table, schema
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UsageError(f"{name}: {error}") from None
 
 
 @contextmanager
 def _open_parquet(name: str) -> Iterator[IO[bytes]]:
     """Yield the rows of a Parquet file as CSV, from a temporary file without a name."""
     import pyarrow.csv  # noqa: PLC0415 - an extra
-    import pyarrow.parquet  # noqa: PLC0415
 
     with tempfile.TemporaryFile() as rows:
-        try:
-            with (
-                pyarrow.parquet.ParquetFile(name) as table,
-                pyarrow.csv.CSVWriter(rows, table.schema_arrow) as out,
-            ):
-                for batch in table.iter_batches():
-                    out.write_batch(batch)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise UsageError(f"{name}: {error}") from None
+        with _parquet(name) as (table, schema), pyarrow.csv.CSVWriter(rows, schema) as out:
+            for batch in table.iter_batches():
+                out.write_table(pyarrow.Table.from_batches([batch]).cast(schema))
         rows.seek(0)
         yield rows
 

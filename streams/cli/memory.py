@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +17,16 @@ from streams.cli import calibrate
 from streams.cli.calibrate import ColumnsOption, DelimiterOption, EncodingOption
 from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption
 from streams.cli.replay import FilesArgument, QuietOption
-from streams.cli.shared import SettingsOption, group, progress, stopping, writing
+from streams.cli.shared import (
+    SettingsOption,
+    format_counts,
+    group,
+    progress,
+    stopping,
+    writing,
+)
 from streams.cluster import admin
-from streams.common import ConfigError, UnavailableError, tr
+from streams.common import ConfigError, UnavailableError, UsageError, tr
 from streams.gateways.feeds import guess_options
 from streams.tools.calibrate import survey
 from streams.tools.operate import memory_file
@@ -84,6 +94,8 @@ def export_(
     found = memory_file.export(
         admin.client_arguments(settings.kafka), settings.changelog, params, settings.epoch
     )
+    told = tr("checkpoints of {changelog}").format(changelog=settings.changelog)
+    found = _not_empty(found, told)
     with progress(str(out), None, quiet=quiet) as show, writing(out):
         n = memory_file.write(out, settings.topics.partitions, found, name, show, keys)
     typer.echo(tr("{path}: {n} recipients").format(path=out, n=f"{n:,}"), err=True)
@@ -150,7 +162,8 @@ def learn(
     r"""Write what a worker would know that had seen this history, to a memory file.
 
     Reads JSON lines, .csv or .parquet, as `calibrate` does; several files are one log, in the order
-    given. Nothing is enforced or published.
+    given. Nothing is enforced or published. If more rows are refused than input.refused_share_max
+    allows, or no recipient is known, no file is written or replaced.
 
     \b
     Examples:
@@ -166,18 +179,50 @@ def learn(
     params = survey.whole(settings.params(), settings.topics.partitions)
     state, recogniser = chain.Partition(params), settings.recogniser()
     intake, named = settings.intake(), dict[int, str]()
+    rows, reasons = 0, Counter[str]()
     with progress(tr("learning"), history.total, of_bytes=True, quiet=quiet) as show:
         for some in history.source(show):
-            batch = wire.decode(
+            decoded = wire.decode(
                 intake, settings.topics.input, some.partition, some.values, some.keys,
                 some.offsets, some.timestamps_ms, some.next_offset,
-            ).batch  # fmt: skip
-            chain.process(params, state, batch, recogniser.columns(batch))
-            named |= batch.tokens
-    found = ((0, *each) for each in memory_records.list_memories(state))
+            )  # fmt: skip
+            chain.process(params, state, decoded.batch, recogniser.columns(decoded.batch))
+            named |= decoded.batch.tokens
+            rows += len(some.values)
+            reasons.update(
+                each.reason for each in decoded.rejects if each.value or history.unreadable is None
+            )
+    reasons += history.unreadable or Counter()
+    refused = _describe_refused(rows, reasons)
+    if reasons.total() > settings.input.refused_share_max * rows:
+        raise UsageError(
+            tr("{refused}; input.refused_share_max is {most}, so nothing was written").format(
+                refused=refused, most=settings.input.refused_share_max
+            )
+        )
+    found = _not_empty(((0, *each) for each in memory_records.list_memories(state)), refused)
+    typer.echo(refused, err=True)
     with writing(out):
         n = memory_file.write(
             out, 0, found, lambda r: named.get(r) or memory_file.reduced_name(r), lambda _: None,
             keys,
         )  # fmt: skip
     typer.echo(tr("{path}: {n} recipients").format(path=out, n=f"{n:,}"), err=True)
+
+
+def _describe_refused(rows: int, reasons: Counter[str]) -> str:
+    """Return a line with the number of refused rows, the most frequent reasons first."""
+    sentence = tr("refused {refused} of {rows} rows").format(
+        refused=f"{reasons.total():,}", rows=f"{rows:,}"
+    )
+    return tr(": ").join(filter(None, (sentence, format_counts(dict(reasons.most_common(9))))))
+
+
+def _not_empty(found: Iterator[memory_file.Exported], told: str) -> Iterator[memory_file.Exported]:
+    """Return the recipients again. Raises UsageError if there is none, so no file is replaced."""
+    first = next(found, None)
+    if first is None:
+        raise UsageError(
+            tr("{told}; no recipient is known, so nothing was written").format(told=told)
+        )
+    return itertools.chain([first], found)

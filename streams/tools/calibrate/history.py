@@ -1,5 +1,6 @@
 """Reads a history from JSON lines, call detail records or a Kafka topic; never writes."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import islice
@@ -30,18 +31,23 @@ def from_lines(
 
 
 def from_csv(
-    files: Iterable[str], rules: csv.RowRules, opener: Opener, progress: Progress
+    files: Iterable[str],
+    rules: csv.RowRules,
+    opener: Opener,
+    progress: Progress,
+    reasons: Counter[str] | None = None,
 ) -> Iterator[Records]:
     """Yield call detail records as `feed csv` would publish them, as records of one partition.
 
     Each unreadable row becomes an empty value after the events of its batch. The decoder
-    refuses such values. `opener` turns an EOFError in its block into an error about the file.
+    refuses such values, and `reasons` counts why. `opener` turns an EOFError in its block into an
+    error about the file.
     """
 
     def chunks() -> Iterator[list[bytes]]:
         for name in files:
             with opener(name) as file:
-                seen = csv.FileReport()
+                seen = csv.FileReport(reasons=Counter() if reasons is None else reasons)
                 events = csv.survey(Path(name), file, rules, seen, finished=True)
                 at = refused = 0
                 while (batch := list(islice(events, ROWS))) or seen.unreadable > refused:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
@@ -151,3 +152,96 @@ def test_an_import_needs_the_key(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["import", str(path)])
     assert isinstance(done.exception, ConfigError)
     assert "detect.memory_key_file" in str(done.exception)
+
+
+def native(events: list[dict[str, Any]], kind: str, path: Path) -> list[str]:
+    """Write a Parquet file whose times have a type of Parquet; return the options that it needs."""
+    unit, _, zone = kind.partition(" ")
+    times = pyarrow.array([each["event_time_ms"] for each in events], pyarrow.int64())
+    times = times.cast(pyarrow.timestamp("ms"))
+    if zone == "local":  # of Shanghai, without saying so
+        shift_ms = pyarrow.array([8 * 3_600_000] * len(events), pyarrow.duration("ms"))
+        times = pyarrow.compute.add(times, shift_ms)
+    is_int96 = unit == "int96"
+    type_ = pyarrow.timestamp("ns" if is_int96 else unit, None if zone in ("", "local") else zone)
+    table = pyarrow.Table.from_pylist(events).drop_columns(["event_time_ms"])
+    table = table.append_column("when", times.cast(type_))
+    pyarrow.parquet.write_table(table, path, use_deprecated_int96_timestamps=is_int96)
+    return ["--map", "event_time_ms=when"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["ms UTC", "us UTC", "ns Asia/Shanghai", "ms local", "ns local", "int96"]
+)
+def test_times_of_parquet_are_event_times(settings: Settings, tmp_path: Path, kind: str) -> None:
+    events, path = history(people=5), tmp_path / "history.parquet"
+    options = native(events, kind, path)
+    found = {each[0]: each[2:] for each in learned([str(path), *options], tmp_path / "m.gz")}
+    assert found == {
+        TOKEN if recipient >> 63 else str(recipient):
+        [told.as_of_ms, told.born_day, [[*each] for each in told.platforms]]
+        for recipient, told in memory_of_a_worker(settings, events)
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("settings")
+def test_files_with_and_without_times_of_parquet_do_not_go_together(tmp_path: Path) -> None:
+    events = history(people=2)
+    options = native(events, "ms UTC", tmp_path / "a.parquet")
+    table = pyarrow.Table.from_pylist(events).rename_columns({"event_time_ms": "when"})
+    pyarrow.parquet.write_table(table, tmp_path / "b.parquet")
+    names = [str(tmp_path / name) for name in ("a.parquet", "b.parquet")]
+    done = CliRunner().invoke(app, ["learn", *names, *options, "--out", str(tmp_path / "m.gz")])
+    assert isinstance(done.exception, UsageError)
+    assert "b.parquet" in str(done.exception)
+
+
+def spoilt_history(path: Path, bad: int, good: int = 60) -> str:
+    """Write events of which some have no valid recipient, and one line is no JSON."""
+    events = history(people=3)[:good]
+    rows = [dict(each, recipient="abc") for each in events[: bad - 1]] + events
+    if path.suffix == ".csv":
+        with path.open("w", newline="") as out:
+            writer = csv.DictWriter(out, [*events[0]])
+            writer.writeheader()
+            writer.writerows([*rows, {**events[0], "event_time_ms": "soon"}])
+    else:
+        path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in rows) + b"{")
+    return str(path)
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize(
+    ("form", "reasons"),
+    [("jsonl", "bad_recipient 3, invalid_json 1"),
+     ("csv", "recipient is neither a number nor a token 3, event_time_ms")],
+)  # fmt: skip
+def test_what_is_refused_is_counted_by_reason(tmp_path: Path, form: str, reasons: str) -> None:
+    path, out = spoilt_history(tmp_path / f"h.{form}", 4), tmp_path / "m.gz"
+    done = CliRunner().invoke(app, ["learn", path, "--out", str(out), "--quiet"])
+    assert done.exit_code == 0
+    assert f"refused 4 of 64 rows: {reasons}" in done.stderr
+    assert memory_file.check(out, INTAKE).end.recipients
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_memory_file_is_kept_where_nothing_can_be_learned(tmp_path: Path) -> None:
+    path, out = tmp_path / "h.jsonl", tmp_path / "m.gz"
+    out.write_bytes(b"of yesterday")
+
+    def refused(*words: str) -> str:
+        done = CliRunner().invoke(app, ["learn", str(path), "--out", str(out), *words])
+        assert isinstance(done.exception, UsageError)
+        assert done.exception.exit_code == 2
+        assert out.read_bytes() == b"of yesterday"
+        assert {each.name for each in tmp_path.iterdir()} == {"h.jsonl", "m.gz"}
+        return str(done.exception)
+
+    spoilt_history(path, 61)
+    assert "refused 61 of 121 rows: bad_recipient 60, invalid_json 1" in refused()
+    assert "input.refused_share_max" in refused()
+    path.write_bytes(b"")
+    assert "no recipient" in refused()
+    others = [dict(each, event_type="receipt") for each in history(people=3)]
+    path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in others))
+    assert "no recipient" in refused()

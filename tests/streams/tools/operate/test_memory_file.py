@@ -10,15 +10,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pyrage
 import pytest
+from kafka import KafkaProducer
 
 from detectors.memory_records import list_memories
 from detectors.model.event import TOKEN_BIT, KnownPlatform, MemoryRecord
 from detectors.recognise.text.fold import NAME_VERSION
-from streams.common.errors import UnavailableError, UsageError
+from streams.common.errors import Exit, UnavailableError, UsageError
 from streams.tools.operate import memory_file
 from tests.builders.detectors.memory_records import PARAMS, TODAY
 from tests.builders.streams.tools.operate.memory_file import (
@@ -227,6 +229,29 @@ def test_checkpoints_are_exported_and_adopted_by_other_partitions(
     assert everybody([*states_there.values()]) == wanted
     assert other.bring(path, threading.Event()) == (n, n)
     assert other.adopted()[1] == n, "what is published is not published again"
+
+
+@pytest.mark.broker
+def test_an_export_without_recipients_or_of_a_damaged_changelog_keeps_the_old_file(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    site, path = Site(broker, unique, 1), tmp_path / "m.gz"
+    path.write_bytes(b"of yesterday")
+
+    def failed() -> tuple[int, str]:
+        with pytest.raises(subprocess.CalledProcessError) as error:
+            called(site, tmp_path, "export", "--out", str(path))
+        assert path.read_bytes() == b"of yesterday"
+        return error.value.returncode, error.value.stderr
+
+    code, said = failed()
+    assert (code, said.count("\n")) == (Exit.USAGE, 1)
+    assert site.changelog in said
+    with closing(KafkaProducer(**site.clients, acks="all")) as producer:
+        producer.send(site.changelog, b"nonsense", b"0|w1|manifest|0").get(10)
+    code, said = failed()
+    assert (code, said.count("\n")) == (Exit.INVARIANT, 1)
+    assert "not a manifest" in said
 
 
 @pytest.mark.broker
