@@ -112,7 +112,8 @@ class HeardWords:
         """Wait until all gateways at work have answered, at most `wait_s`. Return the answers.
 
         `said_at` is the monotonic time (s) of publishing. After the last expected answer, it waits
-        `AGREED_S` more, because another gateway may answer too.
+        `AGREED_S` more, because another gateway may answer too. If no gateway is known to be at
+        work, the first answer is the last expected one.
         """
         end = said_at + wait_s
         with self._changed:
@@ -121,7 +122,7 @@ class HeardWords:
                 known, silent = self._list_gateways()
                 now = time.monotonic()
                 newest = max((at for _, at in answers.values()), default=now)
-                agreed = self._signs_read and bool(known) and known.keys() <= answers.keys()
+                agreed = self._signs_read and bool(answers) and known.keys() <= answers.keys()
                 if (agreed and now - newest >= AGREED_S) or now >= end:
                     obeyed = {
                         gateway: max(0.0, at - said_at)
