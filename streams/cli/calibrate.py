@@ -7,16 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, Final
 
 import typer
 
 from streams import config as configs, wire
 from streams.cases import explanation
 from streams.cli import feed_csv
-from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption
+from streams.cli.feed import MapOption, SetOption, TextOption, TimeOption, ZoneOption
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -58,8 +58,9 @@ FilesArgument = Annotated[
 ColumnsOption = Annotated[
     str | None, typer.Option(help="CSV: names of the fields, if the file has no header line.")
 ]
-DelimiterOption = Annotated[str, typer.Option(help="CSV: character between fields.")]
-EncodingOption = Annotated[str, typer.Option(help="CSV: encoding, such as gb18030.")]
+DelimiterOption = Annotated[str | None, typer.Option(help="CSV: character between fields.")]
+EncodingOption = Annotated[str | None, typer.Option(help="CSV: encoding, such as gb18030.")]
+LINES: Final = frozenset({"", ".json", ".jsonl", ".ndjson"})  # endings of JSON lines; "" is stdin
 SinceOption = Annotated[
     str | None, typer.Option(help="With --kafka: how far back, such as 30d; default: everything.")
 ]
@@ -96,8 +97,9 @@ def calibrate(
     time_format: TimeOption = None,
     zone: ZoneOption = None,
     columns: ColumnsOption = None,
-    delimiter: DelimiterOption = ",",
-    encoding: EncodingOption = "utf-8",
+    delimiter: DelimiterOption = None,
+    encoding: EncodingOption = None,
+    text_form: TextOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -128,7 +130,7 @@ def calibrate(
     else:
         options = guess_options.FeedOptions(
             tuple(maps or ()), tuple(constants or ()), time_format, zone, columns, delimiter,
-            encoding,
+            encoding, text_form,
         )  # fmt: skip
         history = file_history(settings, names, options)
     result = _run_passes(
@@ -170,19 +172,20 @@ def file_history(
 ) -> _History:
     """Return these files as a history. Raises UsageError for a mixture of forms."""
     forms = {Path(name.removesuffix(".gz")).suffix for name in names}
-    most = settings.input.value_bytes_max
-    source: Source = partial(histories.from_lines, names, most, open_lines)
+    most, tell = settings.input.value_bytes_max, cache(partial(typer.echo, err=True))
+    source: Source = partial(histories.from_lines, names, most, open_lines, tell=tell)
     unreadable: Counter[str] | None = None
-    if forms & {".csv", ".parquet"}:
-        if len(forms) > 1:
+    if forms - LINES:
+        if forms & LINES or (".parquet" in forms and len(forms) > 1):
             raise UsageError(tr("either CSV files, Parquet files or JSON lines"))
-        opener = _open_parquet if ".parquet" in forms else open_lines
+        opener = _open_parquet if ".parquet" in forms else feed_csv.open_text
         if opener is _open_parquet:
             options = replace(options, columns=None, delimiter=",", encoding="utf-8")
             options = _times_of_parquet(names, options)
-        # A mark at the beginning of a file is skipped in UTF-8 anyway.
-        elif (options.encoding or "").lower().replace("_", "-") == "utf-8-sig":
-            options = replace(options, encoding="utf-8")
+        said = replace(options, encoding=feed_csv.unmarked(options.encoding))
+        options = feed_csv.understand(settings, names, said, yes=False, opener=opener)
+        if added := options.added(said):
+            tell(tr("read with {options}").format(options=added))
         rules = feed_csv.row_rules(settings, options, presets.Preset(), ())
         unreadable = Counter()
         source = partial(histories.from_csv, names, rules, opener, reasons=unreadable)

@@ -24,6 +24,7 @@ from streams.cli.feed_csv import (
     sample_events,
     send,
     understand,
+    unmarked,
 )
 from streams.cli.shared import (
     SettingsOption,
@@ -102,6 +103,15 @@ ZoneOption = Annotated[
 ]  # fmt: skip
 
 
+TextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--text", help="Form of texts: plain, hex (UCS-2 in hexadecimal) or base64.",
+        show_default=False,
+    ),
+]  # fmt: skip
+
+
 YesOption = Annotated[
     bool, typer.Option("--yes", "-y", help="Publish as it is guessed, and ask nothing.")
 ]
@@ -128,6 +138,7 @@ def csv_(
     ] = None,
     delimiter: Annotated[str | None, typer.Option(help="Character between fields.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding, such as gb18030.")] = None,
+    text_form: TextOption = None,
     yes: YesOption = False,
     dry_run: Annotated[
         bool,
@@ -161,12 +172,11 @@ def csv_(
       otpguard feed csv cdr.log --preset restcomm --whole
     """
     usual = preset_named(preset)
-    if encoding is not None and encoding.lower().replace("_", "-") in ("utf-8-sig", "utf-16"):
-        encoding = None  # The mark in front of such a file tells.
     said = guess_options.FeedOptions(
         (*usual.maps, *(maps or ())), (*usual.constants, *(constants or ())),
         time_format or usual.time_format, zone,
-        columns or (",".join(usual.columns) if usual.columns else None), delimiter, encoding,
+        columns or (",".join(usual.columns) if usual.columns else None), delimiter,
+        unmarked(encoding), text_form,
     )  # fmt: skip
     options = understand(settings, files, said, yes=yes)
     rules = row_rules(settings, options, usual, only or ())
@@ -188,6 +198,7 @@ def jsonl(
     constants: SetOption = None,
     time_format: TimeOption = None,
     zone: ZoneOption = None,
+    text_form: TextOption = None,
     rate: Annotated[
         float | None, typer.Option(min=0.001, help="Events a second at most.", show_default="none")
     ] = None,
@@ -209,12 +220,14 @@ def jsonl(
       otpguard scenario A1 | otpguard feed jsonl - --now --rate 20
       kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --yes
     """
-    said = guess_options.FeedOptions(tuple(maps or ()), tuple(constants or ()), time_format, zone)
+    said = guess_options.FeedOptions(
+        tuple(maps or ()), tuple(constants or ()), time_format, zone, text_form=text_form
+    )
     with open_lines(file) as packed, in_utf_8(packed) as stream:
         data = guess.sample(stream)
         options = guesser_of(settings, yes=yes).json(said, data)
         rules = None
-        if options.maps or options.constants or options.time_format:
+        if options != guess_options.FeedOptions():
             rules = field_map(settings, options)
         confirm(said, options, lambda: json_lines.events(data, rules), yes=yes)
         with (
@@ -245,6 +258,7 @@ def copy_kafka(
     constants: SetOption = None,
     time_format: TimeOption = None,
     zone: ZoneOption = None,
+    text_form: TextOption = None,
     avro_schemas: Annotated[
         list[str] | None,
         typer.Option(
@@ -273,9 +287,9 @@ def copy_kafka(
         else kafka_feed.schema_files(avro_schemas)
     )
     rules = None
-    if maps or constants or time_format or schemas:
+    if maps or constants or time_format or text_form or schemas:
         said = guess_options.FeedOptions(
-            tuple(maps or ()), tuple(constants or ()), time_format, zone
+            tuple(maps or ()), tuple(constants or ()), time_format, zone, text_form=text_form
         )
         rules = field_map(settings, said)
     _check_topics(settings, source)

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -32,7 +32,15 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.common import UnavailableError, UsageError, join_list, moment, now_ms, tr, trn
-from streams.gateways.feeds import csv, file_records, guess, guess_options, mapping, presets
+from streams.gateways.feeds import (
+    csv,
+    file_records,
+    guess,
+    guess_options,
+    mapping,
+    presets,
+    text_form,
+)
 from streams.telemetry import metrics as telemetry
 
 HEADINGS: Final = ("recipient", "sender", "time", "text")
@@ -64,7 +72,8 @@ def field_map(settings: configs.Settings, options: guess_options.FeedOptions) ->
     """Return the field mapping that the options describe."""
     zone = zone_of(settings, options.time_format, options.zone)
     form = options.time_format or "ms"
-    return mapping.FieldMap.parse(options.maps, options.constants, form, zone)
+    written = options.text_form or "plain"
+    return mapping.FieldMap.parse(options.maps, options.constants, form, zone, written)
 
 
 def zone_of(settings: configs.Settings, time_format: str | None, zone: str | None) -> str | None:
@@ -104,6 +113,7 @@ def understand(
     options: guess_options.FeedOptions,
     *,
     yes: bool,
+    opener: Callable[[str], AbstractContextManager[IO[bytes]]] = open_lines,
 ) -> guess_options.FeedOptions:
     """Return the options; what is missing is filled in from the contents of the files.
 
@@ -114,7 +124,7 @@ def understand(
     found: dict[guess_options.FeedOptions, str] = {}
     for file in files:
         try:
-            with open_lines(file) as stream:
+            with opener(file) as stream:
                 data = guess.sample(stream)
         except UsageError:
             continue  # It cannot be opened, which is reported beside what becomes of the others.
@@ -128,7 +138,16 @@ def understand(
                 files=join_list(list(found.values()))
             )
         )
-    return next(iter(found), options)
+    guessed = next(iter(found), options)
+    if guessed.text_form not in (None, options.text_form):
+        typer.echo(text_form.describe_form(guessed.text_form), err=True)
+    return guessed
+
+
+def unmarked(encoding: str | None) -> str | None:
+    """Return the encoding; None if the mark in front of such a file tells it."""
+    plain = (encoding or "").lower().replace("_", "-")
+    return None if plain in ("utf-8-sig", "utf-16") else encoding
 
 
 def guesser_of(settings: configs.Settings, *, yes: bool) -> guess_options.Guesser:
@@ -381,6 +400,13 @@ def _stream(file: str) -> Iterator[tuple[IO[bytes], bool]]:
             shutil.copyfileobj(stream, spooled)
             spooled.seek(0)
         yield spooled if copied else text, file == "-" or isinstance(stream, gzip.GzipFile)
+
+
+@contextmanager
+def open_text(file: str) -> Iterator[IO[bytes]]:
+    """Open a file as `open_lines` does; UTF-16 is converted to UTF-8."""
+    with open_lines(file) as stream, in_utf_8(stream) as text:
+        yield text
 
 
 @contextmanager

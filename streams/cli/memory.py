@@ -15,7 +15,7 @@ from detectors import chain, memory_records
 from streams import wire
 from streams.cli import calibrate
 from streams.cli.calibrate import ColumnsOption, DelimiterOption, EncodingOption
-from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption
+from streams.cli.feed import MapOption, SetOption, TextOption, TimeOption, ZoneOption
 from streams.cli.replay import FilesArgument, QuietOption
 from streams.cli.shared import (
     SettingsOption,
@@ -154,8 +154,9 @@ def learn(
     time_format: TimeOption = None,
     zone: ZoneOption = None,
     columns: ColumnsOption = None,
-    delimiter: DelimiterOption = ",",
-    encoding: EncodingOption = "utf-8",
+    delimiter: DelimiterOption = None,
+    encoding: EncodingOption = None,
+    text_form: TextOption = None,
     encrypt_to: EncryptOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -174,6 +175,7 @@ def learn(
     keys = memory_file.age_recipients(encrypt_to or ())
     options = guess_options.FeedOptions(
         tuple(maps or ()), tuple(constants or ()), time_format, zone, columns, delimiter, encoding,
+        text_form,
     )  # fmt: skip
     history = calibrate.file_history(settings, files, options)
     params = survey.whole(settings.params(), settings.topics.partitions)

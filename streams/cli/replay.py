@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Annotated, Final
 
@@ -27,6 +28,7 @@ from streams.cli.shared import (
     writing,
 )
 from streams.common import UsageError, moment, tr
+from streams.gateways.feeds import text_form
 
 PACED_S: Final = 2.0
 """Minimum duration in seconds of a run whose rate is printed; a shorter one mostly measures the
@@ -101,6 +103,7 @@ def replay(
         bar = progress("", plain_bytes(files), of_bytes=True, quiet=quiet or (told and not rulings))
         show = stack.enter_context(bar)
         chunks = log_replay.chunks_of_files(files, open_lines, settings.input.value_bytes_max, show)
+        chunks = text_form.decode_lines(chunks, partial(typer.echo, err=True))
         for step in log_replay.replay(settings, chunks):
             lines: Iterable[bytes] = log_replay.outputs(step, topic)
             if rulings:

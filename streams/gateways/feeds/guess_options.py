@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from streams.common import UsageError, join_list, tr
-from streams.gateways.feeds import guess
+from streams.gateways.feeds import guess, text_form
 from streams.gateways.feeds.file_records import FileLayout, column_names
 from streams.gateways.feeds.mapping import REQUIRED, flatten, time_reader
 from streams.wire import Numbers
@@ -74,6 +74,7 @@ SHAPES: Final = {
             ("%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y"),
             ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p"),
         )
+        if (mark, day) != (".", "%m/%d/%Y")  # with dots the day comes first
     },
 }
 """Form of a time as `--time` names it -> expression that such a time matches. A date without a time
@@ -110,6 +111,7 @@ class FeedOptions:
     columns: str | None = None
     delimiter: str | None = None
     encoding: str | None = None
+    text_form: str | None = None
 
     def added(self, before: "FeedOptions") -> str:
         """Return the words of a command line that make these options of others."""
@@ -125,7 +127,7 @@ class FeedOptions:
 
 _OPTIONS: Final = {
     "--delimiter": "delimiter", "--encoding": "encoding", "--columns": "columns", "--map": "maps",
-    "--time": "time_format", "--zone": "zone",
+    "--time": "time_format", "--zone": "zone", "--text": "text_form",
 }  # fmt: skip
 
 
@@ -145,13 +147,14 @@ class Guesser:
         """
         if options.encoding is None and (found := guess.encoding(data)) != "utf-8":
             options = replace(options, encoding=found)
-        layout = FileLayout(encoding=options.encoding or "utf-8")
+        mark = "," if options.delimiter is None else options.delimiter.replace("\\t", "\t")
+        layout = FileLayout(None, mark, options.encoding or "utf-8")
         text = data.decode(layout.encoding, "replace").removeprefix("\ufeff")
         if _JSON.match(text):
             raise UsageError(tr("this is JSON: `otpguard feed jsonl` reads it"))
         if options.delimiter is None and (mark := guess.delimiter(text)) != ",":
             options = replace(options, delimiter=mark)
-        rows = guess.rows(text, (options.delimiter or ",").replace("\\t", "\t"))
+        rows = guess.rows(text, mark)
         head = [each.strip() for each in rows[0]] if rows else []
         sources = {each.partition("=")[2] for each in options.maps}
         if 2 * sum(map(bool, head)) < max(map(len, rows), default=0):  # a title, or Excel's `sep=;`
@@ -220,6 +223,9 @@ class Guesser:
                     number=rounded
                 )
             )
+        texts = columns.get(found.get("text", ""), [])
+        if options.text_form is None and (written := text_form.guess_form(texts)) != "plain":
+            options = replace(options, text_form=written)
         times = columns.get(found.get("event_time_ms", ""), [])
         if times and options.time_format is None and (form := self._form(times)) != "ms":
             options = replace(options, time_format=form)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from streams.common import UsageError, suggest, tr, zone_named
+from streams.gateways.feeds.text_form import text_reader
 from streams.wire.events import EVENT_TIME_MAX_MS, RESERVED_TYPES
 
 REQUIRED: Final = frozenset({"recipient", "sender", "event_time_ms"})
@@ -58,12 +59,18 @@ class FieldMap:
 
     @classmethod
     def parse(
-        cls, maps: Iterable[str], constants: Iterable[str], time_format: str, zone: str | None
+        cls,
+        maps: Iterable[str],
+        constants: Iterable[str],
+        time_format: str,
+        zone: str | None,
+        text_form: str = "plain",
     ) -> Self:
         """Parse `target=source` and `target=value` arguments; UsageError names a wrong argument.
 
         `time_format` is s, ms, us or ns since 1970, iso, or a pattern of strptime. `zone` applies
         to times that name no zone. Without `zone`, such a time raises UsageError when it is read.
+        `text_form` is one of `text_form.FORMS`.
 
         >>> rules = FieldMap.parse(["recipient=called"], ["gateway_id=smsc-1"], "s", "UTC")
         >>> rules.value({"called": "139", "sender": "1069", "event_time_ms": 1.5}, "f-1")
@@ -88,6 +95,7 @@ class FieldMap:
             ) from None
         converts: dict[str, Convert] = dict.fromkeys(NUMBERS, int)
         converts["event_time_ms"] = time_reader(time_format, zone)
+        converts["text"] = converts["text_prefix"] = text_reader(text_form)
         targets: dict[str, tuple[tuple[str, Convert], ...]] = {}
         for name in FIELDS:
             if name not in given:
@@ -95,6 +103,8 @@ class FieldMap:
                 entry = name, converts.get(name, str)
                 targets[source] = (*targets.get(source, ()), entry)
         described = f"{sorted(sources.items())} {sorted(given.items())} {time_format} {zone}"
+        if text_form != "plain":
+            described += f" {text_form}"
         return cls(targets, numbers, described, tuple(name for name in targets if "." in name))
 
     def require(self, file: str, names: Sequence[str]) -> None:

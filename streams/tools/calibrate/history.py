@@ -13,6 +13,7 @@ import numpy as np
 from streams.cases.log_replay import add_offsets, chunks_of_files
 from streams.cluster.read import Spans, reading
 from streams.gateways.feeds import csv
+from streams.gateways.feeds.text_form import decode_lines
 from streams.wire import Records
 
 ROWS: Final = 10_000
@@ -24,10 +25,19 @@ Progress = Callable[[int], None]
 
 
 def from_lines(
-    files: Iterable[str], value_bytes_max: int, opener: Opener, progress: Progress
+    files: Iterable[str],
+    value_bytes_max: int,
+    opener: Opener,
+    progress: Progress,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Records]:
-    """Yield JSON lines as records of one partition; all files are one log, in the given order."""
-    return _number_chunks(chunks_of_files(files, opener, value_bytes_max, progress))
+    """Yield JSON lines as records of one partition; all files are one log, in the given order.
+
+    `tell` is called with a sentence if texts are decoded.
+    """
+    chunks = chunks_of_files(files, opener, value_bytes_max, progress)
+    return _number_chunks(decode_lines(chunks, tell))
 
 
 def from_csv(

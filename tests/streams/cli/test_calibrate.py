@@ -7,8 +7,10 @@ import gzip
 import json
 import re
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer
@@ -269,6 +271,30 @@ def test_call_detail_records_say_what_the_same_events_in_json_say(
         assert found["history"][name] == same["history"][name]
     assert found["history"]["refused"] == 1
     assert found["rates"] == same["rates"]
+
+
+def test_a_file_that_nobody_described_is_read_as_feed_csv_reads_it(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Names, delimiter, encoding, times and their zone, and texts in hexadecimal."""
+    monkeypatch.setenv("OTPGUARD_INPUT_COUNTRY", "CN")
+    events = [json.loads(line) for line in gzip.decompress(history.read_bytes()).splitlines()]
+    path = tmp_path / "cdr.txt"
+    with path.open("w", newline="", encoding="gb18030") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerow(["被叫", "主叫", "提交时间", "内容"])
+        for e in events:
+            at = datetime.fromtimestamp(e["event_time_ms"] / 1000, ZoneInfo("Asia/Shanghai"))
+            words = e["text"].encode("utf-16-be").hex()
+            writer.writerow([e["recipient"], e["sender"], f"{at:%d.%m.%Y %H:%M:%S.%f}", words])
+    done = CliRunner().invoke(_app(), [str(path), "--json", "-q"], catch_exceptions=False)
+    found, same = json.loads(done.stdout), run(str(history))
+    for name in ("codes", "messages", "subscriber_days"):
+        assert found["history"][name] == same["history"][name]
+    assert found["rates"] == same["rates"]
+    for word in ("--delimiter", "gb18030", "recipient=被叫", "%d.%m.%Y", "--zone", "--text hex"):
+        assert word in done.stderr
 
 
 @pytest.mark.broker

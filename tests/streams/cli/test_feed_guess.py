@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import shlex
@@ -73,6 +74,12 @@ UNDERSTOOD = {
     ).encode(),
     "names that are not so": rows("to,text,time,from", "{to},{by},{at_s},{text}").encode(),
     "packed": gzip.compress(rows("to,from,time,text", "{to},{by},{at_s},{text}").encode()),
+    "hexadecimal texts": rows("to,from,time,text", "{to},{by},{at_s},{text}").replace(
+        TEXT, TEXT.encode("utf-16-be").hex()
+    ).encode(),
+    "base64 texts": rows("to,from,time,text", "{to},{by},{at_s},{text}").replace(
+        TEXT, base64.b64encode(TEXT.encode()).decode()
+    ).encode(),
     "two times": rows("done,to,from,submit_time,text", "{at_s},{to},{by},{at_ms},{text}").encode(),
 }  # fmt: skip
 

@@ -32,6 +32,21 @@ def test_a_rehearsal_can_be_piped_into_a_replay() -> None:
     assert otpguard("replay", "-", "-q", given=events).stderr == b""
 
 
+def test_texts_in_hexadecimal_are_read_as_the_texts_that_they_are() -> None:
+    events = [json.loads(line) for line in otpguard(*A1).stdout.splitlines()]
+    plain = otpguard("replay", "-", given=_lines(events))
+    for each in events[::2]:
+        each["text"] = each["text"].encode("utf-16-be").hex()
+    encoded = otpguard("replay", "-", given=_lines(events))
+    assert encoded.stdout == plain.stdout
+    assert b"--text hex" in encoded.stderr
+    assert b"--text hex" not in plain.stderr
+
+
+def _lines(events: list[dict[str, Any]]) -> bytes:
+    return "".join(f"{json.dumps(each)}\n" for each in events).encode()
+
+
 def test_a_person_at_a_terminal_reads_a_sentence_for_each_lease(tmp_path: Path) -> None:
     path = tmp_path / "a1.jsonl"
     path.write_bytes(otpguard(*A1).stdout)
