@@ -238,7 +238,7 @@ def _parquet(name: str) -> Iterator[tuple[Any, Any]]:
                 for field in table.schema_arrow
             )
             yield table, schema
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # a name that is not UTF-8
         raise UsageError(f"{name}: {error}") from None
 
 

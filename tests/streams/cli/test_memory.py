@@ -139,6 +139,11 @@ def test_a_file_that_is_no_table_of_events_is_refused(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"recipient": [["8613900000000"]]}), path)
     done = CliRunner().invoke(app, ["learn", str(path), "--out", out, "--quiet"])
     assert isinstance(done.exception, UsageError)
+    native(history(people=1), "ms UTC", path)
+    path.write_bytes(path.read_bytes().replace(b"sender", b"\xff" * 6))  # not UTF-8
+    done = CliRunner().invoke(app, ["learn", str(path), "--out", out, "--quiet"])
+    assert isinstance(done.exception, UsageError)
+    assert "h.parquet: " in str(done.exception)
     path.unlink()
     done = CliRunner().invoke(app, ["learn", str(path), "--out", out, "--quiet"])
     assert isinstance(done.exception, UsageError)
