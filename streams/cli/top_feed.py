@@ -112,7 +112,7 @@ class TopFeed(ExitStack):
                 removal.forget_cases(self._model, limit_ms, limit_ms)
 
     def _ask_brokers(self, now_ms: int) -> None:
-        """Ask the brokers for facts, and begin anew if a topic was created or deleted.
+        """Ask the brokers for facts. Begin anew if a topic was created, deleted or has grown.
 
         Floods of a topic that is gone would be shown for ever, and the first records of the new one
         be passed over.
@@ -124,7 +124,8 @@ class TopFeed(ExitStack):
         else:
             self._facts = lag.cluster_facts(self._cluster, self._settings, now_ms)
             self._unanswered_ms = 0
-            if topics != self._ids.keys() or self._reader.ids(topics) != self._ids:
+            anew = topics != self._ids.keys() or self._reader.ids(topics) != self._ids
+            if anew or self._reader.has_grown():
                 with self._lock:
                     self._start()
         self._gateways = at_work.sort_gateways(self._facts.signs or {}, now_ms)

@@ -26,15 +26,16 @@ POLL_RECORDS: Final = 10_000
 # A broker that sends nothing for this long in the middle of a topic is unavailable.
 SILENCE_S: Final = 30.0
 PLACE_S: Final = 5.0
-"""Seconds between two checks of the positions. This check finds a topic that was deleted and
-created again. Records alone may not show this: a client jumps to the end of a topic that is shorter
-than before."""
+"""Seconds between two checks of the positions and of the number of partitions. This check finds a
+topic that was deleted and created again, and partitions that were added. Records alone may not show
+the first: a client jumps to the end of a topic that is shorter than before."""
 LOOKING: Final[Mapping[str, Any]] = {
     "allow_auto_create_topics": False,
     "metadata_max_age_ms": 5_000,
 }
 """Arguments of clients that must notice a topic that was deleted and created again, also if offsets
-do not show it. They ask for the ids of their topics this often. Kafka's default is five minutes."""
+do not show it, and partitions that were added. They ask for the metadata of their topics this
+often. Kafka's default is five minutes."""
 PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0)
 """Seconds between two tries after a retriable Kafka failure; the last pause is repeated. After an
 outage, leases wait no longer than this last pause."""
@@ -106,6 +107,25 @@ def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
+def added_partitions(consumer: KafkaConsumer) -> list[TopicPartition]:
+    """Return the partitions of the assigned topics that are not assigned. No broker is asked.
+
+    The caller must assign them: they are logged as read.
+    """
+    assigned = consumer.assignment()
+    added = [
+        TopicPartition(topic, number)
+        for topic in sorted({place.topic for place in assigned})
+        # The public method of this name may ask a broker.
+        for number in sorted(consumer._cluster.partitions_for_topic(topic) or ())  # noqa: SLF001
+        if TopicPartition(topic, number) not in assigned
+    ]
+    if added:
+        names = ", ".join(f"{place.topic}[{place.partition}]" for place in added)
+        log.warning("partitions were added, and are read from their start: %s", names)
+    return added
+
+
 def topic_id(consumer: KafkaConsumer, topic: str) -> UUID | None:
     """Return the id of a topic, or None if the client does not know it. No broker is asked.
 
@@ -170,7 +190,11 @@ def bear(error: KafkaError) -> None:
 
 @dataclass(eq=False)
 class Places:
-    """Tracks the position of a client in its topics, and detects a topic that was recreated."""
+    """Tracks the position of a client in its topics, and follows changes of these topics.
+
+    A topic that was deleted and created again is detected. Partitions that are added to a topic are
+    read from their first record.
+    """
 
     _consumer: KafkaConsumer
     # When to check the positions again, by the monotonic clock.
@@ -190,13 +214,16 @@ class Places:
         return bool(self._failures)
 
     def poll(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
-        """Return the records that arrived.
+        """Return the records that arrived, also of partitions that were added to the topics.
 
-        Raise UnavailableError if a topic was deleted and created again. What the caller knows then
-        describes the old topic, and the new topic must be read from its start.
+        The client must have assigned its partitions itself, and all of each topic: others count as
+        added. Raise UnavailableError if a topic was deleted and created again. What the caller
+        knows then describes the old topic, and the new topic must be read from its start.
         """
         if time.monotonic() >= self._look_at:
             self.look()  # Check before taking records: records taken are lost if the check fails.
+            self.check()
+            self._grow()
         polled = self.take(timeout_ms, max_records)
         self.check()
         return polled
@@ -241,6 +268,15 @@ class Places:
                     self.reach(place, at)
         except KafkaError as error:
             bear(error)
+
+    def _grow(self) -> None:
+        """Assign the partitions that were added since the assignment, from their first records.
+
+        No broker is asked. Nothing published before this moment is missed.
+        """
+        if added := added_partitions(self._consumer):
+            self._consumer.assign([*self._consumer.assignment(), *added])
+            self._consumer.seek_to_beginning(*added)
 
     def take(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
         """Return the records that arrived, even if their topic was recreated."""

@@ -159,10 +159,10 @@ class Indexer:
     def _beat(self, reader: LogReader, writer: Writer) -> None:
         """Read the end offsets, and store which partitions are read to the end at this time.
 
-        If a topic was deleted and created again, reading begins again.
+        If a topic was deleted and created again, or has more partitions, reading begins again.
         """
         now_ms = self._clock()
-        if reader.ids(self._sources).items() - self._ids.items():
+        if reader.ids(self._sources).items() - self._ids.items() or reader.has_grown():
             self._start(reader)
         try:
             ends = reader.ends(list(self._at))

@@ -23,7 +23,7 @@ from kafka.errors import AuthorizationError, for_code
 from streams.cases.store.index_writer import LogRecord, Source
 from streams.cluster.admin import client_arguments
 from streams.cluster.librdkafka import arguments
-from streams.cluster.read import LOOKING, offsets_at, partitions_of, topic_id
+from streams.cluster.read import LOOKING, added_partitions, offsets_at, partitions_of, topic_id
 from streams.config import Kafka
 
 log = logging.getLogger(__name__)
@@ -87,6 +87,10 @@ class LogReader:
         Another id than before shows that the topic was deleted and created again.
         """
         return {each: str(found) for each in topics if (found := topic_id(self._looker, each))}
+
+    def has_grown(self) -> bool:
+        """Return true if a topic has partitions that are not read. No broker is asked."""
+        return bool(added_partitions(self._looker))
 
     def ends(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the end offset of each partition, after the last committed record.

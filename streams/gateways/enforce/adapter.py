@@ -113,7 +113,7 @@ class Adapter:
         self._outbox = AckOutbox(self._producer)
         self._counts = self._counts_topic()
         self._words = {topics.everyone, topics.override}
-        self._told: dict[TopicPartition, int] = {}
+        self._told: dict[TopicPartition, int] = {}  # as committed before the start
         self._rebuilt: list[tuple[Action, Position, int | None]] | None = None
         self._commit_at = 0.0  # on the monotonic clock, as are `_asked_at` and `_broker_at`
         self._committed: dict[TopicPartition, int] = {}
@@ -163,22 +163,18 @@ class Adapter:
             told = self._consumer.committed(partition) or 0
             # A committed offset beyond the end belongs to an earlier topic that was deleted.
             self._told[partition] = told if told <= end else 0
-        self._read_whole(overrides, overrides, stop)
+        self._read_whole(overrides, stop)
         self._rebuilt = []
-        self._read_whole(leases, [*overrides, *leases], stop)
+        self._read_whole(leases, stop)
         self._enter_rebuilt()
         # An empty partition has no records from which its position could be learned.
         self._places.look()
         log.info("rebuilt: %d recipients", len(self._reconciler.book.touched_by(EVERYONE)))
 
-    def _read_whole(
-        self, new: list[TopicPartition], all_: list[TopicPartition], stop: threading.Event
-    ) -> None:
-        resume = {each: self._consumer.position(each) for each in all_ if each not in new}
-        self._consumer.assign(all_)
+    def _read_whole(self, new: list[TopicPartition], stop: threading.Event) -> None:
+        """Read these partitions to their ends, and go on with those that are read already."""
+        self._consumer.assign([*self._consumer.assignment(), *new])
         self._consumer.seek_to_beginning(*new)
-        for partition, offset in resume.items():
-            self._consumer.seek(partition, offset)
         ends = self._consumer.end_offsets(new)
         deadline = time.monotonic() + REBUILD_S
         while any(self._consumer.position(each) < end for each, end in ends.items()):
@@ -212,7 +208,7 @@ class Adapter:
         if partition.topic != self._topics.of_override(word.recipient):
             # Permission to write overrides for one recipient must not allow global overrides.
             raise UnreadableError
-        told = record.offset < self._told[partition]
+        told = record.offset < self._told.get(partition, 0)
         self._reconciler.override(word, (partition, record.offset), told=told)
         # An override that ends when it begins only cancels an earlier override.
         ends = word.expires_at_ms is not None and word.expires_at_ms <= word.issued_at_ms
@@ -231,7 +227,7 @@ class Adapter:
 
     def _enter_action(self, action: Action, position: Position, written_ms: int | None) -> None:
         partition, offset = position
-        told = offset < self._told[partition]
+        told = offset < self._told.get(partition, 0)
         now_ms = self._clock_ms()
         self._reconciler.action(action, position, now_ms, told=told, written_ms=written_ms)
 

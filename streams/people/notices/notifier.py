@@ -358,7 +358,8 @@ class Notifier:
         place = self._say(self._notice(pending, "sending", ""))
         partition = TopicPartition(self._topics.notice, place[0])
         deadline = time.monotonic() + WRITTEN_S
-        while self._consumer.position(partition) <= place[1]:
+        # A partition that was added to the topic is assigned within seconds.
+        while self._places.next.get(partition, 0) <= place[1]:
             self._take(POLL_MS)
             if time.monotonic() > deadline:
                 raise UnavailableError(tr("the broker sends no more of {topic}").format(

@@ -17,8 +17,8 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from detectors.model.records import Action
-from streams.cluster.read import partitions_of
-from streams.common import clock
+from streams.cluster.read import LOOKING, Places, partitions_of
+from streams.common import OtpguardError, clock
 from streams.config import Canary, Topics
 from streams.telemetry.metrics import Metrics
 from streams.tools.scenarios.message_writer import MessageWriter
@@ -128,16 +128,8 @@ class Watch:
         self._topics = topics
         self._metrics = metrics
         self._producer = KafkaProducer(**clients, client_id="otpguard-canary", acks="all")
-        self._consumer = KafkaConsumer(
-            **clients, client_id="otpguard-canary", allow_auto_create_topics=False
-        )
-        self._consumer.assign(
-            [
-                place
-                for topic in (topics.throttle, topics.acks)
-                for place in partitions_of(self._consumer, topic)
-            ]
-        )
+        self._consumer = KafkaConsumer(**clients, client_id="otpguard-canary", **LOOKING)
+        self._start_reading()
         # Until the first run ends, the start counts as a success, so that no alert fires too early.
         metrics.put("canary_last_success_timestamp_seconds", time.time())
 
@@ -154,7 +146,7 @@ class Watch:
         """Run one flood, and update the metrics; `is_acknowledged`: wait for an adapter too."""
         try:
             run = self._flood(recipient, acknowledged=acknowledged)
-        except KafkaError as error:
+        except (KafkaError, OtpguardError) as error:
             log.warning("the broker is away: %s", type(error).__name__)
             outcome = CanaryOutcome.MISSED
         else:
@@ -174,10 +166,7 @@ class Watch:
         self._consumer.close()
 
     def _flood(self, recipient: str, *, acknowledged: bool) -> Run:
-        self._consumer.seek_to_end()
-        for place in self._consumer.assignment():
-            # Seeks are lazy: this fixes the position before the first message.
-            self._consumer.position(place)
+        self._start_reading()
         for value in history(recipient, clock.now_ms()):
             self._send(value)
         self._producer.flush(timeout=self._settings.deadline_s)
@@ -196,6 +185,17 @@ class Watch:
             self._take(run)
         return run
 
+    def _start_reading(self) -> None:
+        """Move to the ends of the topics, as they are now. Raise ConfigError if one is missing."""
+        topics = self._topics.throttle, self._topics.acks
+        places = [place for topic in topics for place in partitions_of(self._consumer, topic)]
+        self._consumer.assign(places)
+        self._consumer.seek_to_end()
+        for place in places:
+            # Seeks are lazy: this fixes the position before the first message.
+            self._consumer.position(place)
+        self._places = Places(self._consumer)
+
     def _send(self, value: Mapping[str, Any]) -> None:
         key = str(value["recipient"]).encode()
         self._producer.send(self._topics.input, json.dumps(value).encode(), key=key)
@@ -205,7 +205,7 @@ class Watch:
         waited_s = int(time.monotonic() - run.began_timer)
         self._show(waited_s - run.waited_s)
         run.waited_s = waited_s
-        for place, records in self._consumer.poll(timeout_ms=POLL_MS).items():
+        for place, records in self._places.poll(POLL_MS).items():
             for record in records:
                 if record.value is None:
                     continue
