@@ -65,6 +65,7 @@ TABLES: Final = (
     "streams.people.notices.abuse_reports:REMEDIES",
     "streams.cluster.topics:BOUNDS:1",
     "streams.config:RESTARTS",
+    "streams.config.load:REMOVED",
     "streams.gateways.feeds.presets:PRESETS:about",
     "streams.tools.scenarios:SCENARIOS:summary",
     "streams.cli.cases:COLOURS:keys",

@@ -43,7 +43,6 @@ from streams.common import (
 )
 from streams.people.evidence import (
     canonical,
-    hardware,
     pack as packs,
     pack_keys,
     pack_records,
@@ -80,9 +79,9 @@ KeyOption = Annotated[
     str,
     typer.Option(
         "--key",
-        metavar="FILE|URI",
-        help="File of the pack key, or its PKCS#11 URI.",
-        show_default="evidence.key_file, evidence.key_uri, or OTPGUARD_EVIDENCE_KEY",
+        metavar="FILE",
+        help="File of the pack key.",
+        show_default="evidence.key_file, or OTPGUARD_EVIDENCE_KEY",
     ),
 ]
 
@@ -354,32 +353,16 @@ def text_12321(
 
 @keys.command("new")
 def new(
-    out: Annotated[
-        str,
-        typer.Option(
-            "--out", "-o", metavar="FILE|URI", help="New file for the key, or a PKCS#11 URI."
-        ),
-    ],
-    settings: SettingsOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="New file for the key.")],
 ) -> None:
-    r"""Make a pack key, Ed25519 and P-256: in a file that nobody else may read, or in hardware.
+    r"""Make a pack key, Ed25519 and P-256, in a file that nobody else may read.
 
     \b
-    Examples:
+    Example:
       otpguard evidence key new --out /etc/otpguard/pack.pem
-      otpguard evidence key new \
-        --out 'pkcs11:token=unit;object=pack?module-path=/usr/lib/hsm.so'
     """
-    if out.startswith(hardware.SCHEME):
-        pin = settings.evidence.pin.get_secret_value()
-        typer.echo(
-            _describe_signature(
-                hardware.make_in_hardware(hardware.TokenUri.of(out), pin).fingerprint
-            )
-        )
-        return
     made = pack_keys.PackKey.fresh()
-    _write_private(Path(out), made.to_pem())
+    _write_private(out, made.to_pem())
     typer.echo(_describe_signature(made.public.fingerprint))
 
 
@@ -398,12 +381,8 @@ def show(settings: SettingsOption, *, key: KeyOption = "", as_json: JsonOption =
 
 @keys.command("rotate")
 def rotate(
-    old: Annotated[
-        str, typer.Option("--old", metavar="FILE|URI", help="The old key, as for --key.")
-    ],
-    new_: Annotated[
-        str, typer.Option("--new", metavar="FILE|URI", help="The new key, as for --key.")
-    ],
+    old: Annotated[str, typer.Option("--old", metavar="FILE", help="The old key, as for --key.")],
+    new_: Annotated[str, typer.Option("--new", metavar="FILE", help="The new key, as for --key.")],
     signers: Annotated[
         Path,
         typer.Option("--list", help="File with the list of successors; a line is added to it."),

@@ -1,7 +1,7 @@
 """Optional packages: which command needs which, and how to install them.
 
 The worker's image contains none. The tools image contains those of `age`, `cases`, `feed` and
-`gate`. The console's image contains all but `parquet`, `hsm` and `demo`.
+`gate`. The console's image contains all but `parquet` and `demo`.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,6 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
         "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 sqlalchemy weasyprint",
         "notices": "jinja2 markupsafe smpplib sqlalchemy xarf",
         "tui": "confluent_kafka sqlalchemy textual",
-        "hsm": "pkcs11",
         "age": "pyrage",
         "parquet": "pyarrow",
         "demo": (

@@ -35,6 +35,14 @@ RESTARTS: Final = {
 }
 """Sections whose settings influence the stored state, and the effect of a change."""
 
+REMOVED: Final = {
+    f"evidence.{name}": "pack keys in hardware modules are gone: make a key file with "
+    "`otpguard evidence key new`, let the old key sign it before you upgrade "
+    "(`otpguard evidence key rotate`), and name it in evidence.key_file"
+    for name in ("key_uri", "pin", "pin_file")
+}
+"""Dotted name of each setting that no longer exists -> what to do instead."""
+
 
 def load(path: Path | None = None) -> Settings:
     """Return the settings of `path`, else of the file in OTPGUARD_CONFIG, else the defaults.
@@ -209,6 +217,9 @@ def sentences(error: ValidationError) -> Iterator[str]:
         name = ".".join(str(part) for part in item["loc"]) or "settings"
         said = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
+            if name in REMOVED:
+                yield f"{name}: {tr(REMOVED[name])}"
+                continue
             told = tr("unknown setting")
             yield suggest(f"{name}: {told}", name, _names())
         elif item["type"] == "string_pattern_mismatch":

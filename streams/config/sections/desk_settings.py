@@ -102,14 +102,6 @@ class EvidenceSettings(Section):
         description="file of the pack key, made by `otpguard evidence key new`; only its "
         "owner may read it",
     )
-    key_uri: str = Field(
-        "",
-        pattern=r"^(pkcs11:\S+)?$",
-        description="PKCS#11 URI of a pack key in hardware, with token, object and "
-        "module-path; the key never leaves the hardware",
-    )
-    pin: Secret = Field(SecretStr(""), description="better given as pin_file")
-    pin_file: Path | None = Field(None, description="file with the PIN of key_uri's token")
     signers_file: Path | None = Field(
         None,
         description="list of successors, written by `otpguard evidence key rotate`; it is "
@@ -124,20 +116,20 @@ class EvidenceSettings(Section):
 
     @model_validator(mode="after")
     def _there(self) -> Self:
-        keys = self.key_file, self.key_uri, self.key.get_secret_value()
+        keys = self.key_file, self.key.get_secret_value()
         refuse_faults(
             {
                 tr("zone {zone!r}: no such zone").format(zone=self.zone): (
                     zone_named(self.zone) is None
                 ),
-                tr("one pack key: key_file, key_uri or key"): sum(map(bool, keys)) > 1,
+                tr("one pack key: key_file or key"): all(keys),
             }
         )
         return self
 
     @property
     def has_key(self) -> bool:
-        return bool(self.key_uri or self.key_file or self.key.get_secret_value())
+        return bool(self.key_file or self.key.get_secret_value())
 
 
 class SignalSettings(Section):

@@ -19,7 +19,6 @@ from streams.people.evidence.canonical import (
     sm3,
 )
 from streams.people.evidence.gaps import documents, gaps
-from streams.people.evidence.hardware import PackSigner
 from streams.people.evidence.pack_files import (
     COVER,
     MANIFEST,
@@ -32,6 +31,7 @@ from streams.people.evidence.pack_files import (
     STAMP,
     TOKEN,
 )
+from streams.people.evidence.pack_keys import PackKey
 from streams.people.evidence.pack_records import SINGLE, Chosen, lines_of
 from streams.people.evidence.pack_report import Cover, Seal, pages
 from streams.people.evidence.tree import prove
@@ -61,7 +61,7 @@ REPORT_METHOD: Final = (
 class Making:
     """Everything that a pack needs besides its records."""
 
-    key: PackSigner
+    key: PackKey
     at: str  # time of signing, ISO 8601
     cover: Cover
     settings: str  # the settings that decisions depend on, as TOML
@@ -70,7 +70,7 @@ class Making:
     more: Mapping[str, bytes] = field(default_factory=dict)  # further files named in the settings
 
     @classmethod
-    def of(cls, settings: Settings, key: PackSigner, cover: Cover, at_ms: int) -> Self:
+    def of(cls, settings: Settings, key: PackKey, cover: Cover, at_ms: int) -> Self:
         """Take the other fields from the settings. Raise ConfigError if a file is missing."""
         from streams.people.evidence.repeat import settings_text  # noqa: PLC0415 - imports numpy
 
@@ -146,7 +146,7 @@ def _write_signed(
     folder: Path,
     written: dict[str, bytes],
     signers: bytes,
-    key: PackSigner,
+    key: PackKey,
     kind: str,
     manifest: dict[str, Any],
 ) -> dict[str, Any]:
@@ -235,7 +235,7 @@ def seal_report(
     contents: Mapping[str, bytes],
     folder: Path,
     *,
-    key: PackSigner,
+    key: PackKey,
     at: str,
     by: str,
     config: str,

@@ -19,7 +19,7 @@ from streams.cases.store.index_writer import LogRecord, Source
 from streams.cases.store.opening import of_records
 from streams.common import UsageError, tr
 from streams.people.evidence.canonical import canonical
-from streams.people.evidence.hardware import PackSigner
+from streams.people.evidence.pack_keys import PackKey
 from streams.people.evidence.standalone import FORMAT, sha256
 from streams.wire import (
     EVERYONE,
@@ -254,7 +254,7 @@ def _order(record: Placed) -> tuple[Any, ...]:
     )
 
 
-def lines_of(key: PackSigner, episode_id: str, records: Sequence[Placed]) -> list[bytes]:
+def lines_of(key: PackKey, episode_id: str, records: Sequence[Placed]) -> list[bytes]:
     """Return the lines of a pack, without newlines. Each line contains the hash of the line before.
 
     Raises PackError for a number that some JSON readers cannot represent.

@@ -11,11 +11,10 @@ from typing import Any
 from streams.common import tr
 from streams.people.evidence import standalone
 from streams.people.evidence.canonical import PackError, canonical, encode_base64, parse_canonical
-from streams.people.evidence.hardware import PackSigner
-from streams.people.evidence.pack_keys import PublicKeys, is_good
+from streams.people.evidence.pack_keys import PackKey, PublicKeys, is_good
 
 
-def sign_value(key: PackSigner, kind: str, value: Any) -> bytes:
+def sign_value(key: PackKey, kind: str, value: Any) -> bytes:
     """Sign a value. Return the envelope as one line of canonical JSON, with its newline."""
     payload = canonical(value)
     made = key.signatures(pae(kind, payload))
@@ -64,7 +63,7 @@ def pae(kind: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind.encode()), kind.encode(), len(payload), payload)
 
 
-def succession(old: PackSigner, new: PublicKeys, at: str) -> bytes:
+def succession(old: PackKey, new: PublicKeys, at: str) -> bytes:
     """Return one line for the list of successors, in which the old key vouches for the new key.
 
     `at`: time in ISO 8601. A thief of the old key can write such a line too. So after a theft,

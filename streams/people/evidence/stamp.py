@@ -23,8 +23,8 @@ from rfc3161_client import (
 
 from streams.common import UnavailableError, UsageError, read_bytes, replace_file, tr, unwritten
 from streams.people.evidence.canonical import PackError, entry
-from streams.people.evidence.hardware import PackSigner
 from streams.people.evidence.pack_files import MANIFEST, STAMP, TOKEN
+from streams.people.evidence.pack_keys import PackKey
 from streams.people.evidence.signed_envelope import kind_of, open_envelope, sign_value
 from streams.people.evidence.standalone import MANIFEST as MANIFEST_KIND, REPORT, TIMESTAMP, sha256
 
@@ -92,7 +92,7 @@ def check_token(token: bytes, manifest: bytes, authority: Path | None = None) ->
     return at
 
 
-def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
+def attach(pack: Path, key: PackKey, token: bytes) -> datetime:
     """Write a token into a pack, together with a record that the signer signs. Return its time.
 
     An authority does not sign its complete response, so the signed record protects the other bytes

@@ -25,10 +25,9 @@ from tests.full_disk import no_room
 from tests.nodes import Broker
 from tests.streams.cli.called import called, refused, settings_file
 from tests.streams.people.evidence.packs import SAID, SHOP, fingerprint, key, lines, pack
-from tests.streams.people.evidence.softhsm import PIN, token, uri
 from tests.streams.people.evidence.tsa import answered, authority
 
-__all__ = ["log", "token"]
+__all__ = ["log"]
 
 
 @pytest.fixture
@@ -282,30 +281,6 @@ def test_what_holds_no_event_is_not_called_another_outcome(tmp_path: Path) -> No
     refused(UsageError, "settings.toml: No such file", "evidence", "repeat", "nowhere", str(file))
     (Path(folder) / "settings.toml").write_text("mode = 1")
     refused(UsageError, "no settings of a pack", "evidence", "repeat", folder, str(file))
-
-
-def test_a_key_in_hardware_is_made_shown_and_takes_over_from_a_file(
-    token: Path, signer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    signers, out = str(tmp_path / "signers.jsonl"), str(tmp_path / "pack")
-    records = tmp_path / "records.jsonl"
-    records.write_bytes(b"\n".join(lines()))
-    monkeypatch.setenv("OTPGUARD_EVIDENCE_PIN", PIN)
-    for label in ("one", "two"):
-        assert "fingerprint" in called("evidence", "key", "new", "-o", uri(label))
-    rotate = ("evidence", "key", "rotate", "--list", signers)
-    called(*rotate, "--old", str(signer), "--new", uri("one"))
-    called(*rotate, "--old", uri("one"), "--new", uri("two"))
-    config = settings_file(
-        tmp_path, "[evidence]", f'key_uri = "{uri("two")}"', f'signers_file = "{signers}"'
-    )
-    shown = json.loads(called("evidence", "key", "show", "-c", config, "--json"))["fingerprint"]
-    make = ("evidence", "make", RECIPIENT, "-c", config, "--from", str(records), "-o", out)
-    assert json.loads(called(*make, "--json"))["fingerprint"] == shown
-    for trusted in (shown, fingerprint()):
-        called("evidence", "verify", out, "--fingerprint", trusted)
-    called("evidence", "verify", out, "--fingerprint", fingerprint("another"), code=1)
-    assert PIN not in called("config", "show", "-c", config)
 
 
 def test_decisions_are_repeated_from_events(log: tuple[Path, list[bytes]]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from streams.common.errors import ConfigError, Exit
 from streams.config import Settings, effective, load
-from streams.config.load import _names
+from streams.config.load import REMOVED, _names
 from tests.builders.streams.config.load import written
 
 
@@ -86,6 +86,12 @@ def test_each_thing_wrong_has_a_line_that_names_it(tmp_path: Path) -> None:
         "worker.stall_s: Input should be greater than or equal to 10",
         "speed: unknown setting",
     )
+
+
+@pytest.mark.parametrize("name", REMOVED)
+def test_a_removed_setting_says_what_to_do_instead(name: str, tmp_path: Path) -> None:
+    section, _, key = name.rpartition(".")
+    check_refused(tmp_path, f"[{section}]\n{key} = 1", f"{name}: {REMOVED[name]}")
 
 
 PATTERNED = [

@@ -11,7 +11,6 @@ from streams.common.errors import ConfigError
 from streams.config import Settings
 from streams.people.evidence.signer import signer
 from tests.streams.people.evidence.packs import key
-from tests.streams.people.evidence.softhsm import uri
 
 
 def kept(folder: Path, name: str) -> Path:
@@ -39,6 +38,4 @@ def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
 
 def test_two_keys_in_the_settings_are_one_too_many(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="one pack key"):
-        Settings(evidence={"key_file": kept(tmp_path, "signer"), "key_uri": uri("pack")})
-    with pytest.raises(ValidationError, match="key_uri"):
-        Settings(evidence={"key_uri": "file:/etc/pack.pem"})
+        Settings(evidence={"key_file": kept(tmp_path, "signer"), "key": key().to_pem()})
