@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Prints the chart's output, as `helm template` does: `render VALUES.yaml > manifests.yaml`.
 
-With `--without OTHER.yaml` what stands in OTHER.yaml is left out.
-
 Needs no Helm and no cluster, only the `test` extra. With a Helm:
 `helm template otpguard deploy/helm/otpguard --namespace otpguard -f VALUES.yaml`.
 """
@@ -18,19 +16,17 @@ import yaml
 from helm_python import Chart, disable_logging
 
 
-def render(values: dict[str, object], without: str = "") -> str:
+def render(values: dict[str, object]) -> str:
     """Return the manifests as one stream, notes left out, in the order of the templates' names."""
     disable_logging()
     chart = Chart.load(Path(__file__).parent / "otpguard")
     chart.validate_schema(values)
     rendered = chart.render(values, name="otpguard", namespace="otpguard")
-    known = set(manifests(without))
     made = [
         part
         for path, text in sorted(rendered.items())
         if path.endswith(".yaml")
         for part in manifests(text)
-        if part not in known
     ]
     return "---\n" + "\n---\n".join(made) + "\n"
 
@@ -44,7 +40,5 @@ def manifests(text: str) -> list[str]:
 if __name__ == "__main__":
     arguments = ArgumentParser(description=__doc__)
     arguments.add_argument("values", type=Path)
-    arguments.add_argument("--without", type=Path)
     given = arguments.parse_args()
-    other = given.without.read_text("utf-8") if given.without else ""
-    sys.stdout.write(render(yaml.safe_load(given.values.read_text("utf-8")) or {}, other))
+    sys.stdout.write(render(yaml.safe_load(given.values.read_text("utf-8")) or {}))

@@ -32,9 +32,6 @@ from tests.deploy.tools import ROOT, check, ran
 
 DEPLOY: Final = ROOT / "deploy"
 CHART: Final = DEPLOY / "helm" / "otpguard"
-BASE: Final = DEPLOY / "kustomize" / "base"
-ENFORCE: Final = DEPLOY / "kustomize" / "overlays" / "enforce"
-CONSOLE: Final = DEPLOY / "kustomize" / "overlays" / "console"
 APART: Final = {"everyone": "otpguard.override.all.v1"}
 """As in the chart's values: words about everyone have a topic, so writers, of their own."""
 
@@ -446,67 +443,22 @@ def test_kannels_list_can_be_kept_and_bearerbox_alone_can_fetch_it() -> None:
     assert rule == [{"from": [BEARERBOX], "ports": [{"protocol": "TCP", "port": "list"}]}]
 
 
-# -- Kustomize: base and overlay without the program, which is not on the registries
+# -- without Helm
 
 
-@pytest.mark.parametrize(
-    ("folder", "words"),
-    [(BASE, ()), (CONSOLE, ("--without", str(BASE / "otpguard.yaml")))],
-    ids=["base", "console"],
-)
-def test_the_base_and_the_console_are_the_charts_output(
-    folder: Path, words: tuple[str, ...]
+def test_without_helm_the_chart_is_printed_in_shadow_mode_unless_the_values_say_more(
+    tmp_path: Path,
 ) -> None:
-    command = [sys.executable, str(DEPLOY / "helm" / "render.py"), str(folder / "values.yaml")]
-    made = subprocess.run([*command, *words], capture_output=True, text=True, check=True).stdout
-    assert made == (folder / "otpguard.yaml").read_text()
+    for values, mode in (({}, "shadow"), ({**EVERYTHING, "mode": "enforce"}, "enforce")):
+        printed = manifests_without_helm(values, tmp_path / "values.yaml")
+        assert list(yaml.safe_load_all(printed)) == render(values)
+        assert modes(render(values)) == {mode}
 
 
-def test_the_console_stands_on_the_base_and_says_nothing_anew() -> None:
-    listed = yaml.safe_load((CONSOLE / "kustomization.yaml").read_text())["resources"]
-    assert [(CONSOLE / each).resolve() for each in listed] == [BASE, CONSOLE / "otpguard.yaml"]
-    made = [
-        each
-        for folder in (BASE, CONSOLE)
-        for each in yaml.safe_load_all((folder / "otpguard.yaml").read_text())
-        if each
-    ]
-    names = [(each["kind"], each["metadata"]["name"]) for each in made]
-    assert len(names) == len(set(names))
-    kinds = {
-        each["metadata"]["labels"]["app.kubernetes.io/component"]
-        for kind in ("Deployment", "StatefulSet")
-        for each in of_kind(made, kind)
-    }
-    # A feed reads what the operator has, a gate is in the pod of its gateway, and memory comes from
-    # another site.
-    assert kinds == PORTS.keys() - {"feed", "gate", "memory"}
-
-
-def test_the_base_is_shadow_and_the_overlay_changes_that_alone() -> None:
-    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
-    base = [
-        each for name in listed for each in yaml.safe_load_all((BASE / name).read_text()) if each
-    ]
-    assert modes(base) == {"shadow"}
-    overlay = yaml.safe_load((ENFORCE / "kustomization.yaml").read_text())
-    assert [(ENFORCE / each).resolve() for each in overlay["resources"]] == [BASE]
-    for each in overlay["patches"]:
-        patch = yaml.safe_load(each["patch"])
-        (target,) = [
-            found
-            for found in of_kind(base, each["target"]["kind"])
-            if found["metadata"]["name"] == each["target"]["name"]
-        ]
-        (changed,) = patch["spec"]["template"]["spec"]["containers"]
-        (container,) = target["spec"]["template"]["spec"]["containers"]
-        assert changed.keys() == {"name", "env"}
-        assert changed["name"] == container["name"]
-        for variable in changed["env"]:
-            (old,) = [one for one in container["env"] if one["name"] == variable["name"]]
-            old["value"] = variable["value"]
-    workers = of_kind(base, "StatefulSet")
-    assert modes(workers) == {"enforce"}
+def manifests_without_helm(values: Mapping[str, Any], file: Path) -> str:
+    file.write_text(yaml.safe_dump(dict(values)))
+    command = [sys.executable, str(DEPLOY / "helm" / "render.py"), str(file)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def modes(manifests: list[Manifest]) -> set[str]:
@@ -520,6 +472,12 @@ def modes(manifests: list[Manifest]) -> set[str]:
     }
 
 
+IN_USE: Final = {
+    **{name: EVERYTHING[name] for name in ("canary", "agents", "notifier", "desk", "signal")},
+    "adapters": {"redis": ADAPTERS["redis"]},
+}
+"""Values of a usual installation: one gateway, and everything that serves people."""
+
 # -- policy, container image, compose, YAML, shell
 
 ALLOWED: Final = {
@@ -531,12 +489,10 @@ ALLOWED: Final = {
 
 @pytest.mark.integration
 def test_checkov_finds_nothing_that_is_not_explained(tmp_path: Path) -> None:
-    assert (
-        checkov(BASE / "otpguard.yaml", CONSOLE / "otpguard.yaml", DEPLOY / "docker" / "Dockerfile")
-        <= ALLOWED
-    )
-    broken = tmp_path / "broken.yaml"
-    text = (BASE / "otpguard.yaml").read_text()
+    whole, broken = tmp_path / "whole.yaml", tmp_path / "broken.yaml"
+    text = manifests_without_helm(IN_USE, tmp_path / "values.yaml")
+    whole.write_text(text)
+    assert checkov(whole, DEPLOY / "docker" / "Dockerfile") <= ALLOWED
     broken.write_text(text.replace("allowPrivilegeEscalation: false", ""))
     image = tmp_path / "Dockerfile"
     image.write_text((DEPLOY / "docker" / "Dockerfile").read_text().replace("USER 10001", "#"))
@@ -1014,8 +970,7 @@ rules:
 def test_yaml_is_tidy(tmp_path: Path) -> None:
     written = [
         *DEPLOY.glob("*.yaml"), CHART / "Chart.yaml", CHART / "values.yaml",
-        *(DEPLOY / "docker").glob("*.yaml"), *(DEPLOY / "kustomize").rglob("kustomization.yaml"),
-        *(DEPLOY / "kustomize").rglob("values.yaml"),
+        *(DEPLOY / "docker").glob("*.yaml"),
     ]  # fmt: skip
     check("yamllint", "--strict", "-d", YAML_RULES, *written)
     twice = tmp_path / "twice.yaml"
