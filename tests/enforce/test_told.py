@@ -20,15 +20,12 @@ from typing import Any, Final
 
 import pytest
 import urllib3
-from xarf import parse
 
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.people.evidence.pack_files import RECORDS
 from streams.tools.scenarios import generate
 from streams.wire import decode_incident
-from tests.browser import browser
-from tests.builders.deploy.evidence import verdict
 from tests.builders.enforce.notices import actions, notices_at, sent_at_ms
 from tests.enforce.loop import Loop, now_ms, ready
 from tests.enforce.services import ours
@@ -187,37 +184,29 @@ def test_everybody_is_told_once_with_proof(loop: Loop, tmp_path: Path) -> None:
 
 
 def check_report(loop: Loop) -> None:
-    """The platform's report validates, and has no number."""
+    """The platform's report has its table, and no number."""
     today = datetime.fromtimestamp(now_ms() / 1000, UTC).strftime("%Y-%m-%d")
     words = ("notify", "platforms", "-c", str(loop.config), "--day", today, "--json")
     rows = {row["platform"]: row for row in json.loads(called(*words))}
     assert rows[f"sig:{SCHOOL}"]["outcome"].startswith("sent")
     (letter,) = mailbox.Maildir(loop.folder / "mail")
-    assert letter.get_content_type() == "multipart/report"
     attached = [part.get_payload(decode=True) for part in letter.walk()]
     assert not any(VICTIM[2:].encode() in part for part in attached if isinstance(part, bytes))
-    (document,) = [part for part in attached if isinstance(part, bytes) and b"xarf_version" in part]
-    parsed = parse(document.decode())
-    assert parsed.errors == []
-    assert parsed.report is not None
-    assert parsed.report.type == "open_service"
+    (table,) = [part for part in attached if isinstance(part, bytes) and b"minute_utc," in part]
+    assert table.count(b"\n") > 1
 
 
 def check_pack(loop: Loop, folder: Path) -> None:
-    """The pack verifies in three ways, each of which finds one changed bit."""
+    """The pack verifies here and by its own verifier, and both find one changed bit."""
     pack = folder / "pack"
     called("evidence", "make", VICTIM, "-c", str(loop.config), "-o", str(pack), "--document", "17")
     program = ("evidence", "verify", str(pack), "--fingerprint", fingerprint())
     script = [sys.executable, "-I", "-S", str(pack / "verify.py"), str(pack), "--fingerprint",
               fingerprint()]  # fmt: skip
     good = (pack / RECORDS).read_bytes()
-    with browser() as started:
-        page = started.new_context(offline=True).new_page()
-        page.goto(f"file://{pack / 'verify.html'}")
-        for code, data in ((0, good), (1, broken(good, len(good) // 3, 4))):
-            (pack / RECORDS).write_bytes(data)
-            called(*program, code=code)
-            done = subprocess.run(script, check=False, capture_output=True)
-            assert done.returncode == code, done.stdout
-            assert verdict(page, pack, fingerprint())[0] is (code == 0)
+    for code, data in ((0, good), (1, broken(good, len(good) // 3, 4))):
+        (pack / RECORDS).write_bytes(data)
+        called(*program, code=code)
+        done = subprocess.run(script, check=False, capture_output=True)
+        assert done.returncode == code, done.stdout
     assert VICTIM.encode() in good

@@ -207,7 +207,7 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
 
 
 def list_shipped() -> dict[str, bytes]:
-    """Return the files that every pack contains: two verifiers and the instructions."""
+    """Return the files that every pack contains: the verifier and the instructions."""
     here = files("streams.people.evidence")
     return {name: here.joinpath(source).read_bytes() for name, source in SHIPPED.items()}
 

@@ -13,7 +13,6 @@ TOKEN: Final = "manifest.tsr"  # noqa: S105 - a file name, not a secret
 STAMP: Final = "timestamp.dsse.json"
 SHIPPED: Final = {
     "verify.py": "standalone.py",
-    "verify.html": "verify.html",
     "README.txt": "README.txt",
 }
 """File name in every pack -> source file in this package."""

@@ -31,6 +31,7 @@ KINDS = ("ed25519", "p256")
 BYTES_MAX = 256 << 20  # of one file; a pack of a one-hour flood takes about 1 % of this
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 IsGood = Callable[[Any, str, bytes, bytes], bool]  # keys, kind of the key, message, signature
+# Older packs also have verify.html, a verifier for browsers.
 OF_EXTRACT = {"records.jsonl", "signers.jsonl", "verify.py", "verify.html", "README.txt"}
 
 
@@ -420,7 +421,7 @@ def hindrance(folder: Path, given: str, authority: str) -> str:
         said = "none"
     kind, _, number = said.partition(" ")
     if kind != "OpenSSL" or not number[:1].isdigit() or int(number.split(".")[0]) < 3:
-        return f"openssl 3 or newer is needed, here is {said[:40]} 需要 openssl 3，或用 verify.html"
+        return f"openssl 3 or newer is needed, here is {said[:40]} 需要 openssl 3"
     return ""
 
 
