@@ -158,8 +158,6 @@ def platforms(
       otpguard notify platforms --at-once
       otpguard notify platforms --day 2026-11-25 --lang zh-Hans
     """
-    import xarf  # noqa: F401, PLC0415 - an extra: said before anything is read
-
     reports, topics, now_ms = settings.reports, settings.topics, clock.now_ms()
     day_ms = now_ms - now_ms % 86_400_000 if at_once else tell.day_of(day, now_ms)
     contacts = platform_contacts.read_contacts(reports.contacts_file, settings.registry()[0])

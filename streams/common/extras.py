@@ -23,7 +23,7 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
             "python_multipart sqlalchemy sse_starlette starlette uvicorn"
         ),
         "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 sqlalchemy weasyprint",
-        "notices": "jinja2 markupsafe smpplib sqlalchemy xarf",
+        "notices": "jinja2 markupsafe smpplib sqlalchemy",
         "tui": "confluent_kafka sqlalchemy textual",
         "age": "pyrage",
         "parquet": "pyarrow",

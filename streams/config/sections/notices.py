@@ -188,7 +188,7 @@ class Reports(Section):
     org: str = Field(
         "",
         max_length=200,
-        description="name of the operator in reports; the length is limited by XARF",
+        description="name of the operator in reports",
     )
     mail_from: str = Field(
         "", description="mail address of the sender of reports, which also receives the answers"

@@ -1,26 +1,19 @@
-"""Write reports to platforms. The same content goes out as XARF 4.2, mail, CSV or signed POST.
-
-The XARF type is `vulnerability/open_service`: a service that answers everybody and is abused to
-flood others. The spam types do not fit, because the platform does not send spam on purpose.
-"""
+"""Write reports to platforms: a mail with a table, or a document for a signed POST."""
 
 import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.mime.base import MIMEBase
-from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
+from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from typing import Any, Final
 
 from detectors.model.times import MINUTE_MS
-from streams.common import ConfigError, escape_unprintable, moment, tr, trn, utc
+from streams.common import escape_unprintable, moment, tr, trn, utc
 from streams.config import Reports
 from streams.people.notices.contacts import PlatformContact
 from streams.people.notices.platform_use import PlatformUse, few, most
 
-SERVICE: Final = "sms-otp-endpoint"
 NAMESPACE: Final = uuid.UUID("6f1d0a52-8d1e-5b7f-9c55-0f7f2d3b8a41")
 """UUID namespace of report ids. The same platform and day give the same id.
 
@@ -153,43 +146,26 @@ def text(report: PlatformReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def xarf(report: PlatformReport, settings: Reports) -> dict[str, Any]:
-    """Return the report as XARF 4.2. Raise ConfigError if the xarf package finds it invalid.
-
-    The description is the summary only: windows and senders have fields of their own.
-    """
-    from xarf import create_report  # noqa: PLC0415 - needed only for reports
-
-    who = {"org": settings.org, "contact": settings.mail_from, "domain": _domain(settings)}
-    made = create_report(
-        category="vulnerability",
-        type="open_service",
-        source_identifier=report.use.key,
-        reporter=who,
-        sender=who,
-        service=SERVICE,
-        evidence_source="automated_scan",
-        description="\n".join(summary(report)),
-        otpguard=content(report),
-    )
-    if made.report is None or made.errors:
-        fields = ", ".join(sorted(str(error.field) for error in made.errors))
-        raise ConfigError(tr("no XARF report can be made: {fields}").format(fields=fields))
-    value: dict[str, Any] = made.report.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {**value, "report_id": report.report_id, "timestamp": utc(report.made_ms)}
+def document(report: PlatformReport, settings: Reports) -> bytes:
+    """Return the report as a JSON document for a webhook."""
+    value = {
+        "report_id": report.report_id,
+        "timestamp": utc(report.made_ms),
+        "reporter": {"org": settings.org, "contact": settings.mail_from},
+        "source_identifier": report.use.key,
+        "description": "\n".join(summary(report)),
+        "otpguard": content(report),
+    }
+    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def _domain(settings: Reports) -> str:
     return settings.mail_from.rpartition("@")[2]
 
 
-def mail(report: PlatformReport, settings: Reports) -> MIMEMultipart:
-    """Return the report as a mail in the format of RFC 5965, with the XARF document as third part.
-
-    RFC 5965 puts the reported mail into the third part, but here no mail is reported. The messages
-    per minute are attached as CSV.
-    """
-    message = MIMEMultipart("report", report_type="feedback-report")
+def mail(report: PlatformReport, settings: Reports) -> EmailMessage:
+    """Return the report as a mail. The messages per minute are attached as CSV."""
+    message = EmailMessage()
     headers = {
         "From": settings.mail_from,
         "To": report.contact.mail,
@@ -198,27 +174,12 @@ def mail(report: PlatformReport, settings: Reports) -> MIMEMultipart:
         ),
         "Date": format_datetime(datetime.fromtimestamp(report.made_ms / 1000, UTC)),
         "Message-ID": make_msgid(report.report_id, _domain(settings)),
-        "X-XARF": "PLAIN",
         "Auto-Submitted": "auto-generated",
     }
     for name, value in headers.items():
         message[name] = value
-    message.attach(MIMEText(text(report), "plain", "utf-8"))
-    feedback = MIMEBase("message", "feedback-report")
-    feedback.set_payload(
-        "Feedback-Type: other\r\nUser-Agent: otpguard/1\r\nVersion: 1\r\n"
-        f"Arrival-Date: {format_datetime(datetime.fromtimestamp(report.from_ms / 1000, UTC))}\r\n"
-        f"Incidents: {report.use.messages}\r\n"
-    )
-    message.attach(feedback)
-    document = json.dumps(xarf(report, settings), ensure_ascii=False, indent=1)
-    attached = MIMEText(document, "json", "utf-8")
-    attached.replace_header("Content-Type", 'application/json; charset="utf-8"; name="xarf.json"')
-    attached["Content-Disposition"] = 'attachment; filename="xarf.json"'
-    message.attach(attached)
-    table = MIMEText(as_csv(report), "csv", "utf-8")
-    table["Content-Disposition"] = 'attachment; filename="minutes.csv"'
-    message.attach(table)
+    message.set_content(text(report))
+    message.add_attachment(as_csv(report), subtype="csv", filename="minutes.csv")
     return message
 
 

@@ -3,7 +3,6 @@
 A record on the notice topic is written before a report leaves.
 """
 
-import json
 import logging
 import mailbox
 import smtplib
@@ -24,7 +23,7 @@ from detectors.model.times import DAY_MS
 from streams.cluster.prompt import PromptProducer, say as publish
 from streams.common import ConfigError, UsageError, tr
 from streams.config import Reports
-from streams.people.notices.abuse_reports import PlatformReport, mail, report_id, xarf
+from streams.people.notices.abuse_reports import PlatformReport, document, mail, report_id
 from streams.people.notices.channels import Delivered, WebhookChannel
 from streams.people.notices.contacts import PlatformContact, PlatformContacts
 from streams.people.notices.notice_book import Unsent, may_have
@@ -135,7 +134,7 @@ def send(
             kind="platform",
             to=key[:256],
             channel="webhook" if report.contact.webhook else settings.mail,
-            template="xarf-4.2",
+            template="report",
             state="sending",
             why="",
             at_ms=now_ms(),
@@ -159,7 +158,7 @@ def send(
 def write_report(report: PlatformReport, settings: Reports) -> bytes:
     """Return the bytes to send: a JSON document for a webhook, otherwise a mail."""
     if report.contact.webhook:
-        return json.dumps(xarf(report, settings), ensure_ascii=False).encode()
+        return document(report, settings)
     return mail(report, settings).as_bytes()
 
 

@@ -59,7 +59,6 @@ def answered(
         ("evidence", "evidence key new --out pack.pem"),
         ("evidence", "evidence verify nowhere --fingerprint 00"),
         ("notices", "notify run"),
-        ("notices", "notify platforms --dry-run"),
     ],
     ids=str,
 )

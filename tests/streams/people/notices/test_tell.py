@@ -257,7 +257,7 @@ def test_a_mail_server_gets_the_letter_or_says_why_not(tmp_path: Path) -> None:
         port = server.server_address[1]
         _, states = sent(tmp_path, decided(tmp_path), smtp_port=port, **more)
     assert states == ["sent"]
-    assert b"Content-Type: multipart/report" in server.got[0]
+    assert b"Content-Type: multipart/mixed" in server.got[0]
     with mailer("550 unknown") as server:
         port = server.server_address[1]
         said, states = sent(tmp_path, decided(tmp_path), smtp_port=port, **more)
