@@ -999,7 +999,7 @@ def test_scripts_are_clean(tmp_path: Path) -> None:
 
 def test_topics_of_each_size_are_those_that_the_program_makes() -> None:
     sizes = yaml.safe_load((DEPLOY / "topics.yaml").read_text())["sizes"]
-    assert sizes.keys() == {"trial", "city", "province", "nation"}
+    assert sizes.keys() == {"trial", "city", "province"}
     for size in sizes.values():
         settings = Settings.model_validate(
             {"topics": {**APART, **{name: size[name] for name in ("partitions", "replication")}}}
