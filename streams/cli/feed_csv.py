@@ -127,6 +127,8 @@ def understand(
             with opener(file) as stream:
                 data = guess.sample(stream)
         except UsageError:
+            if len(files) == 1:
+                raise
             continue  # It cannot be opened, which is reported beside what becomes of the others.
         try:
             found.setdefault(guesser.csv(options, data), file)

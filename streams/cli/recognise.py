@@ -52,7 +52,7 @@ def recognise(
     An argument that is no file, and contains a space or a non-ASCII letter, is a text. Its answer
     is a table, or JSON with --json. Files have JSON lines with "text", and optionally "sender",
     "signature", "category", "platform_id" and "template_id". On a terminal each line gets a row of
-    a table. Else, or with --json or --why, each line gets a JSON line, in the same order: "otp",
+    a table, or a few lines with --why. Else, or with --json, each line gets a JSON line: "otp",
     "confidence", "code_span" (position of the code within the text, or null), "platform", "trust".
 
     \b
@@ -71,7 +71,7 @@ def recognise(
                     '\'{{"text": "…"}}\' | otpguard recognise -'
                 ).format(name=given[0])
             )
-        _answer_files(settings, given, why=why, is_listed=sys.stdout.isatty() and not (json or why))
+        _answer_files(settings, given, why=why, is_shown=sys.stdout.isatty() and not json)
 
 
 def _is_name(argument: str) -> bool:
@@ -198,7 +198,7 @@ def _row(message: decide.Message, verdict: decide.Verdict) -> tuple[str, ...]:
 
 
 def _answer_files(
-    settings: configs.Settings, files: list[str], *, why: bool, is_listed: bool
+    settings: configs.Settings, files: list[str], *, why: bool, is_shown: bool
 ) -> None:
     fields = ("text", "sender", "signature", "category", "platform_id", "template_id")
     text_type = msgspec.defstruct("Text", [(name, str | None, None) for name in fields])
@@ -209,16 +209,19 @@ def _answer_files(
 
     def answer(messages: list[decide.Message]) -> None:
         found = decide.recognise_many(registry, messages, least)
-        if is_listed:
+        if is_shown and not why:
             rows = list(map(_row, messages, found))
             write_table([tr(heading) for heading in HEADINGS], rows)
             return
         for message, verdict in zip(messages, found, strict=True):
             told = _why(registry, message.text, message.sender, verdict) if why else None
+            if is_shown:
+                _print_table(message.text, verdict, told, least)
+                continue
             out.write(msgspec.json.encode(_as_json(verdict, told)) + b"\n")
         out.flush()
 
-    with progress("", plain_bytes(files), of_bytes=True, quiet=is_listed) as show:
+    with progress("", plain_bytes(files), of_bytes=True, quiet=is_shown) as show:
         for path in files:
             number = 0
             with open_lines(path) as file:

@@ -174,6 +174,8 @@ class _Account:
         if self.began and took_s >= PACED_S:
             rate = f"{(self.counts['lines'] - self.first) / took_s:,.0f}"
             told.append(tr("{took} s, {rate} lines/s").format(took=f"{took_s:.1f}", rate=rate))
+        if self.counts["codes"] and not self.counts["actions"]:
+            told.append(tr("nobody was throttled"))
         return "; ".join(told)
 
     def check(self) -> None:

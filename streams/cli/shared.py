@@ -290,8 +290,8 @@ def fold_line(line: str) -> str:
 def open_lines(path: str) -> Iterator[IO[bytes]]:
     """Open a file of lines, or `-` for standard input; gzip is unpacked, whatever its name.
 
-    A byte order mark at the beginning is skipped. Raise UsageError if the file cannot be read, also
-    while the block runs, or if it is an incomplete gzip file.
+    A byte order mark at the beginning is skipped. Raise UsageError if the file is empty or cannot
+    be read, also while the block runs, or if it is an incomplete gzip file.
     """
     try:
         plain: Any = sys.stdin.buffer if path == "-" else io.BufferedReader(_Given(path))
@@ -303,6 +303,8 @@ def open_lines(path: str) -> Iterator[IO[bytes]]:
             raise no_whole_gzip(path)
         stream: Any = gzip.GzipFile(fileobj=plain) if packed else plain
         try:
+            if hasattr(stream, "peek") and not stream.peek(1):
+                raise UsageError(tr("{path}: the file is empty").format(path=path))
             if _begins(stream, BOM_UTF8):  # Editors on Windows write this mark.
                 stream.read(len(BOM_UTF8))
             yield stream
@@ -372,7 +374,8 @@ def progress(
         def render(self, task: bars.Task) -> texts.Text:
             return texts.Text(tr("{n}/s").format(n=f"{task.speed:,.0f}") if task.speed else "")
 
-    counts = (bars.DownloadColumn(), bars.TransferSpeedColumn())
+    size = bars.DownloadColumn() if total is not None else bars.FileSizeColumn()
+    counts = (size, bars.TransferSpeedColumn())
     bar = bars.Progress(
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),

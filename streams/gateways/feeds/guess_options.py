@@ -149,12 +149,21 @@ class Guesser:
             options = replace(options, encoding=found)
         mark = "," if options.delimiter is None else options.delimiter.replace("\\t", "\t")
         layout = FileLayout(None, mark, options.encoding or "utf-8")
+        if options.encoding is not None:
+            _check_encoding(options.encoding, data)
         text = data.decode(layout.encoding, "replace").removeprefix("\ufeff")
         if _JSON.match(text):
             raise UsageError(tr("this is JSON: `otpguard feed jsonl` reads it"))
         if options.delimiter is None and (mark := guess.delimiter(text)) != ",":
             options = replace(options, delimiter=mark)
         rows = guess.rows(text, mark)
+        fits = guess.delimiter(text)
+        if max(map(len, rows), default=0) == 1 < max(map(len, guess.rows(text, fits)), default=0):
+            raise UsageError(
+                tr("--delimiter {given!r}: line 1 has one field; {fits!r} would fit").format(
+                    given=mark, fits=fits
+                )
+            )
         head = [each.strip() for each in rows[0]] if rows else []
         sources = {each.partition("=")[2] for each in options.maps}
         if 2 * sum(map(bool, head)) < max(map(len, rows), default=0):  # a title, or Excel's `sep=;`
@@ -227,6 +236,10 @@ class Guesser:
         if options.text_form is None and (written := text_form.guess_form(texts)) != "plain":
             options = replace(options, text_form=written)
         times = columns.get(found.get("event_time_ms", ""), [])
+        if times and options.time_format is not None:
+            self._check_times(
+                options.time_format, [row.get(found["event_time_ms"]) for row in rows]
+            )
         if times and options.time_format is None and (form := self._form(times)) != "ms":
             options = replace(options, time_format=form)
             if options.zone is None and form[1:] != "s" and not all(map(_ZONED.search, times)):
@@ -279,6 +292,30 @@ class Guesser:
             shares[form] = good / len(values)
         return shares
 
+    def _check_times(self, form: str, times: Sequence[str | None]) -> None:
+        """Raise UsageError if hardly any time has this form; the error names one that fits.
+
+        A value that could be a phone number is not quoted.
+        """
+        given = [each for each in times if each]
+        shares, read = self._shares(given), time_reader(form, "UTC")
+        wrong = []
+        for place, each in enumerate(times, 1):
+            try:
+                read(each or 0)
+            except (ValueError, OverflowError):
+                wrong.append((place, each))
+        best = max(shares, key=lambda each: shares[each])
+        if len(wrong) <= MOST * len(given) or shares[best] < HALF:
+            return
+        row, value = wrong[0]
+        shown = "…" if self.numbers.canonical(str(value)) else value
+        raise UsageError(
+            tr("--time {form}: row {row} has {value!r}; --time {best!r} would fit").format(
+                form=form, row=row, value=shown, best=best
+            )
+        )
+
     def _form(self, times: list[str]) -> str:
         """Return the form of these times; "ms", the default, if there is none."""
         shares = self._shares(times)
@@ -288,6 +325,23 @@ class Guesser:
             return forms[0] if best >= HALF else "ms"
         question = tr("{time} may be read in several ways").format(time=times[0])
         return self.ask(question, "--time", forms)
+
+
+def _check_encoding(given: str, data: bytes) -> None:
+    """Raise UsageError if the file is in another encoding than this one, and name that one."""
+    try:
+        data.decode(given)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        try:
+            fits = guess.encoding(data)
+        except UsageError:
+            return  # Single lines are damaged, and are reported as rows.
+        raise UsageError(
+            tr("--encoding {given}: line {line} is not in it; {fits} would fit").format(
+                given=given, line=line, fits=fits
+            )
+        ) from None
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Row]:

@@ -112,5 +112,11 @@ def test_files_get_a_table_on_a_terminal_and_json_lines_in_a_pipe(tmp_path: Path
     heads = [line.split("  ")[0] for line in plain]
     assert [each for each in heads if each] == ["answer", "a code", "no code"]
     assert all(cell_len(line) <= 80 for line in plain)
+    explained = in_a_terminal(80, *words, "--why")
+    assert explained.count("confidence") == 2, "a few lines for each"
+    assert "weighed" in explained
+    assert '{"otp"' not in explained
+    assert "bytes" not in explained
+    assert '{"otp"' in in_a_terminal(4000, *words, "--why", "--json")
     found = otpguard("recognise", str(path)).stdout.splitlines()
     assert [json.loads(line)["otp"] for line in found] == [True, False]

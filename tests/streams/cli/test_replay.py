@@ -43,6 +43,21 @@ def test_texts_in_hexadecimal_are_read_as_the_texts_that_they_are() -> None:
     assert b"--text hex" not in plain.stderr
 
 
+def test_a_replay_without_a_lease_says_that_nobody_was_throttled() -> None:
+    quiet = otpguard("scenario", "B1", "--recipients", "20").stdout
+    assert otpguard("replay", "-", given=quiet).stderr.decode().endswith("nobody was throttled\n")
+    flood = otpguard(*A1).stdout
+    assert b"nobody was throttled" not in otpguard("replay", "-", given=flood).stderr
+
+
+@pytest.mark.parametrize("command", ["replay", "feed csv", "feed jsonl", "calibrate", "recognise"])
+def test_an_empty_file_is_an_error(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "none.csv"
+    path.touch()
+    ran = otpguard(*command.split(), str(path))
+    assert (ran.returncode, b"none.csv: the file is empty" in ran.stderr) == (2, True), ran.stderr
+
+
 def _lines(events: list[dict[str, Any]]) -> bytes:
     return "".join(f"{json.dumps(each)}\n" for each in events).encode()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
 
+from streams.common.errors import UsageError
 from streams.gateways.feeds.guess_options import FeedOptions, Guesser
 from streams.wire import Numbers
 
@@ -58,6 +60,23 @@ def test_a_question_is_answered_by_an_option() -> None:
     data = b"to,from,at\n13900000001,1069,03/02/2026 11:33\n"
     found = guesser("%m/%d/%Y %H:%M").csv(FeedOptions(), data)
     assert (found.time_format, found.zone) == ("%m/%d/%Y %H:%M", "Asia/Shanghai")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (FeedOptions(time_format="s"), "--time s: row 1 has '2026-03-02 11:33:00'; --time 'iso'"),
+        (FeedOptions(time_format="%d.%m.%Y"), "--time 'iso' would fit"),
+        (FeedOptions(delimiter=";"), "--delimiter ';': line 1 has one field; ',' would fit"),
+        (FeedOptions(encoding="ascii"), "--encoding ascii: line 2 is not in it; utf-8 would fit"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_an_error_that_names_one_that_does(
+    options: FeedOptions, says: str
+) -> None:
+    data = "to,from,at,text\n13900000001,1069,2026-03-02 11:33:00,验证码 1234\n".encode()
+    with pytest.raises(UsageError, match=re.escape(says)):
+        guesser().csv(options, data)
 
 
 def test_options_that_are_given_are_not_guessed_again() -> None:
