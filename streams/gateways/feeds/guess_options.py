@@ -158,7 +158,7 @@ class Guesser:
             options = replace(options, delimiter=mark)
         rows = guess.rows(text, mark)
         fits = guess.delimiter(text)
-        if max(map(len, rows), default=0) == 1 < max(map(len, guess.rows(text, fits)), default=0):
+        if rows and len(rows[0]) == 1 < len(guess.rows(text, fits)[0]):
             raise UsageError(
                 tr("--delimiter {given!r}: line 1 has one field; {fits!r} would fit").format(
                     given=mark, fits=fits

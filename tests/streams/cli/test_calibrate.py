@@ -163,7 +163,7 @@ def test_a_target_out_of_reach_is_said_in_text_and_json(
 def test_a_history_without_events_is_an_error_and_no_result(content: str, tmp_path: Path) -> None:
     file = tmp_path / "history.jsonl"
     file.write_text(content)
-    with pytest.raises(UsageError, match="no event that counts"):
+    with pytest.raises(UsageError, match=r"no event that counts|the file is empty"):
         run(str(file))
 
 

@@ -74,7 +74,7 @@ def test_a_question_is_answered_by_an_option() -> None:
 def test_an_option_that_does_not_fit_is_an_error_that_names_one_that_does(
     options: FeedOptions, says: str
 ) -> None:
-    data = "to,from,at,text\n13900000001,1069,2026-03-02 11:33:00,验证码 1234\n".encode()
+    data = "to,from,at,text\n13900000001,1069,2026-03-02 11:33:00,验证码 1234;5\n".encode()
     with pytest.raises(UsageError, match=re.escape(says)):
         guesser().csv(options, data)
 
