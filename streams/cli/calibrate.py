@@ -347,6 +347,8 @@ def _say_history(found: dict[str, Any]) -> None:
             subscriber_days=f"{history['subscriber_days']:,}",
         )
     )
+    if said := results.too_short(history["days"]):
+        typer.echo(tr("note: {sentence}").format(sentence=said))
     if said := results.outside(history):
         typer.echo(tr("note: {sentence}").format(sentence=said))
     typer.echo(

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from detectors import chain, memory_records
+from detectors.model.times import DAY_MS
 from streams import wire
 from streams.cli import calibrate
 from streams.cli.calibrate import ColumnsOption, DelimiterOption, EncodingOption
@@ -28,7 +29,7 @@ from streams.cli.shared import (
 from streams.cluster import admin
 from streams.common import ConfigError, UnavailableError, UsageError, tr
 from streams.gateways.feeds import guess_options
-from streams.tools.calibrate import survey
+from streams.tools.calibrate import result as results, survey
 from streams.tools.operate import memory_file
 
 app = group("Take what is known about subscribers to another cluster or topic.")
@@ -182,6 +183,7 @@ def learn(
     state, recogniser = chain.Partition(params), settings.recogniser()
     intake, named = settings.intake(), dict[int, str]()
     rows, reasons = 0, Counter[str]()
+    times_ms: list[int] = []
     with progress(tr("learning"), history.total, of_bytes=True, quiet=quiet) as show:
         for some in history.source(show):
             decoded = wire.decode(
@@ -190,6 +192,10 @@ def learn(
             )  # fmt: skip
             chain.process(params, state, decoded.batch, recogniser.columns(decoded.batch))
             named |= decoded.batch.tokens
+            if len(decoded.batch.event_time_ms):
+                times = decoded.batch.event_time_ms
+                times_ms += int(times.min()), int(times.max())
+                times_ms = [min(times_ms), max(times_ms)]
             rows += len(some.values)
             reasons.update(
                 each.reason for each in decoded.rejects if each.value or history.unreadable is None
@@ -210,6 +216,9 @@ def learn(
             keys,
         )  # fmt: skip
     typer.echo(tr("{path}: {n} recipients").format(path=out, n=f"{n:,}"), err=True)
+    days = (max(times_ms) - min(times_ms)) / DAY_MS if times_ms else 0
+    if said := results.too_short(round(days, 1)):
+        typer.echo(tr("note: {sentence}").format(sentence=said), err=True)
 
 
 def _describe_refused(rows: int, reasons: Counter[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from detectors.defaults import COLD_DAYS
 from detectors.model.records import EpisodeRecord, Sighting
 from detectors.model.times import EPOCH_S
 from detectors.thresholds import BURST_NOVEL
@@ -295,6 +296,16 @@ def sentence(rate: Rate, target: float) -> str:
             return form.format(
                 goal=goal, days=f"{rate.days:,.0f}", needed=f"{rate.days_needed(target):,}"
             )
+
+
+def too_short(days: float) -> str:
+    """Explain that a history is too short to know people's platforms; "" if it is long enough."""
+    if days >= COLD_DAYS:
+        return ""
+    return tr(
+        "{days} days are too short to know people's platforms: {least} days are needed, or "
+        "habitual codes count as new ones"
+    ).format(days=f"{days:g}", least=COLD_DAYS)
 
 
 def outside(history: dict[str, Any]) -> str:

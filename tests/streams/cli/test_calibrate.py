@@ -227,6 +227,7 @@ def test_what_nothing_is_known_of_is_said_so_in_words(
     assert done.exit_code == 0
     assert not re.search(r"\bNone\b|\bnan\b|of 0\b", done.output)
     assert "too few log-ins to tell" in done.output
+    assert "days are too short to know people's platforms: 30 days are needed" in done.output
     assert "proposes no change" in done.output
     assert "proposed" not in done.output.replace("proposes", "")
     assert capsys.readouterr().out == ""

@@ -120,6 +120,14 @@ def test_what_is_learned_is_what_a_worker_has_that_saw_the_history(
 
 
 @pytest.mark.usefixtures("settings")
+def test_a_history_that_is_too_short_is_said_to_be(tmp_path: Path) -> None:
+    path, out = tmp_path / "h.jsonl", str(tmp_path / "m.gz")
+    path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in history()[:2]))
+    done = CliRunner().invoke(app, ["learn", str(path), "--out", out, "--quiet"])
+    assert "days are too short to know people's platforms" in done.stderr
+
+
+@pytest.mark.usefixtures("settings")
 def test_a_mixture_of_forms_is_refused(tmp_path: Path) -> None:
     out = str(tmp_path / "m.gz")
     for names in (["a.csv", "b.jsonl"], ["a.parquet", "b.csv"], ["a.jsonl", "b.parquet"]):
