@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 
 from streams.cluster.admin import no_topic, working
 from streams.common import UnavailableError, tr
@@ -205,6 +205,8 @@ class Places:
     # The offset after the last record taken.
     next: dict[TopicPartition, int] = field(init=False, default_factory=dict)
     _ids: dict[str, UUID | None] = field(init=False, default_factory=dict)  # when first known
+    # Set by the caller once it has read its topics: a right that is missing later may come back.
+    had_rights: bool = field(init=False, default=False)
     # Name of a recreated topic: it has another id, or its position went back or was lost.
     anew: str = field(init=False, default="")
 
@@ -234,7 +236,9 @@ class Places:
             raise UnavailableError(tr("{topic} was created again").format(topic=self.anew))
 
     def follow(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
-        """Return the records that arrived; on a retriable Kafka failure, log it and return none.
+        """Return the records that arrived; on a failure that may pass, log it and return none.
+
+        Such are Kafka's retriable failures and, with `had_rights`, missing rights.
 
         After such a failure Kafka is asked again only after a pause. During the pause each call
         returns after at most `timeout_ms`, so that the caller can do other work. All other errors
@@ -246,7 +250,8 @@ class Places:
         try:
             polled = self.poll(timeout_ms, max_records)
         except KafkaError as error:
-            bear(error)
+            if not (self.had_rights and isinstance(error, AuthorizationError)):
+                bear(error)
             if not self._failures:
                 log.warning("Kafka cannot be read, and is tried again: %s", type(error).__name__)
             pause = PAUSES_S[min(self._failures, len(PAUSES_S) - 1)]

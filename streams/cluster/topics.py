@@ -137,6 +137,10 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     return tuple({topic.name: topic for topic in reversed(wanted)}.values())[::-1]
 
 
+ORDERED: Final = frozenset({"override", "everyone"})
+"""Roles of topics whose newest record of a key wins, and which therefore have one partition."""
+
+
 def problems(
     wanted: Iterable[Topic], found: Mapping[str, Shape], blind: str | None = None
 ) -> list[str]:
@@ -237,6 +241,14 @@ def cautions(
         if "delete" in shape.configs.get("cleanup.policy", ""):
             said += _retention(topic, shape.configs)
         said += _bounds(topic, shape)
+        if topic.role in ORDERED and shape.partitions > topic.partitions:
+            said.append(
+                tr(
+                    "topic {name} has {has} partitions and must have one: records in two "
+                    "partitions have no order, so an older override may win after a restart; "
+                    "create the topic again and publish the overrides once more"
+                ).format(name=topic.name, has=shape.partitions)
+            )
         if topic.role == "input":
             said += _times(topic.name, shape.configs)
     return said

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import (
+    ACL,
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourceType,
+)
 
 from streams.cluster import read
 from streams.network import platform_agent
 from tests import clusters
 from tests.brokers import need_kafka
-from tests.builders.streams.bad_records import INDEXED, READS, SERVICES as ALL, Service, run_desk
+from tests.builders.streams.bad_records import (
+    INDEXED,
+    READS,
+    SERVICES as ALL,
+    Good,
+    Service,
+    run_desk,
+)
 from tests.builders.streams.people.notices.notifier import World
 from tests.nodes import Broker
 from tests.waiting import wait_until
@@ -88,3 +104,83 @@ def test_records_of_added_partitions_are_obeyed(service: str, world: World, tmp_
                 added = PARTITIONS - 1 - number % (PARTITIONS // 2)
                 producer.send(topic, good.value, key=good.key, partition=added).get()
                 wait_until(good.obeyed, f"{service} obeys {good.topic}[{added}]", end_s=SEEN_S)
+
+
+@contextmanager
+def without_right(world: World, topic: str, operation: ACLOperation) -> Iterator[None]:
+    """Take a right on a topic away from everybody, for the length of the block."""
+    pattern = ResourcePattern(ResourceType.TOPIC, topic, ACLResourcePatternType.LITERAL)
+    entries = [
+        ACL("User:*", "*", ACLOperation.ALL, ACLPermissionType.ALLOW, pattern),
+        ACL("User:*", "*", operation, ACLPermissionType.DENY, pattern),
+    ]
+    with closing(KafkaAdminClient(**world.clients)) as admin:
+        assert not admin.create_acls(entries)["failed"]
+        try:
+            yield
+        finally:
+            admin.delete_acls(
+                [ACLFilter("User:*", "*", operation, ACLPermissionType.DENY, pattern)]
+            )
+
+
+READING = {"adapter": "throttle", "gate": "throttle", "notifier": "acks"}
+"""Service -> setting of a topic whose records it may not read for a while."""
+
+
+@pytest.mark.parametrize("service", READING)
+def test_a_right_to_read_that_comes_back_costs_no_restart(
+    service: str, world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SERVICES[service](world, tmp_path) as running:
+        await_reading(service, world, running)
+        caplog.clear()
+        with without_right(world, getattr(world.topics, READING[service]), ACLOperation.READ):
+            wait_until(lambda: "TopicAuthorizationFailed" in caplog.text, "it is refused", SEEN_S)
+        for good in running.goods:
+            world.say(getattr(world.topics, good.topic), good.key, good.value)
+            wait_until(good.obeyed, f"{service} obeys {good.topic}", SEEN_S)
+
+
+WRITING = {"adapter": "acks", "gate": "acks"}
+"""Service -> setting of a topic to which it may not write for a while."""
+
+
+@pytest.mark.parametrize("service", WRITING)
+def test_a_right_to_write_that_comes_back_costs_no_restart(
+    service: str, world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = getattr(world.topics, WRITING[service])
+
+    def written() -> int:
+        return len(list(read.records(world.clients, topic)))
+
+    def obey(good: Good) -> None:
+        world.say(getattr(world.topics, good.topic), good.key, good.value)
+        wait_until(good.obeyed, f"{service} obeys {good.topic}", SEEN_S)
+
+    with SERVICES[service](world, tmp_path) as running:
+        obey(running.goods[0])
+        wait_until(lambda: written() == 1, "it is written", SEEN_S)
+        with without_right(world, topic, ACLOperation.WRITE):
+            obey(running.goods[1])
+            wait_until(lambda: "TopicAuthorizationFailed" in caplog.text, "it is refused", SEEN_S)
+            obey(running.goods[2])
+        wait_until(lambda: written() >= 3, "what waited is written", SEEN_S)
+        obey(running.goods[3])
+        wait_until(lambda: written() >= 4, "the next is written", SEEN_S)
+
+
+def test_a_notifier_writes_again_when_its_right_to_write_is_back(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with world.running():
+        world.flood(1)
+        wait_until(lambda: len(world.phones.got) == 1, "the first is notified", SEEN_S)
+        wait_until(lambda: len(world.notices()) == 2, "its result is written", SEEN_S)
+        with without_right(world, world.topics.notice, ACLOperation.WRITE):
+            world.flood(2)
+            wait_until(lambda: "cannot publish" in caplog.text, "it is refused", SEEN_S)
+        wait_until(lambda: len(world.phones.got) == 2, "the second is notified once", SEEN_S)
+        world.flood(3)
+        wait_until(lambda: len(world.phones.got) == 3, "the third is notified", SEEN_S)

@@ -8,12 +8,13 @@ the input again and publishes them.
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
 
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 
 from streams.cluster.admin import unusable
 from streams.common import UnavailableError, tr
@@ -45,14 +46,24 @@ class UntoldRecord:
 
 @dataclass(slots=True)
 class AckOutbox:
-    """Records that are being sent, and records that wait for another attempt."""
+    """Records that are being sent, and records that wait for another attempt.
 
-    producer: Any
+    `make` makes a Kafka producer. It is called again after a missing right: that ends a producer.
+    """
+
+    make: Callable[[], Any]
+    producer: Any = field(init=False)
     _sent: list[tuple[UntoldRecord, Any]] = field(default_factory=list)
     _again: list[UntoldRecord] = field(default_factory=list)
     _number: int = 0
     _failures: int = 0  # consecutive failed attempts
+    # Kafka has confirmed a record: a right that is missing later may come back.
+    _had_rights: bool = False
+    _denied: bool = False  # a right was missing since the producer was made
     _again_at: float = 0.0  # time of the next attempt, on the monotonic clock
+
+    def __post_init__(self) -> None:
+        self.producer = self.make()
 
     @property
     def waiting(self) -> int:
@@ -85,15 +96,18 @@ class AckOutbox:
         """
         ended = [each for each in self._sent if each[1].is_done]
         self._sent = [each for each in self._sent if not each[1].is_done]
+        took = any(not future.failed() for _, future in ended)
+        self._had_rights = self._had_rights or took
         for record, future in ended:
             if future.failed():
                 self._on_failure(record, future.exception)
-        took = any(not future.failed() for _, future in ended)
         if took and self._failures and not self._again:
             self._failures = 0
             log.info("acknowledgements are taken again")
         if self._again and time.monotonic() >= self._again_at:
             due, self._again = sorted(self._again, key=attrgetter("number")), []
+            if self._denied:
+                self._replace_producer()
             for record in due:
                 if self._again:
                     self._keep(record)
@@ -111,8 +125,21 @@ class AckOutbox:
         else:
             self._sent.append((record, sent))
 
+    def _replace_producer(self) -> None:
+        """Make a new producer, unless no broker answers: then the old one fails once more."""
+        try:
+            made = self.make()
+        except KafkaError:
+            return
+        with suppress(KafkaError):
+            self.producer.close(timeout=0)
+        self.producer, self._denied = made, False
+
     def _on_failure(self, record: UntoldRecord, error: BaseException) -> None:
-        if not (isinstance(error, KafkaError) and error.retriable):
+        may_pass = isinstance(error, KafkaError) and error.retriable
+        denied = self._had_rights and isinstance(error, AuthorizationError)
+        self._denied |= denied
+        if not (may_pass or denied):
             what = tr("cannot publish to {topic}").format(topic=record.topic)
             raise unusable(what, error) from None
         if not self._failures:

@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -106,11 +107,13 @@ class Adapter:
             **LOOKING,
         )
         self._places = Places(self._consumer)
-        self._producer = KafkaProducer(
-            **clients, client_id=group, acks="all", linger_ms=5, batch_size=BATCH_BYTES,
-            max_block_ms=BLOCK_MS,
+        self._outbox = AckOutbox(
+            partial(
+                KafkaProducer,
+                **clients, client_id=group, acks="all", linger_ms=5, batch_size=BATCH_BYTES,
+                max_block_ms=BLOCK_MS,
+            )
         )  # fmt: skip
-        self._outbox = AckOutbox(self._producer)
         self._counts = self._counts_topic()
         self._words = {topics.everyone, topics.override}
         self._told: dict[TopicPartition, int] = {}  # as committed before the start
@@ -133,6 +136,7 @@ class Adapter:
         """Run until `stop` is set. Raise UnavailableError if only a restart can help."""
         try:
             self._rebuild(stop)
+            self._places.had_rights = True
             while not stop.is_set():
                 calm = self._reconciler.calm(self._clock_ms(), CALM_POLL_MS)
                 self._take(CALM_POLL_MS if calm else POLL_MS)
@@ -142,7 +146,7 @@ class Adapter:
             self._finish()
         finally:
             self._reconciler.close()
-            self._producer.close(timeout=5)
+            self._outbox.producer.close(timeout=5)
             self._consumer.close()
 
     def unready(self) -> str:
@@ -289,7 +293,7 @@ class Adapter:
     def _tell_counts(self, counts: Counts) -> bool:
         """Publish the refused-message counts. Return False if they are lost, which is harmless."""
         try:
-            sent = self._producer.send(
+            sent = self._outbox.producer.send(
                 self._counts, encode_counts(counts), key=counts.action_id.encode()
             )
         except KafkaError as error:
@@ -378,7 +382,7 @@ class Adapter:
         """Publish and commit what is possible within seconds. A new adapter publishes the rest."""
         self._publish(self._reconciler.step(self._clock_ms()))
         try:
-            self._producer.flush(timeout=5)
+            self._outbox.producer.flush(timeout=5)
             self._outbox.look()
             if not self._outbox.waiting:
                 self._consumer.commit(self._add_sign_of_life(self._safe(), ENDED), timeout_ms=5_000)

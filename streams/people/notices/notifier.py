@@ -14,13 +14,15 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import AuthorizationError, KafkaError
 
 from detectors.model.times import HOUR_MS, MINUTE_MS
-from streams.cluster.admin import working
+from streams.cluster.admin import unusable
 from streams.cluster.read import LOOKING, Places, partitions_of
 from streams.common import UnavailableError, tr
 from streams.config import Topics
@@ -70,6 +72,7 @@ LEFT_MS: Final = 3 * MINUTE_MS
 
 It is longer than every timeout of a channel and of the broker.
 """
+LOST_S: Final = 2.0  # pause between tries to write while a right is missing
 PAUSES_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses after the first, second, ... failure of the channel in a row. The last value repeats."""
 
@@ -116,7 +119,12 @@ class Notifier:
             **LOOKING,
         )
         self._places = Places(self._consumer)
-        self._producer = KafkaProducer(**clients, client_id="otpguard-notifier", acks="all")
+        self._make_producer = partial(
+            KafkaProducer, **clients, client_id="otpguard-notifier", acks="all"
+        )
+        self._producer = self._make_producer()
+        self._has_written = False
+        self._stop = threading.Event()
         self._enter: dict[str, Callable[[Any, int], None]] = {
             topics.override: self._enter_word,
             topics.everyone: self._enter_word,
@@ -144,7 +152,9 @@ class Notifier:
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set. Raise UnavailableError if only a restart helps."""
         try:
+            self._stop = stop
             self._rebuild(stop)
+            self._places.had_rights = True
             while not stop.is_set():
                 self._take(POLL_MS)
                 self._turn(stop)
@@ -403,10 +413,25 @@ class Notifier:
         return place
 
     def _write(self, topic: str, key: bytes, value: bytes) -> tuple[int, int]:
-        with working(tr("cannot publish to {topic}").format(topic=topic)):
-            written = self._producer.send(topic, value, key=key).get(timeout=WRITTEN_S)
-        self._broker_at = time.monotonic()
-        return written.partition, written.offset
+        """Publish a record, and return its partition and offset.
+
+        If a right is missing that was there before, try again until it is back or the process is
+        asked to end. Such a record is not on the topic.
+        """
+        while True:
+            try:
+                written = self._producer.send(topic, value, key=key).get(timeout=WRITTEN_S)
+            except KafkaError as error:
+                lost = self._has_written and isinstance(error, AuthorizationError)
+                if not lost or self._stop.wait(LOST_S):
+                    what = tr("cannot publish to {topic}").format(topic=topic)
+                    raise unusable(what, error) from None
+                log.warning("cannot publish to %s: %s", topic, type(error).__name__)
+                self._producer.close(timeout=0)  # a missing right has ended it
+                self._producer = self._make_producer()
+            else:
+                self._broker_at, self._has_written = time.monotonic(), True
+                return written.partition, written.offset
 
     # -- replies
 

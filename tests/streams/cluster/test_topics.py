@@ -173,6 +173,14 @@ def test_what_was_created_needs_no_caution() -> None:
     assert module.cautions(WANTED, RIGHT) == []
 
 
+def test_overrides_in_several_partitions_are_a_caution() -> None:
+    topic = next(each for each in WANTED if each.role == "override")
+    (said,) = module.cautions(
+        WANTED, RIGHT | {topic.name: Shape(8, topic.replication, topic.configs)}
+    )
+    assert said.startswith(f"topic {topic.name} has 8 partitions and must have one")
+
+
 WEEK_MS = 604_800_000  # Kafka's own default of a segment
 
 WORSE = {

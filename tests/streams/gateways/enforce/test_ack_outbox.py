@@ -64,7 +64,7 @@ def producer() -> Producer:
 @pytest.fixture
 def outbox(producer: Producer, monkeypatch: pytest.MonkeyPatch) -> AckOutbox:
     monkeypatch.setattr(module, "PAUSES_S", (0.0,))
-    return AckOutbox(producer)
+    return AckOutbox(lambda: producer)
 
 
 def put(outbox: AckOutbox, *values: bytes) -> None:

@@ -280,7 +280,7 @@ def test_acknowledgements_that_nobody_takes_end_no_adapter_and_are_told_later(
 
     with meanwhile(adapter.run, adapter.ready):
         with monkeypatch.context() as broken:
-            broken.setattr(adapter._producer, "send", refuse)
+            broken.setattr(adapter._outbox.producer, "send", refuse)
             world.say(action("8613900000001", 1, at_ms=now_ms(), lease_ms=3_000))
             wait_until(lambda: gateway.list_recipients() == ["8613900000001"], "it is held")
             wait_until(lambda: not gateway.list_recipients(), "and ends")
