@@ -35,7 +35,7 @@ from detectors.platforms.first_contacts import Strangers
 from detectors.recipients.evict import make_room
 from detectors.recipients.overflow import BLOCK
 from detectors.recipients.repeats import StoredRepeats
-from detectors.recipients.row import TAGS
+from detectors.recipients.row import TAGS, count_cold
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
 from detectors.recipients.windows import Tally, Windows
@@ -153,6 +153,15 @@ class Partition:
     @property
     def recipients(self) -> int:
         return self.table.count
+
+    def count_cold(self, params: EpisodeParams, most: int) -> tuple[int, int]:
+        """Count the recipients of the last day, and those too little known to enforce a lease.
+
+        The counts are those of a sample of `most` to twice as many rows.
+        """
+        rows = self.table.words[: self.table.used : max(1, self.table.used // most)]
+        least = 0 if params.enforce_cold else params.cold_known
+        return count_cold(rows, self.watermark_s, least, params.cold_days)
 
     def levels(self) -> dict[Level, int]:
         counts = {Level.WATCH: 0, Level.THROTTLE: 0}

@@ -37,6 +37,7 @@ TABLES: Final = (
     "detectors.episodes.episode:REASONS",
     "streams.cases.explanation:RULES",
     "streams.cases.explanation:KINDS",
+    "streams.cases.outcome:SENTENCES",
     "streams.cases.standing:SAYS",
     "streams.cases.call_answer:ALOUD",
     "streams.people.evidence.gaps:GAPS",
@@ -101,7 +102,7 @@ WORDS: Final = (
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
     "Exit codes:", "Roles:", "settings", "broker", "topics", "rights", "lag",
     "sample", "store", "console", "signal", "notices", "gateways", "dead letters", "certificates",
-    "events", "keys", "partitions", "clocks", "ports",
+    "events", "keys", "partitions", "clocks", "ports", "protection",
     # what is done at the desk, and what becomes of it
     "done", "asked", "refused", "failed", "nothing", "told", "local", "oidc", "proxy", "enter",
     "victim_start", "victim_end", "victim_released", "platform", "sent", "sending", "suppressed",

@@ -83,6 +83,9 @@ class Campaign:
     # "surge": first contacts above the usual number, see `detectors.campaigns.surges`. Such a
     # record counts no single recipients, so `victims` is their minimum.
     kind: Literal["floods", "surge"] = "floods"
+    # Of the throttled recipients, those with a lease to enforce; the others are only observed.
+    # None: not counted (a surge, or a record of an older version).
+    victims_refused: int | None = None
 
 
 def campaigns(floods: Floods, since_ms: int = 0) -> list[Campaign]:
@@ -207,4 +210,5 @@ def _campaign(members: list[Flood], names: Mapping[int, str]) -> Campaign:
             Abused(names.get(each, f"#{each}"), each, counts[each]) for each in most[:PLATFORMS_MAX]
         ),
         platforms_total=len(counts),
+        victims_refused=_victims(flood for flood in members if flood.refused),
     )

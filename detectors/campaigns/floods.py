@@ -31,6 +31,7 @@ class Flood:
     messages: int
     level: Level
     throttled: bool = False  # true: it reached THROTTLE
+    refused: bool = False  # true: it reached THROTTLE in the mode enforce
     revision: tuple[int, int] = (-1, -1)  # (epoch, offset) of the newest record
     platforms: set[int] = field(default_factory=set)  # its novel, untrusted platforms
 
@@ -90,6 +91,7 @@ class Floods:
         flood.last_ms = max(flood.last_ms, record.evidence.last_ms)
         flood.messages = max(flood.messages, record.evidence.messages)
         flood.throttled |= record.level is Level.THROTTLE
+        flood.refused |= record.level is Level.THROTTLE and record.mode == "enforce"
         return True
 
     def forget(self) -> bool:

@@ -79,11 +79,11 @@ class EpisodeParams:
 
     def is_warm(self, suspect: Suspect, at_s: int) -> bool:
         """Return true if enough is known of a recipient to enforce its leases."""
-        return (
-            self.enforce_cold
-            or suspect.memory_size(at_s) >= self.cold_known
-            or at_s // DAY_S - suspect.memory.born_day >= self.cold_days
-        )
+        return self.is_enough(suspect.memory_size(at_s), at_s // DAY_S - suspect.memory.born_day)
+
+    def is_enough(self, known: int, days: int) -> bool:
+        """Return true if so many known platforms, or so many days, are enough to enforce leases."""
+        return self.enforce_cold or known >= self.cold_known or days >= self.cold_days
 
 
 def pace_ms(suspect: Suspect, episode: Episode) -> int:

@@ -101,6 +101,26 @@ def words_of(memory: NDArray[np.uint16]) -> NDArray[np.uint64]:
     return np.array(memory.T, order="C").view(np.uint64)
 
 
+def count_cold(
+    rows: NDArray[np.uint64], at_s: int, least_known: int, least_days: int
+) -> tuple[int, int]:
+    """Count rows (m, 14) whose recipient got a code in the last day, and the cold ones of these.
+
+    Cold: it knows fewer than `least_known` platforms, and its first code came less than
+    `least_days` days ago. `at_s` is in seconds since `EPOCH_S`. Rows of suspects count by what they
+    were at the promotion.
+    """
+    ring, memory = rows[:, RING_WORDS], halves(rows)
+    times = ring >> SECONDS
+    seen = (rows[:, 0] != 0) & (times[:, -1] + DAY_S > at_s)
+    met = (ring >> NOVEL & 1 == 0) | (times + DAY_S <= at_s)
+    known = (memory[2:] != 0).sum(axis=0) + ((ring != 0) & met).sum(axis=1)
+    days = at_s // DAY_S - (memory[0] & BORN).astype(np.int64)
+    poor = rows[:, 1] >> 16 & 0xFFFF < RICH
+    cold = seen & poor & (known < least_known) & (days < least_days)
+    return int(seen.sum()), int(cold.sum())
+
+
 def first_place(found: NDArray[np.bool_]) -> NDArray[np.int16]:
     """Return the index of the first true value in each of m columns of `found` (k, m); k if none.
 

@@ -14,7 +14,8 @@ from detectors.model.event import Trust, platform_print
 from detectors.model.records import Action, EpisodeRecord
 from detectors.model.times import MINUTE_MS
 from streams.cases.explanation import at_least, because, platform_count
-from streams.cases.standing import Doing, format_override, says
+from streams.cases.outcome import FloodOutcome, Observed
+from streams.cases.standing import REFUSING, Doing, format_override, says
 from streams.cases.store.answers import CaseFile, CaseLine, WordLine
 from streams.common import join_list, moment, tr, trn
 
@@ -33,6 +34,8 @@ class CallAnswer:
     ends: str
     words: tuple[str, ...]  # The operator's overrides for this number that are in force.
     aloud: str  # To read aloud to the caller.
+    outcome: FloodOutcome | None  # What is done about the flood. None: there is no case.
+    observed: Observed | None  # Why the flood is only observed. None: it is not.
     commands: tuple[str, ...]  # Commands to paste.
 
 
@@ -56,7 +59,9 @@ def answer(
         arrives=_arrives(newest),
         ends=_ends(line, newest, now_ms),
         words=held,
-        aloud=_aloud(state, newest),
+        aloud=_aloud(state, newest, file.observed),
+        outcome=line.outcome,
+        observed=file.observed,
         commands=tuple(_commands(recipient, file.case.last, newest)),
     )
 
@@ -98,6 +103,8 @@ def _nothing(
             "I see no flood of codes to your number. If codes that you did not ask for come in, "
             "tell nobody a code, and call again."
         ),
+        outcome=None,
+        observed=None,
         commands=(),
     )
 
@@ -129,10 +136,6 @@ def _happening(line: CaseLine, record: EpisodeRecord, now_ms: int) -> str:
         platforms=platform_count(line.platforms),
         novel=at_least(line.novel),
     )
-
-
-REFUSING: Final = (Doing.THROTTLED, Doing.UNCONFIRMED)
-"""States in which gateways should obey the lease."""
 
 
 def _arrives(lease: Action | None) -> str:
@@ -182,8 +185,8 @@ _WAIT: Final = (
     "ends by itself; if you wait for a code of a new site now, tell me its name."
 )
 _OPEN: Final = (
-    "Somebody has your number sent codes by many websites. At this moment we stop none of them: "
-    "all codes arrive, your bank's too. Tell nobody a code."
+    "Somebody has your number sent codes by many websites. {why} All codes arrive, your bank's "
+    "too. Tell nobody a code."
 )
 _FEW: Final = (
     "Several websites sent codes to your number in a short time. It is no flood yet, and we stop "
@@ -204,9 +207,10 @@ ALOUD: Final = {
 """Complete sentences for the caller in each state, so that they can be translated."""
 
 
-def _aloud(state: Doing, lease: Action | None) -> str:
+def _aloud(state: Doing, lease: Action | None, observed: Observed | None) -> str:
     if lease is None or lease.verb != "throttle_platforms":
-        return tr(ALOUD[state])
+        slow = tr("It has slowed down, so we refuse nothing now.")
+        return tr(ALOUD[state]).format(why=slow if observed is None else observed.sentence())
     return tr(
         "Somebody has your number sent codes by a few websites. We stop the codes of these and of "
         "no others. Tell nobody a code. It ends by itself; if you wait for a code of one of them "

@@ -246,8 +246,6 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         version=record.version,
         settings=record.config or tr("unsigned"),
     )
-    if record.level is Level.THROTTLE and record.mode == "shadow":
-        yield tr("only observed: published, but not enforced by gateways")
     if record.chronic:
         yield tr(
             "throttled on many of 14 days: a test number or a public inbox, and no victim? then "
@@ -379,7 +377,7 @@ def _say_refused(record: EpisodeRecord) -> str:
     )
     if record.mode == "enforce":
         return what
-    return tr("nothing yet (only observed); enforced, {what}").format(what=what)
+    return tr("nothing (observed); enforced, {what}").format(what=what)
 
 
 def _platforms(n: int) -> str:

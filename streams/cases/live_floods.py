@@ -61,7 +61,8 @@ class Frame:
     at_ms: int
     mode: str
     floods: int
-    throttled: int
+    refused: int
+    observed: int
     rows: list[FloodRow]
     at_work: dict[str, int]  # Gateway -> when it was last heard of.
     stopped: dict[str, int]
@@ -75,10 +76,11 @@ class Frame:
         facts = self.facts
         worst = sorted((facts.lag or {}).items(), key=lambda each: -each[1])[:1]
         lines = [
-            tr("mode {mode}   {floods}, {throttled} throttled").format(
+            tr("mode {mode}   {floods}: {refused} refused, {observed} observed").format(
                 mode=self.mode,
                 floods=trn("{n} flood", "{n} floods", self.floods),
-                throttled=self.throttled,
+                refused=self.refused,
+                observed=self.observed,
             ),
             tr("lag {lag}{worst}   workers {workers}   dead letters in 1 h {letters}").format(
                 lag="?" if facts.lag is None else sum(facts.lag.values()),

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from detectors.campaigns.campaign import MEMBER_LEAST, Campaign
 from detectors.model.records import EpisodeRecord
-from detectors.model.times import MINUTE_MS
-from detectors.platforms.days import PlatformFigures
+from detectors.model.times import DAY_MS, MINUTE_MS
+from detectors.platforms.days import KEPT_DAYS, PlatformFigures
 from detectors.platforms.sweeps import Sweep
 from detectors.recognise.platform.registry import Registry
 from streams.cluster.read import newest_records, readable
@@ -81,6 +81,20 @@ def platform_row(figures: PlatformFigures) -> dict[str, Any]:
     }
 
 
+def is_young(found: Iterable[PlatformFigures]) -> bool:
+    """Return true if all figures together are of less than a week.
+
+    The share of strangers then means nothing yet: nobody has met a platform before.
+    """
+    days_ms = [day.day_ms for each in found for day in each.days]
+    return max(days_ms, default=0) - min(days_ms, default=0) < (KEPT_DAYS - 1) * DAY_MS
+
+
+def strangers(figures: PlatformFigures, *, young: bool) -> str:
+    """Return the share of strangers as text for people; `young` is that of `is_young`."""
+    return tr("not known yet") if young else percent(figures.strangers_share)
+
+
 def percent(share: float) -> str:
     """Return a share as text for people.
 
@@ -103,17 +117,17 @@ def _sweep_lines(sweep: Sweep) -> Iterator[str]:
         yield "  " + tr("among {blocks}").format(blocks=blocks)
 
 
-def platform_lines(figures: PlatformFigures) -> Iterator[str]:
-    """Yield the lines that show one platform to a person."""
+def platform_lines(figures: PlatformFigures, *, young: bool) -> Iterator[str]:
+    """Yield the lines that show one platform to a person; `young` is that of `is_young`."""
     yield f"{figures.platform}  #{figures.platform_id}"
     yield tr(
-        "{codes} in {days}; {floods} of them were part of floods; {strangers} of its "
-        "recipients did not know it"
+        "{codes} in {days}; {floods} of them were part of floods; recipients that did not know "
+        "it: {strangers}"
     ).format(
         codes=trn("{n} code", "{n} codes", figures.codes),
         days=trn("{n} day", "{n} days", len(figures.days)),
         floods=percent(figures.flood_share),
-        strangers=percent(figures.strangers_share),
+        strangers=strangers(figures, young=young),
     )
     if figures.trend is not None:
         yield tr("yesterday {times} times as many as on the days before").format(
@@ -152,11 +166,19 @@ def campaign_row(campaign: Campaign) -> dict[str, Any]:
         "last": moment(campaign.end_ms),
         "victims": campaign.victims,
         "throttled": campaign.victims_throttled,
+        "refused": campaign.victims_refused,
+        "observed": count_observed(campaign),
         "messages": campaign.messages,
         "platforms": campaign.platforms_total,
         "pace": campaign.pace_per_minute,
         "growth": campaign.growth_per_minute,
     }
+
+
+def count_observed(campaign: Campaign) -> int | None:
+    """Return how many throttled victims are only observed; None: not known."""
+    refused = campaign.victims_refused
+    return None if refused is None else campaign.victims_throttled - refused
 
 
 def campaign_lines(campaign: Campaign) -> Iterator[str]:
@@ -167,6 +189,11 @@ def campaign_lines(campaign: Campaign) -> Iterator[str]:
             "surge: within an hour many platforms sent codes to far more recipients that do not "
             "know them than usual; the numbers are those above the usual ones"
         )
+    throttled = campaign.victims_throttled
+    split = [trn("{n} rose to THROTTLE", "{n} rose to THROTTLE", throttled)]
+    if campaign.victims_refused is not None:
+        found = {"n": campaign.victims_refused, "m": count_observed(campaign)}
+        split = [tr("{n} refused, {m} observed").format(**found)]
     span = {"start": moment(campaign.start_ms), "last": moment(campaign.end_ms)}
     if campaign.open:
         yield tr("goes on: from {start}, last message {last}").format(**span)
@@ -176,7 +203,7 @@ def campaign_lines(campaign: Campaign) -> Iterator[str]:
         [
             trn("{n} victim", "{n} victims", campaign.victims),
             trn("{n} in an open case", "{n} in open cases", campaign.victims_open),
-            trn("{n} rose to THROTTLE", "{n} rose to THROTTLE", campaign.victims_throttled),
+            *split,
         ]
     )
     yield tr(

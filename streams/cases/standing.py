@@ -56,6 +56,10 @@ class Doing(StrEnum):
     OVER = "over"
 
 
+REFUSING: Final = (Doing.THROTTLED, Doing.UNCONFIRMED)
+"""States in which gateways should obey the lease."""
+
+
 @dataclass(slots=True)
 class Case:
     """One episode: its records in order, its leases, and the acknowledgements of each."""
@@ -180,11 +184,11 @@ _WITHOUT: Final = {
 SAYS: Final = {
     Doing.THROTTLED: "throttled: codes of platforms new to this recipient are refused",
     Doing.UNCONFIRMED: "a lease is in force, and no gateway has confirmed it yet",
-    Doing.FAILED: "a lease is in force, but no gateway enforces it: nothing is refused",
-    Doing.RELEASED: "released by the operator: nothing is refused",
-    Doing.EXEMPT: "exempt by an operator's override: nothing is refused",
-    Doing.OFF: "the kill switch is on: nothing is refused",
-    Doing.SHADOW: "only observed: nothing is refused",
+    Doing.FAILED: "observed: a lease is in force, but no gateway enforces it",
+    Doing.RELEASED: "observed: released by the operator, nothing is refused",
+    Doing.EXEMPT: "observed: exempt by an operator's override, nothing is refused",
+    Doing.OFF: "observed: the kill switch is on, nothing is refused",
+    Doing.SHADOW: "observed: nothing is refused",
     Doing.LAPSED: "its last lease has ended: nothing is refused",
     Doing.WATCHED: "watched: nothing is refused",
     Doing.OVER: "over: nothing is refused",

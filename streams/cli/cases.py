@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -77,6 +79,8 @@ def ls(
         alone = ("watch", standing.Doing.WATCHED)
         shown = [r for r in rows if all_ or watched or (r["level"], r["gateways"]) != alone]
         if shown:
+            by = Counter(row["outcome"] for row in shown)
+            typer.echo(tr("{n} refused, {m} observed").format(n=by["refused"], m=by["observed"]))
             _write_cases(
                 sorted(shown, key=lambda row: (row["level"] != "throttle", -row["messages"]))
             )
@@ -97,16 +101,16 @@ COLUMNS: Final = {
     "refused": "refused",
     "last": "last",
     "level": "level",
-    "mode": "mode",
+    "outcome": "outcome",
     "gateways": "gateways",
     "rule": "rule",
     "episode": "episode",
 }
 
-WORDS: Final = frozenset({"state", "level", "mode", "gateways"})
+WORDS: Final = frozenset({"state", "level", "outcome", "gateways"})
 """Columns with our own words, which are translated."""
 
-SPARED: Final = ("episode", "rule", "gateways", "mode", "platforms", "novel", "refused", "since",
+SPARED: Final = ("episode", "rule", "gateways", "outcome", "platforms", "novel", "refused", "since",
                  "messages", "level", "last")  # fmt: skip
 """Columns that are left out on a narrow screen, in this order; never recipient and state."""
 
@@ -147,6 +151,7 @@ def summary(line: answers.CaseLine) -> dict[str, Any]:
         "gateways": line.gateways,
         "refused": line.refused,
         "state": line.state,
+        "outcome": line.outcome,
     }
 
 
@@ -302,12 +307,14 @@ def _print(file: answers.CaseFile, named: str, *, as_json: bool) -> None:
                 "acks": [msgspec.to_builtins(ack) for each in case.acks.values() for ack in each],
                 "operator": [msgspec.to_builtins(word) for word in case.words],
                 "refused": line.refused,
+                "outcome": line.outcome,
+                "observed": file.observed and asdict(file.observed),
             }
         )
         return
     colour = COLOURS.get(line.state, "").rpartition(" ")[2]
     typer.secho(
-        tr("now: {state}").format(state=standing.says(line.state, case.lease(clock.now_ms()))),
+        fold_line(standing_line(file)),
         fg=None if colour in ("", "reverse") else colour,
         bold=True,
     )
@@ -315,6 +322,13 @@ def _print(file: answers.CaseFile, named: str, *, as_json: bool) -> None:
         typer.echo(counts_now(line))
     for each in standing.explanation(case, record):
         typer.echo(fold_line(each))
+
+
+def standing_line(file: answers.CaseFile) -> str:
+    """Return how a case stands now, and why if it is only observed, as one line."""
+    says = standing.says(file.line.state, file.case.lease(clock.now_ms()))
+    line = tr("now: {state}").format(state=says)
+    return line if file.observed is None else f"{line}. {file.observed.sentence()}"
 
 
 def refuse_nobody(named: str) -> None:

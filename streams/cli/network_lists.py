@@ -33,7 +33,8 @@ CAMPAIGN_COLUMNS: Final = {
     "start": "since",
     "last": "last",
     "victims": "victims",
-    "throttled": "victims throttled",
+    "refused": "refused",
+    "observed": "observed",
     "messages": "messages",
     "platforms": "platforms",
     "pace": "codes a minute",
@@ -50,7 +51,7 @@ PLATFORM_COLUMNS: Final = {
     "sweep": "sweep",
 }
 
-SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
+SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "observed", "refused")
 """Columns of campaigns that are left out on a narrow screen, in this order."""
 
 
@@ -80,10 +81,9 @@ def list_campaigns(
         write_json(rows)
     elif rows:
         names = list(CAMPAIGN_COLUMNS)
-        cells = [
-            [trc("campaign", row[name]) if name == "state" else row[name] for name in names]
-            for row in rows
-        ]
+        for row in rows:
+            row["state"] = trc("campaign", row["state"])
+        cells = [["" if row[name] is None else row[name] for name in names] for row in rows]
         write_table(
             [tr(heading) for heading in CAMPAIGN_COLUMNS.values()],
             cells,
@@ -163,7 +163,8 @@ def list_platforms(
     r"""Rank platforms by the share of their codes that was part of floods, in the last week.
 
     A platform is its signature, port or sender as submitted, which others can forge. Codes are
-    counted, not other messages.
+    counted, not other messages. Each half hour is counted when it is over, so a flood is in the
+    figures up to an hour later.
 
     \b
     Examples:
@@ -180,15 +181,15 @@ def list_platforms(
     found = network_views.read_platforms(
         admin.client_arguments(settings.kafka), settings.topics.platform
     )
-    rows = [
-        network_views.platform_row(each)
-        for each in network_views.rank_platforms(found, by, least, most)
-    ]
+    ranked = network_views.rank_platforms(found, by, least, most)
+    rows = [network_views.platform_row(each) for each in ranked]
     if as_json:
         write_json(rows)
     elif rows:
-        for row in rows:
-            row |= {name: network_views.percent(row[name]) for name in ("strangers", "floods")}
+        young = network_views.is_young(found)
+        for row, each in zip(rows, ranked, strict=True):
+            row["strangers"] = network_views.strangers(each, young=young)
+            row["floods"] = network_views.percent(each.flood_share)
             row["trend"] = "" if row["trend"] is None else f"x {row['trend']:g}"
         write_table(
             [tr(heading) for heading in PLATFORM_COLUMNS.values()],
@@ -225,4 +226,5 @@ def show_platform(
     if found is None:
         raise UsageError(tr("no figures of {platform} in the last week").format(platform=key))
     document = msgspec.json.decode(wire.encode_platform(found))
-    write_lines(document, network_views.platform_lines(found), as_json=as_json)
+    lines = network_views.platform_lines(found, young=network_views.is_young(told))
+    write_lines(document, lines, as_json=as_json)

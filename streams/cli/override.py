@@ -24,6 +24,7 @@ from streams.cli.shared import (
     JsonOption,
     SettingsOption,
     TicketOption,
+    fold_line,
     is_conversation,
     recipient_of,
     records_shown,
@@ -43,6 +44,7 @@ from streams.common import (
     tr,
 )
 from streams.people.desk import override_publisher
+from streams.tools.operate import diagnosis
 
 EVERYONE: Final = "*"
 RecipientArgument = Annotated[str, typer.Argument(help="Number in any format, or token.")]
@@ -211,6 +213,8 @@ def mode(
         settings, "mode", EVERYONE, reason, actor, lasts, wait_s,
         as_json=as_json, ticket=ticket, mode=switch,
     )  # fmt: skip
+    if switch == "enforce" and not as_json:
+        typer.echo(fold_line(diagnosis.examine_protection(settings).says))
 
 
 def _tell_mode(settings: configs.Settings, *, as_json: bool) -> None:

@@ -40,7 +40,7 @@ def top(
     Examples:
       otpguard top
       otpguard top --once
-      otpguard top --json | jq .throttled
+      otpguard top --json | jq .refused
     """
     with ExitStack() as stack:
         if numbers:

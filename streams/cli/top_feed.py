@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from streams import config as configs
-from streams.cases import live_floods, standing
+from streams.cases import live_floods, outcome, standing
 from streams.cases.store import index_writer, log_reader, opening, removal
 from streams.cli import cases
 from streams.cli.audited import audit_look
@@ -65,7 +65,9 @@ class TopFeed(ExitStack):
         A topic that is missing is left out, unless there is none at all.
         """
         self._open.close()
-        self._model = self._open.enter_context(closing(opening.of_records(())))
+        self._model = self._open.enter_context(
+            closing(opening.of_records((), params=self._settings.protection()))
+        )
         self._writer = index_writer.Writer(self._model.index)
         self._unreadable, self._forgot = 0, time.monotonic()
         since_ms = clock.now_ms() - self._age_ms
@@ -156,7 +158,8 @@ class TopFeed(ExitStack):
             if switch
             else tr(mode),
             sum(counts.values()),
-            0 if switch else counts.get("throttle", 0),
+            counts[outcome.FloodOutcome.REFUSED],
+            counts[outcome.FloodOutcome.OBSERVED],
             [
                 live_floods.FloodRow(
                     replace(lines[each], recipient=self._show(lines[each].recipient)),
@@ -175,15 +178,14 @@ class TopFeed(ExitStack):
         """Return the explanation of a flood; with whole numbers the look is audited."""
         try:
             with self._lock:
-                line, case = (file := self._model.case(episode_id)).line, file.case
+                file = self._model.case(episode_id)
         except UsageError:
             return [tr("this flood is over")]
-        state = standing.says(line.state, case.lease(clock.now_ms()))
-        lines = [tr("now: {state}").format(state=state), *standing.explanation(case, case.last)]
+        lines = [cases.standing_line(file), *standing.explanation(file.case, file.case.last)]
         if self._numbers:
             with audit_look(self._settings, "search", detail=episode_id):
                 return lines
-        return [masks.mask_mentions(each, line.recipient) for each in lines]
+        return [masks.mask_mentions(each, file.line.recipient) for each in lines]
 
     def _show(self, recipient: str) -> str:
         return recipient if self._numbers else masks.mask_recipient(recipient)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from detectors import chain
+    from detectors.episodes.lease import EpisodeParams
     from detectors.recognise.platform.registry import Registry
     from detectors.recognise.recogniser import Recogniser
     from streams.wire import Intake
@@ -216,7 +217,6 @@ class Settings(BaseModel):
                     rules=detect.rules,
                 ),
                 episode=EpisodeParams(
-                    mode=self.mode,
                     epoch=self.epoch,
                     version=__version__,
                     config=self.fingerprint(),
@@ -224,9 +224,7 @@ class Settings(BaseModel):
                     lease_most_ms=detect.lease_max_s * 1000,
                     episode_most_s=detect.episode_max_s,
                     quiet_s=detect.quiet_s,
-                    cold_known=detect.cold_known,
-                    cold_days=detect.cold_days,
-                    enforce_cold=detect.enforce_cold,
+                    **self._protection(),
                     chronic_days=detect.chronic_days,
                     again=detect.again,
                     window_records=detect.again_records,
@@ -244,6 +242,17 @@ class Settings(BaseModel):
             )
         except ValueError as error:
             raise ConfigError(tr("detect: {error}").format(error=error)) from None
+
+    def protection(self) -> EpisodeParams:
+        """Return the mode, and how much of a number must be known to enforce its leases."""
+        from detectors.episodes.lease import EpisodeParams  # noqa: PLC0415 - start-up time
+
+        return EpisodeParams(**self._protection())
+
+    def _protection(self) -> dict[str, Any]:
+        detect = self.detect
+        cold = {name: getattr(detect, name) for name in ("cold_known", "cold_days", "enforce_cold")}
+        return {"mode": self.mode, **cold}
 
     @property
     def hot(self) -> bool:

@@ -38,7 +38,8 @@ _Abused: Final = derive(
 _Campaign: Final = derive(
     Campaign,
     "schema_version campaign_id open start_ms opened_ms newest_ms end_ms victims victims_open "
-    "victims_throttled messages pace_per_minute growth_per_minute platforms platforms_total kind",
+    "victims_throttled messages pace_per_minute growth_per_minute platforms platforms_total kind "
+    "victims_refused",
     campaign_id=EpisodeId,
     victims=Number63,
     victims_open=Number63,
@@ -49,6 +50,7 @@ _Campaign: Final = derive(
     platforms=several(_Abused, PLATFORMS_MAX),
     platforms_total=Number63,
     kind=left_out(Literal["surge"]),  # absent in version 1
+    victims_refused=left_out(Number63),
 )
 
 _campaign: Final = reader(_Campaign, SURGE_VERSION)
@@ -59,6 +61,8 @@ def encode_campaign(campaign: Campaign) -> bytes:
     of_kind: dict[str, object] = {"kind": UNSET}
     if campaign.kind == "surge":
         of_kind = {"schema_version": SURGE_VERSION}
+    if campaign.victims_refused is None:
+        of_kind["victims_refused"] = UNSET
     return encode_json(_Campaign(**asdict(campaign) | of_kind))
 
 
@@ -72,6 +76,8 @@ def decode_campaign(value: bytes) -> Campaign:
     platforms = tuple(
         Abused(each.platform, each.platform_id, each.victims) for each in read.platforms
     )
+    if read.victims_refused is UNSET:
+        fields["victims_refused"] = None
     return Campaign(**fields | {"platforms": platforms})
 
 

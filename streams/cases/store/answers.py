@@ -16,6 +16,7 @@ from detectors.model.event import Trust
 from detectors.model.incidents import EarlierSighting
 from detectors.model.records import Action, Level, Sighting
 from detectors.platforms.days import PlatformFigures
+from streams.cases.outcome import FloodOutcome, Observed, outcome
 from streams.cases.standing import Case, Doing
 from streams.wire import Ack, AuditRecord, Notice, Override
 
@@ -66,6 +67,11 @@ class CaseLine:
     def open(self) -> bool:
         """True if the detector has not ended the case."""
         return self.ended_ms is None
+
+    @property
+    def outcome(self) -> FloodOutcome:
+        """What is done about the flood: refused, observed, or watched only."""
+        return outcome(self.state, self.mode, self.gateways)
 
     def lasts_ms(self, now_ms: int) -> int:
         """Return how long the case lasts, from its first message, in milliseconds.
@@ -143,6 +149,7 @@ class CaseFile:
     notices: tuple[Notice, ...]
     papers: PapersAbout
     others: tuple[CaseLine, ...]  # other cases of this number, newest first
+    observed: Observed | None  # why it is only observed; None: it is not
 
 
 @dataclass(frozen=True, slots=True)

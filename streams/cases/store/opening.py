@@ -50,13 +50,19 @@ def open_store(settings: Settings, **more: Any) -> CaseStore:
         desk.store,
         password=desk.password.get_secret_value(),
         tokens=tokens(desk.token_key_files),
+        params=settings.protection(),
         **more,
     )
 
 
-def of_records(batch: Iterable[LogRecord], clock: Callable[[], int] = now_ms) -> ReadModel:
-    """Return a read model in memory, filled with these records. `clock` is the time of answers."""
-    model = ReadModel(in_memory(), clock=clock)
+def of_records(
+    batch: Iterable[LogRecord], clock: Callable[[], int] = now_ms, **more: Any
+) -> ReadModel:
+    """Return a read model in memory, filled with these records. `clock` is the time of answers.
+
+    `more` is passed to `ReadModel`.
+    """
+    model = ReadModel(in_memory(), clock=clock, **more)
     INDEX.create_all(model.index)
     Writer(model.index).take(list(batch), ())
     return model
@@ -74,7 +80,8 @@ def of_topics(
     `since_ms` on. `progress` opens a progress bar for each topic. Raise the errors of
     `streams.cluster.read.reading`.
     """
-    return of_records(log_records(settings, since_ms, names, progress))
+    found = log_records(settings, since_ms, names, progress)
+    return of_records(found, params=settings.protection())
 
 
 def log_records(

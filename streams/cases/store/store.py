@@ -21,6 +21,7 @@ from sqlalchemy import (
     Engine,
     RowMapping,
     Select,
+    and_,
     event,
     func,
     inspect,
@@ -31,6 +32,7 @@ from sqlalchemy.engine import ExceptionContext
 
 from detectors.campaigns.campaign import Campaign
 from detectors.defaults import QUIET_S
+from detectors.episodes.lease import EpisodeParams
 from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
@@ -41,7 +43,8 @@ from detectors.model.records import (
     merge_renewal,
 )
 from detectors.model.times import DAY_MS, MINUTE_MS
-from streams.cases.standing import Case, Doing, lease_now, said_by_gateways, standing
+from streams.cases.outcome import FloodOutcome, why_observed
+from streams.cases.standing import Case, Doing, lease_now, said_by_gateways, standing, switch
 from streams.cases.store.answers import (
     Answer,
     AuditPlace,
@@ -139,7 +142,7 @@ class ReadModel:
     `tokens` returns the tokens under which a number may be stored. `clock` returns the time, in
     milliseconds, at which the state of a case is evaluated. `wall` is the clock of the machine,
     used for the age of the index. The two differ only when an incident is replayed faster than
-    real time. `url` names the database in error messages.
+    real time. `url` names the database in error messages. `params`: the settings of the detector.
     """
 
     def __init__(
@@ -150,8 +153,10 @@ class ReadModel:
         clock: Callable[[], int] = now_ms,
         wall: Callable[[], int] | None = None,
         tokens: Callable[[str], Iterable[str]] = lambda _: (),
+        params: EpisodeParams = EpisodeParams(),  # noqa: B008 - immutable
     ) -> None:
         self.index = index
+        self._params = params
         self.url = url
         self._clock = clock
         self._wall = wall or clock
@@ -300,11 +305,39 @@ class ReadModel:
             found = connection.execute(wanted.where(*_going_on(at_ms)).order_by(*_sorted(order)))
             return list(islice(filter(is_wanted, found), limit))
 
-    def count_floods(self) -> dict[str, int]:
-        """Return the number of floods that go on now, by level."""
-        wanted = select(cases.c.level, func.count()).group_by(cases.c.level)
+    def count_floods(self) -> Counter[FloodOutcome]:
+        """Return the number of floods that go on now, by what is done about them.
+
+        The database counts, so that a large campaign costs little. Only floods whose numbers have
+        an operator's override are loaded.
+        """
         with self.reading() as (connection, at_ms):
-            return dict(map(tuple, connection.execute(wanted.where(*_going_on(at_ms)))))
+            going = _going_on(at_ms)
+            flood = or_(cases.c.kind == "limit", cases.c.level == "throttle")
+            told = {
+                "enforced": cases.c.mode == "enforce",
+                "is_flood": flood,
+                "leased": _in_force(at_ms),
+                "denied": _denied(at_ms),
+            }
+            spoken = select(words.c.word_id).where(
+                words.c.recipient == cases.c.recipient, words.c.verb.in_(("exempt", "release"))
+            )
+            spoken_of = spoken.correlate(cases).exists()
+            everyone = [each.word for each in _words(connection, (EVERYONE,), at_ms)]
+            off = switch(everyone, at_ms) is not None
+            rows = connection.execute(select(cases).where(*going, flood, spoken_of)).mappings()
+            lines = _load(connection, rows.all(), at_ms).lines(at_ms)
+            found = Counter(each.outcome for each in lines)
+            # A subquery, because PostgreSQL groups by no expression with parameters.
+            others = select(*(each.label(name) for name, each in told.items()))
+            each_ = others.where(*going, or_(~flood, ~spoken_of)).subquery().c
+            counted = select(*each_, func.count().label("n")).group_by(*each_)
+            for row in connection.execute(counted).mappings():
+                refused = row["enforced"] and not row["denied"] and not (row["leased"] and off)
+                by = FloodOutcome.REFUSED if refused else FloodOutcome.OBSERVED
+                found[by if row["is_flood"] else FloodOutcome.WATCHED] += row["n"]
+        return found
 
     def paces(self, ids: Sequence[str], since_ms: int) -> dict[str, list[Evidence]]:
         """Return the counts of cases as their records since then have them, the newest last."""
@@ -507,6 +540,10 @@ class ReadModel:
                 .order_by(incidents.c.revision, incidents.c.first)
             )
         ]
+        why = None
+        if line.outcome is FloodOutcome.OBSERVED:
+            whys = {ack.why for some in case.acks.values() for ack in some}
+            why = why_observed(line.state, whys, case.last, self._params)
         events = _messages(told_of) if told_of else _sightings(case, at_ms)
         return CaseFile(
             line=line,
@@ -522,6 +559,7 @@ class ReadModel:
                     key=lambda each: -each.first_ms,
                 )
             ),
+            observed=why,
         )
 
     @contextmanager
@@ -559,6 +597,7 @@ class CaseStore(ReadModel):
         clock: Callable[[], int] = now_ms,
         wall: Callable[[], int] | None = None,
         tokens: Callable[[str], Iterable[str]] = lambda _: (),
+        params: EpisodeParams = EpisodeParams(),  # noqa: B008 - immutable
         aside: str = "",
         any_format: bool = False,
     ) -> None:
@@ -572,7 +611,7 @@ class CaseStore(ReadModel):
         from streams.cases.store import accounts, migrate  # noqa: PLC0415
 
         index = engine(url, "index", password, aside)
-        super().__init__(index, url=url, clock=clock, wall=wall, tokens=tokens)
+        super().__init__(index, url=url, clock=clock, wall=wall, tokens=tokens, params=params)
         self.people = engine(url, "people", password)
         event.listen(self.people, "handle_error", self._people_away, retval=True)
         with self.answering():
@@ -719,19 +758,33 @@ def _shown(state: Doing | None, at_ms: int) -> tuple[Any, ...]:
     return *_going_on(at_ms), cases.c.level == "watch" if state is Doing.WATCHED else flood
 
 
+def _denied(at_ms: int) -> Any:
+    """Return a condition for cases of which gateways ignored the lease, and none enforces it."""
+    own = select(acks.c.action_id).join(leases, leases.c.action_id == acks.c.action_id)
+    own = own.where(leases.c.episode_id == cases.c.episode_id)
+    current = or_(leases.c.expires_at_ms > at_ms, ~_in_force(at_ms))
+    applied = own.where(acks.c.state == "applied", current).correlate(cases).exists()
+    ignored = own.where(acks.c.state.in_(("ignored", "failed")), current)
+    return and_(ignored.correlate(cases).exists(), ~applied)
+
+
 def _sorted(order: str) -> tuple[Any, ...]:
     return ORDERS[order], cases.c.messages.desc(), cases.c.episode_id
 
 
 def _going_on(at_ms: int) -> tuple[Any, ...]:
     """Return conditions for cases that go on: a message came lately, or a lease is in force."""
-    in_force = (
-        select(leases.c.action_id)
-        .where(leases.c.episode_id == cases.c.episode_id, leases.c.expires_at_ms > at_ms)
-        .correlate(cases)
-        .exists()
+    lately = cases.c.last_ms > at_ms - QUIET_MS
+    return cases.c.ended_ms.is_(None), or_(lately, _in_force(at_ms))
+
+
+def _in_force(at_ms: int) -> Any:
+    """Return a condition for cases with a lease in force."""
+    lease = leases.alias()
+    standing_ = select(lease.c.action_id).where(
+        lease.c.episode_id == cases.c.episode_id, lease.c.expires_at_ms > at_ms
     )
-    return cases.c.ended_ms.is_(None), or_(cases.c.last_ms > at_ms - QUIET_MS, in_force)
+    return standing_.correlate(cases).exists()
 
 
 def _load(

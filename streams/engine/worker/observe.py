@@ -34,6 +34,10 @@ _COUNTED: Final = tuple(
 """Names of counters, each with the attribute of the decisions that is added to it."""
 
 
+SAMPLE_S: Final = 30.0  # Time from one sample of rows to the next.
+SAMPLE_ROWS: Final = 1024  # Rows of a partition in a sample: a tenth of a millisecond.
+
+
 @contextmanager
 def time_stage(metrics: Metrics, stage: str) -> Iterator[None]:
     """Measure the time that a stage of processing (such as decoding) takes for one batch."""
@@ -52,6 +56,7 @@ class Observer:
     _cache: tuple[int, int] = (0, 0)  # Cache hits and misses counted so far.
     _windows: dict[int, Window] = field(default_factory=dict)  # Partition -> newest closed window.
     _generation: int = -1
+    _sampled: float = float("-inf")  # When the rows were last sampled.
     # Partition -> offset, and since when it is unchanged.
     _stable: dict[int, tuple[int, float]] = field(default_factory=dict)
     # Partition -> time of its newest event.
@@ -118,6 +123,7 @@ class Observer:
         add("episodes_total", rule=record.reason.rule, level=_LEVELS[record.level])
         if record.level is not Level.THROTTLE:
             return
+        add("floods_total", outcome="refused" if record.mode == "enforce" else "observed")
         for sighting in record.sightings:
             memory = "novel" if sighting.novel else "known"
             add("flood_platforms_total", trust=sighting.trust.name.lower(), memory=memory)
@@ -142,6 +148,13 @@ class Observer:
             len(states.partitions) / len(states.owned) if states.owned else 1,
         )
         put("recipients_tracked", sum(assigned.state.recipients for assigned in held))
+        if now >= self._sampled + SAMPLE_S:
+            self._sampled = now
+            counts = [
+                assigned.state.count_cold(states.params.episode, SAMPLE_ROWS) for assigned in held
+            ]
+            seen = sum(n for n, _ in counts)
+            put("recipients_observed_ratio", sum(n for _, n in counts) / seen if seen else 1)
         put("suspects", sum(len(assigned.state.suspects) for assigned in held))
         uncovered = [now - assigned.covered_at for assigned in held if assigned.dirty]
         put("checkpoint_age_seconds", max(uncovered, default=0))

@@ -11,9 +11,9 @@ from typing import Any, Final
 from detectors.model.event import Trust
 from detectors.model.records import NOWHERE, Level
 from detectors.model.times import MINUTE_MS
-from streams.cases.call_answer import REFUSING, CallAnswer, answer
+from streams.cases.call_answer import CallAnswer, answer
 from streams.cases.explanation import at_least, because, explain, platform_count, platform_name
-from streams.cases.standing import Doing, says
+from streams.cases.standing import REFUSING, Doing, says
 from streams.cases.store.answers import Answer, CaseEvent, CaseFile, CaseLine, Freshness, WordLine
 from streams.common.language import (
     LANGUAGES,
@@ -39,7 +39,7 @@ STATES: Final = {
     Doing.RELEASED: "released",
     Doing.EXEMPT: "exempt",
     Doing.OFF: "kill switch on",
-    Doing.SHADOW: "only observed",
+    Doing.SHADOW: "observed",
     Doing.LAPSED: "lease ended",
     Doing.WATCHED: "watched",
     Doing.OVER: "over",

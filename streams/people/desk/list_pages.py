@@ -2,8 +2,10 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -12,7 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from detectors.model.event import Trust, platform_id
 from detectors.model.times import DAY_MS
 from streams.cases.explanation import platform_name
-from streams.cases.network_views import percent
+from streams.cases.network_views import count_observed, is_young, percent, strangers
+from streams.cases.outcome import FloodOutcome
 from streams.cases.standing import Doing
 from streams.cases.store.answers import CaseLine
 from streams.cases.store.store import LINES_MAX
@@ -74,20 +77,30 @@ def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[d
     ]
 
 
-def live_summary(lines: Sequence[CaseLine], count: int, state: Doing | None = None) -> str:
+def live_summary(
+    lines: Sequence[CaseLine],
+    count: int,
+    by: Mapping[FloodOutcome, int],
+    state: Doing | None = None,
+) -> str:
     """Return a summary of the live list in one sentence.
 
-    `count` is the number of all floods, which may be more than the list shows. `state` is the only
-    state that is listed, or None.
+    `count` is the number of all floods, which may be more than the list shows. `by` counts them by
+    what is done about them. `state` is the only state that is listed, or None.
     """
-    whole = tr("{floods} now, {messages} refused in them.")
-    part = tr("{floods} now, {n} shown; {messages} refused in those shown.")
+    whole = tr("{floods} now: {refused} refused, {observed} observed; {messages} refused in them.")
+    part = tr(
+        "{floods} now: {refused} refused, {observed} observed; {n} shown, {messages} refused in "
+        "those shown."
+    )
     if state is not None:
         part = whole = tr("{floods} in this state, {n} shown; {messages} refused in those shown.")
     return (part if count > len(lines) else whole).format(
         floods=trn("{n} flood", "{n} floods", max(count, len(lines))),
         messages=trn("{n} message", "{n} messages", sum(each.refused for each in lines)),
         n=len(lines),
+        refused=by.get(FloodOutcome.REFUSED, 0),
+        observed=by.get(FloodOutcome.OBSERVED, 0),
     )
 
 
@@ -106,12 +119,15 @@ class ListPages:
         """
         page, chosen = _positive(visit, "page", 1), self._choose(visit)
         lines, count = self.desk.store.live(LIVE_MAX, skip=(page - 1) * LIVE_MAX, **chosen)
+        by: Mapping[FloodOutcome, int] = Counter(each.outcome for each in lines)
+        if chosen["state"] is None and not chosen["platform_id"]:
+            by = self.desk.store.count_floods()
         browse, named = visit.may(DeskRight.BROWSE), chosen["platform_id"]
         pause = visit.request.query_params.get("pause") == "1"
         return self.desk.page(
             visit, "live", status=status, flashes=[flash] if flash else [],
             rows=live_rows(lines, self.desk.now_ms(), browse=browse), browse=browse,
-            summary=live_summary(lines, count, chosen["state"]),
+            summary=live_summary(lines, count, by, chosen["state"]),
             orders=[(name, tr(text)) for name, text in LIVE_ORDERS.items()],
             states=[("", tr("all that go on")), *((each, tr(STATES[each])) for each in Doing)],
             platform=self.desk.store.platform_name(named) if named else "", **chosen,
@@ -175,7 +191,7 @@ class ListPages:
         found, told_ms = self.desk.store.campaigns(since_ms=self.desk.now_ms() - days * DAY_MS)
         return self.desk.page(
             visit, "campaigns", **_paged(visit, "campaigns", found),
-            days=days, spans=DAYS, told_ms=told_ms,
+            days=days, spans=DAYS, told_ms=told_ms, observed=count_observed,
         )  # fmt: skip
 
     def platforms(self, visit: Visit) -> Response:
@@ -199,9 +215,10 @@ class ListPages:
             for each in found
             if wanted.casefold() in platform_name(each.platform).casefold()
         ]
+        young = is_young(each.week for each in found if each.week)
         return self.desk.page(
             visit, "platforms", **_paged(visit, "rows", rows), days=days, spans=DAYS, wanted=wanted,
-            told_ms=told_ms, percent=percent,
+            told_ms=told_ms, percent=percent, strangers=partial(strangers, young=young),
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -16,6 +16,7 @@ from anyio import to_thread
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
+from streams.cases.outcome import FloodOutcome
 from streams.cases.store.answers import CaseLine
 from streams.common.errors import OtpguardError
 from streams.common.language import current_language, speaking, tr, zone
@@ -49,6 +50,7 @@ class LiveFeed:
         self._turn = 0
         self._lines: tuple[CaseLine, ...] = ()
         self._count = 0  # number of all floods; `_lines` has the newest
+        self._by: Mapping[FloodOutcome, int] = {}
         self._changed = asyncio.Condition()
         self._looking = asyncio.Lock()
         self._made: dict[tuple[int, str, bool], str] = {}
@@ -85,8 +87,9 @@ class LiveFeed:
             if mark == self._mark and not anew:
                 return False
             lines, count = await to_thread.run_sync(self._desk.store.live, LIVE_MAX)
+            by = await to_thread.run_sync(self._desk.store.count_floods)
             async with self._changed:
-                self._mark, self._lines, self._count = mark, lines, count
+                self._mark, self._lines, self._count, self._by = mark, lines, count, by
                 self._turn += 1
                 self._made.clear()
                 self._changed.notify_all()
@@ -145,6 +148,6 @@ class LiveFeed:
                 now_ms = self._desk.now_ms()
                 self._made[key] = render(
                     "rows", now_ms, rows=live_rows(self._lines, now_ms, browse=browse), live=True,
-                    summary=live_summary(self._lines, self._count),
+                    summary=live_summary(self._lines, self._count, self._by),
                 )  # fmt: skip
         return self._made[key]

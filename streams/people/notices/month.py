@@ -5,7 +5,7 @@ a topic whose oldest record is later than the start of the month has lost a part
 """
 
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import chain
@@ -15,6 +15,8 @@ from detectors.model.incidents import IncidentRecord
 from detectors.model.records import EpisodeRecord, Level
 from detectors.model.times import DAY_MS
 from detectors.thresholds import AGAIN_FROM_MS, AGAIN_UNTIL_MS
+from streams.cases.outcome import FloodOutcome, outcome
+from streams.cases.standing import Doing, said_by_gateways
 from streams.common import utc
 from streams.people.notices.platform_use import PlatformUse, few, trend, uses
 from streams.people.notices.tell import told_days
@@ -80,7 +82,8 @@ class Month:
     from_ms: int
     until_ms: int
     floods: int
-    floods_in_shadow: int
+    floods_refused: int
+    floods_observed: int
     watched: int  # episodes that never reached the level THROTTLE
     victims: int
     by_day: Mapping[int, int]  # midnight in UTC, ms -> floods
@@ -91,7 +94,7 @@ class Month:
     own: SecondRequestCount  # estimate of the victims' own codes that were refused, then arrived
     words: Mapping[str, int]  # verb -> overrides that people issued: release, allow, exempt
     replies: int  # replies by which victims opened platforms themselves
-    false_signals: int  # enforced floods whose victim got an override that opened something
+    false_signals: int  # refused floods whose victim got an override that opened something
     notices: Mapping[str, int]  # state -> notices to victims
     platforms: tuple[MonthPlatform, ...]
     platforms_used: int
@@ -102,30 +105,32 @@ class Month:
 def count_month(records: MonthRecords, from_ms: int, until_ms: int) -> Month:
     """Count a month. Records may be duplicated, and may lie outside the month."""
     floods, watched = _floods(records.episodes, from_ms, until_ms)
-    held = _find_first_applied(floods, records.acks)
+    acks = list(records.acks)
+    held = _find_first_applied(floods, acks)
     words = _words(records.words, from_ms, until_ms)
     people = [w for w in words if w.actor != "victim"]
     taken_back = {w.recipient for w in words} - {EVERYONE}
     incidents = list(records.incidents)
     notices = list(records.notices)
     days = [each.at_ms - each.at_ms % DAY_MS for each in floods.values()]
-    enforced = [each for each in floods.values() if each.mode == "enforce"]
+    refused = _find_refused(floods, acks)
     return Month(
         from_ms=from_ms,
         until_ms=until_ms,
         floods=len(floods),
-        floods_in_shadow=len(floods) - len(enforced),
+        floods_refused=len(refused),
+        floods_observed=len(floods) - len(refused),
         watched=watched,
         victims=len({each.recipient for each in floods.values()}),
         by_day=dict(sorted(Counter(days).items())),
         rules=dict(Counter(each.reason.rule for each in floods.values()).most_common()),
         to_notice=_spread([each.at_ms - each.evidence.first_ms for each in floods.values()]),
         to_hold=_spread([held[e] - floods[e].at_ms for e in floods.keys() & held.keys()]),
-        refused=_count_refused(records.counts, records.acks, from_ms, until_ms),
+        refused=_count_refused(records.counts, acks, from_ms, until_ms),
         own=second_requests(incidents, from_ms, until_ms),
         words=dict(Counter(w.verb for w in people)),
         replies=len({(w.recipient, w.issued_at_ms) for w in words if w.actor == "victim"}),
-        false_signals=sum(each.recipient in taken_back for each in enforced),
+        false_signals=sum(each.recipient in taken_back for each in refused),
         notices=_notices(notices, from_ms, until_ms),
         platforms=_platforms(incidents, notices, from_ms, until_ms),
         platforms_used=len(uses(incidents, from_ms, until_ms)),
@@ -196,6 +201,19 @@ def _find_first_applied(floods: Mapping[str, EpisodeRecord], acks: Iterable[Ack]
         episode = episode_of.get(ack.action_id)
         if ack.state == "applied" and episode is not None:
             found[episode] = min(ack.at_ms, found.get(episode, ack.at_ms))
+    return found
+
+
+def _find_refused(floods: Mapping[str, EpisodeRecord], acks: Iterable[Ack]) -> list[EpisodeRecord]:
+    """Return the floods that were refused, by what gateways said of their first lease."""
+    said: dict[str, list[Ack]] = defaultdict(list)
+    for ack in acks:
+        said[ack.action_id].append(ack)
+    found = []
+    for record in floods.values():
+        gateways = said_by_gateways(said[record.cause.id(record.epoch)], leased=True)
+        if outcome(Doing.OVER, record.mode, gateways) is FloodOutcome.REFUSED:
+            found.append(record)
     return found
 
 

@@ -75,6 +75,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     if settings.primary.bootstrap:
         yield from (_standby(settings), _memory(settings))
     yield _ports(settings)
+    yield examine_protection(settings)
     yield from examine_role(settings, role, now_ms)
     try:
         cluster = Cluster(settings.kafka)
@@ -196,18 +197,16 @@ def _standby(settings: Settings) -> Check:
 
 def _memory(settings: Settings) -> Check:
     """Report how old and how complete the memory of the other site is, by the agent's metrics."""
-    page = f"http://{settings.http.host}:{settings.http.port_of('memory')}/metrics"
+    page, told = _read_metrics(settings, "memory")
     try:
-        with urllib.request.urlopen(page, timeout=5) as answer:
-            told = dict(line.rpartition(" ")[::2] for line in answer.read().decode().splitlines())
         age_s, recipients, read, missing = (
-            float(told[f"otpguard_memory_{name}"])
+            told[f"otpguard_memory_{name}"]
             for name in (
                 "age_seconds", "recipients",
                 'partitions{state="read"}', 'partitions{state="missing"}',
             )
         )  # fmt: skip
-    except (OSError, ValueError, KeyError):
+    except KeyError:
         return Check(
             "memory",
             "unknown",
@@ -225,6 +224,31 @@ def _memory(settings: Settings) -> Check:
     if is_unknown or age_s > MEMORY_OLD_S:
         return Check("memory", "warn", says, MEMORY_RUNBOOK)
     return Check("memory", "ok", says)
+
+
+def examine_protection(settings: Settings) -> Check:
+    """Report the share of numbers that are only observed, by the metrics of the worker."""
+    page, told = _read_metrics(settings, "worker")
+    share = told.get("otpguard_recipients_observed_ratio")
+    if share is None:
+        return Check("protection", "unknown", tr("no worker answers at {page}").format(page=page))
+    says = tr(
+        "{share} of the numbers seen in the last day would only be observed, because too little is "
+        "known of them; detect.enforce_cold changes that"
+    )
+    return Check("protection", "ok", says.format(share=f"{share:.0%}"))
+
+
+def _read_metrics(settings: Settings, kind: str) -> tuple[str, dict[str, float]]:
+    """Return the metrics page of a process on this machine, and its samples; none: no answer."""
+    page = f"http://{settings.http.host}:{settings.http.port_of(kind)}/metrics"
+    try:
+        with urllib.request.urlopen(page, timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return page, {name: float(value) for name, _, value in samples}
+    except (OSError, ValueError):
+        return page, {}
 
 
 def _overrides(settings: Settings, now_ms: int) -> Check:

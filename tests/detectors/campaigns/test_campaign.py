@@ -46,6 +46,7 @@ def opening(
 def test_a_campaign_is_told_as_one_without_a_number_in_it() -> None:
     (campaign,) = found(list(tale(Random(1), 100, NOON_MS, first=1)))
     assert campaign.victims == campaign.victims_throttled == 100
+    assert campaign.victims_refused == 100
     assert (campaign.open, campaign.victims_open) == (False, 0)
     assert campaign.messages == 3000
     assert campaign.pace_per_minute == pytest.approx(30 / 61, abs=0.01)

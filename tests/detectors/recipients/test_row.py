@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from detectors.chain import Params, Partition
+from detectors.episodes.lease import EpisodeParams
 from detectors.model.event import platform_id, platform_print
 from detectors.model.times import EPOCH_S
 from detectors.recipients.overflow import PLACES_MAX
@@ -322,3 +323,25 @@ def test_platforms_used_in_quick_succession_are_known_after_two_days(apart: int)
     assert in_quick_succession([0], names) == 0, "a day in an episode teaches nothing"
     assert in_quick_succession([0, apart], names) == 3
     assert in_quick_succession([0, apart, 2 * apart, 3 * apart], names) == 3
+
+
+def test_a_recipient_of_the_last_day_is_cold_while_little_is_known_of_it() -> None:
+    """As `EpisodeParams.is_warm` decides for a suspect, so that the share of the cold ones fits."""
+    few, many, old, gone = range(8613800000001, 8613800000005)
+    before = [
+        *(Event(START_MS - days * DAY_MS + i * 6 * HOUR_MS, many, f"known {i}")
+          for days in (20, 10) for i in range(6)),
+        Event(START_MS - 40 * DAY_MS, old, "once"),
+        Event(START_MS - 2 * DAY_MS, gone, "once"),
+    ]  # fmt: skip
+    today = [Event(START_MS - HOUR_MS, each, "today") for each in (few, many, old)]
+    params = Params(episode=EpisodeParams(mode="enforce"))
+    partition = Partition(params)
+    run(params, sorted(before) + today, partition)
+    partition.watermark_s = START_MS // 1000 - EPOCH_S
+    assert partition.count_cold(params.episode, 1024) == (3, 1)
+    assert partition.count_cold(EpisodeParams(cold_days=41), 1024) == (3, 2)
+    assert partition.count_cold(EpisodeParams(cold_known=7), 1024) == (3, 2)
+    assert partition.count_cold(EpisodeParams(enforce_cold=True), 1024) == (3, 0)
+    partition.watermark_s += 2 * DAY
+    assert partition.count_cold(params.episode, 1024) == (0, 0)

@@ -54,8 +54,7 @@ def test_the_rule_its_score_and_what_it_is_not_are_there(throttled: EpisodeRecor
     step = throttled.path[-1]
     assert f"THROTTLE  {step.rule} {step.score:g} of {step.threshold:g}" in text
     assert "a new phone's log-ins: those come 54 to 90 s apart" in text
-    assert "only observed: published, but not enforced by gateways" in text
-    assert "refused: nothing yet (only observed)" in text
+    assert "refused: nothing (observed); enforced, codes of platforms" in text
 
 
 @pytest.mark.parametrize("known", [14, 40, 60])

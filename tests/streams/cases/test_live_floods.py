@@ -32,7 +32,9 @@ def test_messages_of_records_that_were_not_read_are_in_no_bar() -> None:
 def test_lines_fit_a_terminal_and_name_what_is_not_known() -> None:
     def lines(facts: ClusterFacts, *, behind: bool = False, unanswered: int = 0) -> list[str]:
         gateways = sort_gateways(facts.signs or {}, NOW_MS)
-        return Frame(NOW_MS, "enforce", 1, 1, [], *gateways, facts, 0, behind, unanswered).lines()
+        counts = (1, 1, 0)  # floods, refused, observed
+        more = (*gateways, facts, 0, behind, unanswered)
+        return Frame(NOW_MS, "enforce", *counts, [], *more).lines()
 
     assert lines(ClusterFacts())[1] == "lag ?   workers ?   dead letters in 1 h ?"
     assert lines(ClusterFacts())[2] == "gateways ?"
@@ -40,7 +42,7 @@ def test_lines_fit_a_terminal_and_name_what_is_not_known() -> None:
     signs = {"smsc-1": Sign(NOW_MS - 1000, ended=False), "smsc-9": Sign(NOW_MS, ended=True)}
     found = lines(ClusterFacts({0: 3, 1: 70}, {"w1": 2}, signs, 4))
     assert found == [
-        "mode enforce   1 flood, 1 throttled",
+        "mode enforce   1 flood: 1 refused, 0 observed",
         "lag 73 (#1: 70)   workers 1   dead letters in 1 h 4",
         "gateways smsc-9 stopped, smsc-1 (1 s)",
     ]

@@ -25,12 +25,12 @@ def test_one_frame_and_json_say_the_same_and_no_number(desk: Desk) -> None:
     put_flood(desk, 1, 8)
     put_flood(desk, 2, 30, Level.WATCH)
     frame = json.loads(desk.ask("top", "--json"))
-    assert (frame["floods"], frame["throttled"], frame["mode"]) == (2, 1, "shadow")
+    assert (frame["floods"], frame["refused"], frame["mode"]) == (2, 1, "shadow")
     rows = [(each["case"]["recipient"], each["case"]["state"]) for each in frame["rows"]]
     assert rows == [("+86 139 •••• 0001", "throttled"), ("+86 139 •••• 0002", "watched")]
     told = desk.ask("top", "--once")
     lines = told.splitlines()
-    assert lines[0] == "mode shadow   2 floods, 1 throttled"
+    assert lines[0] == "mode shadow   2 floods: 1 refused, 0 observed"
     assert lines[2].startswith("gateways ")
     assert "smsc-1" not in lines[2], "an acknowledgement is no sign of life"
     assert [line.split("  ")[0] for line in lines[4:]] == [recipient for recipient, _ in rows]

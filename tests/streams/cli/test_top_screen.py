@@ -55,7 +55,7 @@ def test_a_person_sorts_filters_looks_into_a_flood_and_comes_back(desk: Desk) ->
         async with app.run_test(size=(80, 24)) as pilot:
             await come(pilot, lambda: numbers(app) == ["0003", "0001", "0002"])
             head = str(app.query(Static).first().content)
-            assert "3 floods, 2 throttled" in head
+            assert "3 floods: 2 refused, 0 observed" in head
             await pilot.press("down")
             put_flood(desk, 4, 40, confirmed=False)
             await come(pilot, lambda: numbers(app)[0] == "0004")

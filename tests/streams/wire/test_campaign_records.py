@@ -31,6 +31,9 @@ SCHEMAS = resources.files("streams.wire") / "schemas"
 
 def test_a_campaign_comes_back_as_it_went() -> None:
     assert decode_campaign(encode_campaign(CAMPAIGN)) == CAMPAIGN
+    for refused in (0, 5):
+        told = replace(CAMPAIGN, victims_refused=refused)
+        assert decode_campaign(encode_campaign(told)) == told
 
 
 def test_episodes_of_any_size_make_a_campaign_that_can_be_written_and_read() -> None:

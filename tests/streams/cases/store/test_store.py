@@ -341,3 +341,14 @@ def test_last_digits_are_found_by_an_index_and_never_a_token(store: FilledStore)
             word = "EXPLAIN "
         told = connection.exec_driver_sql(word + statement, parameters).all()
     assert "cases_tail" in str(told)
+
+
+def test_floods_that_go_on_are_counted_by_what_is_done_about_them(store: FilledStore) -> None:
+    refused, lease = flood(1)
+    observed, shadow = flood(2, recipient="8613900000002", mode="shadow")
+    exempt, third = flood(3, recipient="8613900000003")
+    fill(store, refused, lease, acked(lease), observed, shadow, exempt, third, acked(third),
+         override("exempt", "8613900000003"))  # fmt: skip
+    assert store.count_floods() == {"refused": 1, "observed": 2}
+    outcomes = [each.outcome for each in store.all(ended=False)]
+    assert sorted(outcomes) == ["observed", "observed", "refused"]

@@ -173,6 +173,7 @@ def test_gauges_are_set_for_what_is_owned_and_what_is_behind() -> None:
     assert world.value("records_behind") == 12
     assert world.value("rebalances_total") == 1
     assert world.value("records_undecided") == 0
+    assert world.value("recipients_observed_ratio") == 1, "nothing is known of anybody yet"
     assert world.value("episodes_open", level="watch") == 0
 
 

@@ -100,7 +100,7 @@ class World:
     def __init__(self, folder: Path, *, url: str = URL, **console: Any) -> None:
         given = {"console": console} if console else {}
         self.settings = Settings(mode="enforce", **given)
-        self.store = opened(folder)
+        self.store = opened(folder, params=self.settings.protection())
         self.store.accounts = Accounts(self.store.people, lambda: self.store.at_ms, QUICK)
         self.ledger, self.gateways = AuditInMemory(), Gateways(self.store)
         self.place = Site(url, self.settings.console.proxies)

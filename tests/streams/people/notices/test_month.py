@@ -25,7 +25,8 @@ from tests.streams.people.notices.incidents import DAY_MS
 
 def test_every_figure_is_counted_once_and_of_this_month_alone() -> None:
     month = counted()
-    assert (month.floods, month.floods_in_shadow, month.watched, month.victims) == (5, 1, 1, 5)
+    assert (month.floods, month.watched, month.victims) == (5, 1, 5)
+    assert (month.floods_refused, month.floods_observed) == (4, 1)
     assert month.by_day == {FROM_MS: 2, **{FROM_MS + n * DAY_MS: 1 for n in range(1, 4)}}
     assert (month.to_notice.n, month.to_notice.median_s, month.to_notice.p95_s) == (5, 120, 240)
     assert (month.to_hold.n, month.to_hold.median_s) == (2, 0.5)

@@ -26,7 +26,7 @@ from streams.config.sections.serving import PORTS
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.metrics_server import serve
 from streams.tools.operate import diagnosis as module
-from streams.tools.operate.diagnosis import STANDBY, _examine_facts, _sources
+from streams.tools.operate.diagnosis import STANDBY, _examine_facts, _sources, examine_protection
 from tests.builders.streams.tools.operate.diagnosis import NAMES, doctor
 from tests.nodes import Broker
 from tests.streams.cases.store.filled import NOW_MS
@@ -124,7 +124,9 @@ def test_a_working_installation_has_nothing_wrong_and_some_things_to_look_at(con
     send(settings, [b"8613900000001"] * 100)
     code, found = doctor(config)
     assert code == Exit.NO, [each for each in found.values() if each["state"] == "bad"]
-    assert [name for name, each in found.items() if each["state"] == "unknown"] == ["gateways"]
+    assert [name for name, each in found.items() if each["state"] == "unknown"] == [
+        "protection", "gateways",
+    ]  # fmt: skip
     assert "Kafka 4" in found["broker"]["says"]
     # one broker, without an authoriser, no worker yet: said, and no reason to stop
     for check in ("topics", "rights", "lag"):
@@ -271,6 +273,18 @@ def test_a_standby_site_says_what_it_lacks_to_take_over(config: Path) -> None:
     assert not found.keys() & {"standby", "overrides", "memory"}
 
 
+def test_the_share_of_numbers_that_are_only_observed_is_read_from_the_worker() -> None:
+    metrics = Metrics("worker")
+    metrics.put("recipients_observed_ratio", 0.974)
+    with serve("127.0.0.1", 0, metrics.registry, live=str, ready=str) as where:
+        settings = Settings.model_validate({"http": {"port": int(where.partition(":")[2])}})
+        found = examine_protection(settings)
+    assert found.state == "ok"
+    assert found.says.startswith("97% of the numbers seen in the last day would only be observed")
+    assert "detect.enforce_cold" in found.says
+    assert examine_protection(settings).state == "unknown", "no worker is there any more"
+
+
 def test_a_port_that_all_processes_share_is_looked_at(config: Path) -> None:
     text = config.read_text()
     for port, state in ((9464, "warn"), (0, "ok")):
@@ -324,5 +338,5 @@ def test_a_broker_that_is_away_ends_it_with_one_finding(tmp_path: Path) -> None:
     path.write_text('kafka = {bootstrap = "127.0.0.1:1"}')
     code, found = doctor(path)
     assert code == Exit.CONFIG
-    assert found.keys() == {"settings", "ports", "broker"}
+    assert found.keys() == {"settings", "ports", "protection", "broker"}
     assert "no broker answers" in found["broker"]["says"]
