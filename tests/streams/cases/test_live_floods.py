@@ -31,10 +31,12 @@ def test_messages_of_records_that_were_not_read_are_in_no_bar() -> None:
 
 def test_lines_fit_a_terminal_and_name_what_is_not_known() -> None:
     def lines(facts: ClusterFacts, *, behind: bool = False, unanswered: int = 0) -> list[str]:
-        gateways = sort_gateways(facts.signs or {}, NOW_MS)
-        counts = (1, 1, 0)  # floods, refused, observed
-        more = (*gateways, facts, 0, behind, unanswered)
-        return Frame(NOW_MS, "enforce", *counts, [], *more).lines()
+        at_work, stopped = sort_gateways(facts.signs or {}, NOW_MS)
+        floods, refused, observed = 1, 1, 0
+        return Frame(
+            NOW_MS, "enforce", floods, refused, observed, [], at_work, stopped, facts, 0, behind,
+            unanswered,
+        ).lines()  # fmt: skip
 
     assert lines(ClusterFacts())[1] == "lag ?   workers ?   dead letters in 1 h ?"
     assert lines(ClusterFacts())[2] == "gateways ?"
@@ -60,5 +62,5 @@ def test_lines_fit_a_terminal_and_name_what_is_not_known() -> None:
 def test_a_name_from_outside_cannot_command_the_terminal() -> None:
     """An acknowledgement's gateway could set the title, or fill the clipboard."""
     names = {"a\x1b]52;c;cm0=\x07\x9b2J": NOW_MS}
-    frame = Frame(NOW_MS, "enforce", 0, 0, [], names, names, ClusterFacts(), 0, False, 0)
+    frame = Frame(NOW_MS, "enforce", 0, 0, 0, [], names, names, ClusterFacts(), 0, False, 0)
     assert "".join(frame.lines()).isprintable()
