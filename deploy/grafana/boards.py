@@ -71,6 +71,9 @@ def floods(r: str) -> Rows:
             lines("Rises to THROTTLE by rule", [q.throttles_by_rule], r, width="half",
                   stacked=True),
             lines("Rises to WATCH by rule", [q.watches_by_rule], r, width="half", stacked=True),
+            lines("Floods refused and observed", [q.floods_by_outcome], r, width="half",
+                  stacked=True),
+            lines("Recipients that would only be observed", [q.observed_share], r, width="half"),
         ]),
         ("By platform", [
             lines("Platforms in floods by category", [q.flood_platforms_by_trust], r,

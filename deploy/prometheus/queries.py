@@ -571,6 +571,20 @@ def actions(at: Scope) -> str:
     return at.per_minute("actions_total", by="verb, mode")
 
 
+@query("cpm", "{{outcome}}")
+def floods_by_outcome(at: Scope) -> str:
+    """Floods found per minute: refused by order of the detector, or only observed."""
+    return at.per_minute("floods_total", by="outcome")
+
+
+@query("percentunit", "only observed")
+def observed_share(at: Scope) -> str:
+    """Share of the recipients of the last day whose floods would only be observed, because too
+    little is known of them; the highest of all workers.
+    """
+    return at.worst("recipients_observed_ratio")
+
+
 @query("cpm", "told again")
 def lease_updates(at: Scope) -> str:
     """Leases published again per minute with new retry windows. These are not acknowledged."""
