@@ -275,7 +275,11 @@ def test_a_verdict_is_in_the_language_that_is_spoken(tmp_path: Path) -> None:
 
 def test_what_holds_no_event_is_not_called_another_outcome(tmp_path: Path) -> None:
     folder, file = str(pack(tmp_path)), tmp_path / "events"
-    for content, says in (("", "no event to judge"), ("x\n{}\n", "not one of 2 lines is an event")):
+    for content, says in (
+        ("", "the file is empty"),
+        ("\n", "no event to judge"),
+        ("x\n{}\n", "not one of 2 lines is an event"),
+    ):
         file.write_text(content)
         refused(UsageError, says, "evidence", "repeat", folder, str(file))
     refused(UsageError, "settings.toml: No such file", "evidence", "repeat", "nowhere", str(file))
