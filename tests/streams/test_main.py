@@ -89,7 +89,6 @@ def test_without_a_word_it_helps(
     [
         "topics list >&-",
         "recognise 'code 482913' >&-",
-        "recognise - <&-",
         "topics list <&- >&- 2>&-",
     ],
 )

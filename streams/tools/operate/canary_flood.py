@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 
 from detectors.model.records import Action
 from streams.cluster.read import LOOKING, Places, partitions_of
-from streams.common import OtpguardError, clock
+from streams.common import UnavailableError, clock
 from streams.config import Canary, Topics
 from streams.telemetry.metrics import Metrics
 from streams.tools.scenarios.message_writer import MessageWriter
@@ -146,7 +146,7 @@ class Watch:
         """Run one flood, and update the metrics; `is_acknowledged`: wait for an adapter too."""
         try:
             run = self._flood(recipient, acknowledged=acknowledged)
-        except (KafkaError, OtpguardError) as error:
+        except (KafkaError, UnavailableError) as error:
             log.warning("the broker is away: %s", type(error).__name__)
             outcome = CanaryOutcome.MISSED
         else:

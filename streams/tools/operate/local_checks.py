@@ -96,7 +96,7 @@ def _pdf() -> Check:
         says = tr("the libraries that PDFs of packs and reports need are installed")
         return Check("pdf", "ok", says)
     says = tr("a PDF takes about ten times as long without HarfBuzz's subsetter")
-    return Check("pdf", "warn", says, f"apt install {pdf.PACKAGES[-1]}")
+    return Check("pdf", "warn", says, tr("apt install {package}").format(package=pdf.PACKAGES[-1]))
 
 
 def _signal(settings: Settings, now_ms: int) -> Check:

@@ -254,7 +254,7 @@ def test_a_memory_file_is_kept_where_nothing_can_be_learned(tmp_path: Path) -> N
     assert "refused 61 of 121 rows: bad_recipient 60, invalid_json 1" in refused()
     assert "input.refused_share_max" in refused()
     path.write_bytes(b"")
-    assert "no recipient" in refused()
+    assert "the file is empty" in refused()
     others = [dict(each, event_type="receipt") for each in history(people=3)]
     path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in others))
     assert "no recipient" in refused()

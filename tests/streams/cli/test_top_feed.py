@@ -74,7 +74,7 @@ def test_overrides_are_read_from_their_beginning_and_floods_from_a_time(desk: De
         def is_shown() -> bool:
             feed.step()
             frame = feed.frame()
-            return frame.lines()[0] == f"mode {off}   1 flood, 0 throttled"
+            return frame.lines()[0] == f"mode {off}   1 flood: 0 refused, 1 observed"
 
         wait_until(is_shown)
         desk.producer.send(topic, None, key).get(timeout=END_S)

@@ -49,7 +49,7 @@ def test_both_clocks_and_whole_sender_numbers_are_told() -> None:
 
 def test_a_case_that_is_over_is_not_told_as_if_nothing_had_been_refused() -> None:
     assert "nothing is refused" not in page(ENGLISH)
-    assert "only observed: nothing is refused" in page(ENGLISH, said=[("episode", SHADOW), *LEASED])
+    assert "observed: nothing is refused" in page(ENGLISH, said=[("episode", SHADOW), *LEASED])
 
 
 def test_a_limit_on_single_platforms_is_told_with_what_is_refused_and_why() -> None:
