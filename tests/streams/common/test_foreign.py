@@ -30,7 +30,7 @@ def answered(folder: Path, *words: str) -> tuple[int, str]:
     ("words", "says"),
     [
         ("size", "缺少选项 '--events'"),
-        ("release", "缺少参数 'RECIPIENT'"),
+        ("release", "缺少参数 'recipient'"),
         ("size --events many --recipients 5", "'--events' 的值无效：应为整数"),
         ("--nosuch", "没有选项 --nosuch"),
         ("size --events", "选项 '--events' 需要一个值"),
