@@ -20,7 +20,7 @@ def test_the_console_is_served_with_the_settings(
 
     def serve(settings: Any, *, index: bool, started: Any, examine: Any) -> None:
         seen.update(port=settings.console.port, index=index)
-        assert [each.check for each in examine(False)] == ["store", "console"]
+        assert [each.check for each in examine(False)] == ["store", "console", "pdf"]
         started("http://127.0.0.1:1", None)
 
     monkeypatch.setattr(served, "serve", serve)
