@@ -6,6 +6,7 @@ command starts its work.
 
 import io
 import logging
+import os
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -40,6 +41,9 @@ def require() -> Any:
     """
     # The message of weasyprint 70 for a system without libharfbuzz-subset; see PACKAGES.
     warnings.filterwarnings("ignore", "HarfBuzz-Subset will be required", DeprecationWarning)
+    # fontTools, which subsets without that library, writes the time of day into each font. A page
+    # that is converted again must give the same bytes: a pack is signed, and made again to compare.
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")
     try:
         with redirect_stdout(io.StringIO()):  # weasyprint prints a page of advice there
             import weasyprint  # noqa: PLC0415 - heavy, an extra
