@@ -188,12 +188,15 @@ def test_nothing_that_a_command_needs_was_left_out(image: Image, settings: Path)
         ("cases ls", "cases", TOOLS_IMAGE),
         ("desk serve", "desk", CONSOLE_IMAGE),
         ("evidence key new --out /tmp/pack.pem", "evidence", CONSOLE_IMAGE),
-        ("notify platforms --dry-run", "notices", CONSOLE_IMAGE),
+        ("notify run", "notices", CONSOLE_IMAGE),
     ],
 )
 def test_the_worker_s_image_names_the_one_that_has_a_command(
     words: str, extra: str, other: str, image: Image, settings: Path
 ) -> None:
+    with settings.open("a") as more:
+        more.write('[notify]\noperator = "中国移动"\nsender = "10086"\nchannel = "smpp"\n')
+        more.write('url = "smpp://127.0.0.1:2775"\nusername = "u"\npassword = "p"\n')
     ended = done(image, settings, *words.split())
     assert ended.returncode == Exit.CONFIG, ended.stderr
     assert f"whl[{extra}]', or the image {other}" in ended.stderr.decode()
